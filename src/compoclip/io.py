@@ -1,0 +1,105 @@
+"""Files: written whole or not at all, and images opened without trust."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+from compoclip.errors import InputError
+
+MAX_PIXELS = 178_956_970  # Pillow's own decompression-bomb limit, raised as an error here rather than warned about
+
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary sibling of `path`; on a clean exit it is synced and renamed over `path`, else removed."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+        _sync_directory(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_bytes(path: str | Path, data: bytes) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> Any:
+    """Parse a JSON file. Raises InputError naming the file and the line where it breaks."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        line = f" line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise InputError(f"{path}:{line} is not valid JSON ({error.args[0]})") from None
+
+
+def sha256_file(path: str | Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as handle:
+        for block in iter(lambda: handle.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def open_image(source: str | Path | bytes | BinaryIO, where: str | None = None) -> Image.Image:
+    """Decode an image to RGB.
+
+    `where` names the image in messages (a row, a tar member); the path does where it is not given.
+    Raises InputError for a missing file, a broken or truncated image, and a decompression bomb.
+    """
+    name = where or (str(source) if isinstance(source, (str, Path)) else "image")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(f"{name}: {image.width} x {image.height} pixels is over the limit of {MAX_PIXELS}")
+                if image.mode == "P" and "transparency" in image.info:
+                    image = image.convert("RGBA")
+                return image.convert("RGB")
+    except FileNotFoundError:
+        raise InputError(f"{name}: no such image file") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"{name}: too many pixels, a decompression bomb? (limit {MAX_PIXELS})") from None
+    except UnidentifiedImageError:
+        raise InputError(f"{name}: not an image that Pillow can read") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{name}: broken image ({error})") from None

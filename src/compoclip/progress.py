@@ -1,0 +1,85 @@
+"""Progress bars with an ETA, on standard error; plain lines now and then where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+PLAIN_INTERVAL = 10.0  # seconds between lines when standard error is no terminal
+
+console = Console(stderr=True, highlight=False)
+
+
+class Bar:
+    """One running task: `advance` moves it on, and `note` sets the text shown after it."""
+
+    def __init__(self, description: str, total: int | None) -> None:
+        self.description, self.total, self.done, self.text = description, total, 0, ""
+        self._start = self._last = time.monotonic()
+        self._rich: Progress | None = None
+        if console.is_terminal:
+            self._rich = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(bar_width=28),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TextColumn("eta"),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=console,
+                transient=False,
+            )
+            self._rich.start()
+            self._task = self._rich.add_task(description, total=total, note="")
+
+    def advance(self, amount: int = 1, note: str | None = None) -> None:
+        self.done += amount
+        if note is not None:
+            self.text = note
+        if self._rich is not None:
+            self._rich.update(self._task, advance=amount, note=self.text)
+            return
+        now = time.monotonic()
+        if now - self._last >= PLAIN_INTERVAL:
+            self._last = now
+            self._line(now)
+
+    def _line(self, now: float) -> None:
+        elapsed = now - self._start
+        eta = ""
+        if self.total and self.done:
+            eta = f" eta {elapsed / self.done * (self.total - self.done):.0f}s"
+        of = f"/{self.total}" if self.total else ""
+        print(f"{self.description} {self.done}{of} {elapsed:.0f}s{eta} {self.text}".rstrip(), file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        if self._rich is not None:
+            self._rich.stop()
+        else:
+            self._line(time.monotonic())
+
+
+@contextmanager
+def bar(description: str, total: int | None = None) -> Iterator[Bar]:
+    progress = Bar(description, total)
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Iterate with a progress bar."""
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)  # type: ignore[arg-type]
+    with bar(description, total) as progress:
+        for item in items:
+            yield item
+            progress.advance()
