@@ -57,7 +57,8 @@ class Bar:
         if self.total and self.done:
             eta = f" eta {elapsed / self.done * (self.total - self.done):.0f}s"
         of = f"/{self.total}" if self.total else ""
-        print(f"{self.description} {self.done}{of} {elapsed:.0f}s{eta} {self.text}".rstrip(), file=sys.stderr, flush=True)
+        line = f"{self.description} {self.done}{of} {elapsed:.0f}s{eta} {self.text}"
+        print(line.rstrip(), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if self._rich is not None:
