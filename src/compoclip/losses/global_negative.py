@@ -1,0 +1,19 @@
+"""An image's pooled feature against its caption and the caption's own negatives (FSC-CLIP, arXiv 2410.05210, Eq. 3)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from compoclip.losses.features import Features, require
+from compoclip.losses.softmax import focal_smoothed
+
+
+def global_negative(features: Features, gamma: float = 2.0, smoothing: float = 0.02, missing: str = "masked") -> Tensor:
+    """Focal, label-smoothed cross-entropy of the caption among itself and its K negatives, by pooled features."""
+    negatives = require(features.negatives, "negatives", "global_negative")
+    present = require(features.negative_mask, "negative_mask", "global_negative")
+    scale = features.logit_scale
+    true = scale * (features.image * features.text).sum(dim=1)
+    wrong = scale * torch.einsum("bd,bkd->bk", features.image, negatives)
+    return focal_smoothed(true, wrong, present, gamma, smoothing, missing)
