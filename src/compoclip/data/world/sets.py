@@ -1,0 +1,128 @@
+"""What is drawn from the world to learn from and to be tested on, other than the composition pairs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compoclip.data.world.draw import STYLES
+from compoclip.data.world.language import (
+    CLASS_TEMPLATES,
+    COUNT_TEMPLATES,
+    count_phrase,
+    list_caption,
+    single_caption,
+    statement,
+    together,
+)
+from compoclip.data.world.scene import COLOUR_NAMES, Scene, crowd, generator, pair, pick_style, single
+from compoclip.data.world.shapes import SHAPES
+
+FINETUNE_STYLE = "solid"
+
+
+class Labelled(NamedTuple):
+    """Zero-shot classification: `images` (N, 48, 48, 3) uint8, `labels` (N,) int64 into `class_names`, templates with "{}"."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    class_names: list[str]
+    templates: list[str]
+
+
+class Captioned(NamedTuple):
+    """Images (N, 48, 48, 3) uint8 and the true captions of each."""
+
+    images: NDArray[np.uint8]
+    captions: list[list[str]]
+
+
+def pretrain_scene(seed: int, index: int) -> Scene:
+    """Scene `index` of the broad world, in any style, with one true caption.
+
+    Single things, pairs, counted things and lists of three. Few captions of pairs tell a relation, and half of the colours
+    are left out, so that a model taught on them learns what is there and little of how it is put together.
+    """
+    rng = generator(seed, "pretrain", index)
+    lot, style = rng.random(), pick_style(rng)
+    if lot < 0.56:
+        scene = single(rng, style)
+        caption = single_caption(scene, rng)
+    elif lot < 0.84:
+        scene = pair(rng, style)
+        caption = str(statement(scene, rng)) if rng.random() < 0.12 else together(scene, rng, colour_share=0.6)
+    elif lot < 0.94:
+        count = int(rng.integers(1, 5))
+        scene = crowd(rng, style, count)
+        template = COUNT_TEMPLATES[rng.integers(0, len(COUNT_TEMPLATES))]
+        caption = template.format(a=count_phrase(scene.things[0], count))
+    else:
+        scene = crowd(rng, style, 3, alike=False)
+        caption = list_caption(scene.things, rng)
+    return replace(scene, captions=(caption,))
+
+
+def pretrain_batch(seed: int, step: int, size: int) -> tuple[NDArray[np.uint8], list[str]]:
+    """Scenes `step * size` to `(step + 1) * size`: images (size, 48, 48, 3) and one caption each."""
+    scenes = [pretrain_scene(seed, step * size + i) for i in range(size)]
+    return _stack(scenes), [scene.caption for scene in scenes]
+
+
+def finetune_scene(seed: int, index: int) -> Scene:
+    """Two things and how they stand, in the plainest style. Captions: two statements, the first turned round, a plain pair."""
+    rng = generator(seed, "finetune", index)
+    scene = pair(rng, FINETUNE_STYLE)
+    first = statement(scene, rng)
+    captions = (str(first), str(statement(scene, rng, size_share=0.3)), str(first.turned()), together(scene, rng))
+    return replace(scene, captions=tuple(dict.fromkeys(captions)))
+
+
+def finetune_set(seed: int, n: int) -> Captioned:
+    """The first `n` fine-tuning scenes, each with its three or four captions."""
+    scenes = [finetune_scene(seed, i) for i in range(n)]
+    return Captioned(_stack(scenes), [list(scene.captions) for scene in scenes])
+
+
+def zeroshot_sets(seed: int, n: int, coloured: bool = False) -> dict[str, Labelled]:
+    """One set of `n` single things for each rendering style, balanced over the shapes.
+
+    Classes are the 12 shapes (chance 8.3 %), or with `coloured` the 120 pairs of colour and shape (chance 0.83 %).
+    """
+    names = [f"{colour} {shape}" for shape in SHAPES for colour in COLOUR_NAMES] if coloured else list(SHAPES)
+    sets = {}
+    for number, style in enumerate(STYLES):
+        scenes = [single(generator(seed, "zeroshot", number, i), style, SHAPES[i % len(SHAPES)]) for i in range(n)]
+        things = [scene.things[0] for scene in scenes]
+        labels = [names.index(f"{thing.colour} {thing.shape}" if coloured else thing.shape) for thing in things]
+        sets[style] = Labelled(_stack(scenes), np.array(labels, dtype=np.int64), names, list(CLASS_TEMPLATES))
+    return sets
+
+
+def retrieval_set(seed: int, n: int) -> Captioned:
+    """`n` pairs of things, the styles in turn, two captions each; no two images hold the same two coloured shapes.
+
+    `n` may be at most a few thousand: there are 5,940 pairs of coloured shapes that differ in both.
+    """
+    scenes: list[Scene] = []
+    seen = set()
+    index = 0
+    while len(scenes) < n:
+        rng = generator(seed, "retrieval", index)
+        scene = pair(rng, STYLES[len(scenes) % len(STYLES)])
+        index += 1
+        key = frozenset((thing.colour, thing.shape) for thing in scene.things)
+        if key in seen:
+            continue
+        seen.add(key)
+        captions = (together(scene, rng), str(statement(scene, rng)))
+        scenes.append(replace(scene, captions=captions))
+    return Captioned(_stack(scenes), [list(scene.captions) for scene in scenes])
+
+
+def _stack(scenes: list[Scene]) -> NDArray[np.uint8]:
+    if not scenes:
+        return np.empty((0, 48, 48, 3), dtype=np.uint8)
+    return np.stack([scene.image for scene in scenes])
