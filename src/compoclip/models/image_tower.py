@@ -1,0 +1,96 @@
+"""Image towers of open_clip, in two steps: the backbone, and the projection into the joint space.
+
+Two steps let a frozen backbone be computed once and kept. Pooled features equal open_clip's own forward bit for bit;
+patch tokens are the same projection applied at every place (FSC-CLIP, arXiv 2410.05210, section 3.2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from open_clip.model import TimmModel, VisionTransformer
+from torch import Tensor, nn
+
+from compoclip.errors import InputError
+
+
+class Pooled(NamedTuple):
+    """Pooled features (B, D) and, where they were asked for, tokens (B, P, D)."""
+
+    pooled: Tensor
+    tokens: Tensor | None
+
+
+def has_patch_tokens(visual: nn.Module) -> bool:
+    """Whether `image_backbone(..., dense=True)` works for this tower."""
+    if isinstance(visual, VisionTransformer):
+        return visual.attn_pool is None and visual.pool_type in ("tok", "avg")
+    if isinstance(visual, TimmModel):
+        return "pool" not in dict(visual.head.named_children()) and getattr(visual.trunk, "attn_pool", None) is None
+    return False
+
+
+def image_backbone(visual: nn.Module, pixels: Tensor, dense: bool = False) -> Pooled:
+    """Pixels (B, 3, H, W) to pooled (B, W) and patch (B, P, W) features before the projection, W the tower's width.
+
+    Raises InputError when `dense` is asked of a tower without patch tokens in the joint space.
+    """
+    if dense and not has_patch_tokens(visual):
+        raise InputError(
+            f"the image tower {type(visual).__name__} has no patch tokens in the joint space: "
+            "choose an objective without local_negative, or a ViT or convolutional tower"
+        )
+    if not dense:
+        return Pooled(_pooled_only(visual, pixels), None)
+    if isinstance(visual, VisionTransformer):
+        pooled, tokens = visual._pool(visual.transformer(visual._embeds(pixels)))
+        return Pooled(pooled, visual.ln_post(tokens) if visual.final_ln_after_pool else tokens)
+    trunk = visual.trunk
+    maps = trunk.forward_features(pixels)
+    pooled = trunk.forward_head(maps)
+    if maps.ndim == 4:
+        channels_last = maps.shape[-1] == trunk.num_features and maps.shape[1] != trunk.num_features
+        tokens = maps.flatten(1, 2) if channels_last else maps.flatten(2).transpose(1, 2)
+    else:
+        tokens = maps[:, getattr(trunk, "num_prefix_tokens", 0) :]
+        tokens = trunk.fc_norm(tokens) if hasattr(trunk, "fc_norm") else tokens
+    return Pooled(pooled, _timm_classifier(trunk, tokens))
+
+
+def image_projection(visual: nn.Module, features: Pooled) -> Pooled:
+    """Backbone features into the joint space, not normalised."""
+    return Pooled(
+        _project(visual, features.pooled), None if features.tokens is None else _project(visual, features.tokens)
+    )
+
+
+def _pooled_only(visual: nn.Module, pixels: Tensor) -> Tensor:
+    if isinstance(visual, VisionTransformer):
+        return visual._pool(visual.transformer(visual._embeds(pixels)))[0]
+    if isinstance(visual, TimmModel):
+        return visual.trunk(pixels)
+    out = visual(pixels)  # a tower without a separable projection, such as ModifiedResNet
+    return out[0] if isinstance(out, tuple) else out
+
+
+def _project(visual: nn.Module, values: Tensor) -> Tensor:
+    if isinstance(visual, VisionTransformer):
+        return values if visual.proj is None else values @ visual.proj
+    if isinstance(visual, TimmModel):
+        return visual.head(values)
+    return values
+
+
+def _timm_classifier(trunk: nn.Module, tokens: Tensor) -> Tensor:
+    """Towers that project inside timm's own classifier apply it at every place too."""
+    classifier = trunk.get_classifier() if hasattr(trunk, "get_classifier") else None
+    return classifier(tokens) if isinstance(classifier, nn.Linear) else tokens
+
+
+def projection_parameters(visual: nn.Module) -> list[nn.Parameter]:
+    """Parameters used by `image_projection` alone."""
+    if isinstance(visual, VisionTransformer):
+        return [] if visual.proj is None else [visual.proj]
+    if isinstance(visual, TimmModel):
+        return list(visual.head.parameters())
+    return []

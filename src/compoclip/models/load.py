@@ -1,0 +1,156 @@
+"""Loading: `tiny`, a directory, `NAME:TAG`, `NAME:random`, or `NAME:FILE` with the activation told."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import open_clip
+from open_clip.transform import PreprocessCfg, image_transform_v2
+
+from compoclip.errors import InputError
+from compoclip.io import read_json, sha256_file
+from compoclip.models.model import Model
+
+TINY = Path(__file__).parent / "tiny"
+ACTIVATIONS = {"gelu": False, "quickgelu": True}
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """open_clip logs to the root logger; what matters of it is raised as an InputError here."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def load(name: str | Path, device: str = "cpu", activation: str | None = None) -> Model:
+    """Load a model.
+
+    name: `tiny` (bundled); a directory with `open_clip_config.json` and weights, or a run directory with `export/`;
+    `NAME:TAG` as open_clip spells them (`ViT-B-32:openai`); `NAME:random` for fresh weights; `NAME:FILE` for a state
+    dict, where `activation` (`gelu` or `quickgelu`) must be told unless NAME says it: a file does not record it, and
+    the wrong one gives wrong features without a word.
+    Raises InputError for anything that is not there, or that does not fit.
+    """
+    if activation is not None and activation not in ACTIVATIONS:
+        raise InputError(f"activation={activation!r}: choose gelu or quickgelu")
+    text = str(name)
+    if text == "tiny":
+        model = _from_directory(TINY, "tiny")
+    elif Path(text).is_dir():
+        model = _from_directory(Path(text), text)
+    elif ":" in text:
+        architecture, _, pretrained = text.partition(":")
+        model = _from_name(architecture, pretrained, activation)
+    else:
+        raise InputError(f"{text}: no such directory or model; give 'tiny', a directory, or NAME:PRETRAINED")
+    if activation is not None and model.info["activation"] not in (activation, "own"):
+        raise InputError(f"{text} has activation {model.info['activation']}, not {activation}")
+    model.clip.eval()
+    return model.to(device)
+
+
+def _from_directory(path: Path, name: str) -> Model:
+    if not (path / "open_clip_config.json").is_file() and (path / "export").is_dir():
+        path = path / "export"
+    config_file = path / "open_clip_config.json"
+    if not config_file.is_file():
+        raise InputError(f"{path}: no open_clip_config.json here; give a folder written by train, convert or blend")
+    config = read_json(config_file)
+    if not isinstance(config, dict) or "model_cfg" not in config:
+        raise InputError(f"{config_file}: no 'model_cfg' in it")
+    weights = next((path / w for w in _WEIGHTS if (path / w).is_file()), None)
+    if weights is None:
+        raise InputError(f"{path}: no weights here (looked for {', '.join(_WEIGHTS)})")
+    text_cfg = dict(config["model_cfg"].get("text_cfg", {}))
+    if text_cfg.get("hf_model_name"):
+        # the folder may have moved since it was written; the text tower's own files travel with it
+        beside = path / "text"
+        if beside.is_dir():
+            text_cfg["hf_model_name"] = text_cfg["hf_tokenizer_name"] = str(beside.resolve())
+        text_cfg["hf_model_pretrained"] = False
+        config["model_cfg"]["text_cfg"] = text_cfg
+    try:
+        with _quiet():
+            clip = open_clip.create_model(f"local-dir:{path}", text_cfg=deepcopy(text_cfg))
+            tokenizer = open_clip.get_tokenizer(f"local-dir:{path}")
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: open_clip cannot load it ({_first_line(error)})") from error
+    return _wrap(clip, tokenizer, config, {"name": name, "pretrained": None, "sha256": sha256_file(weights)})
+
+
+def _from_name(architecture: str, pretrained: str, activation: str | None) -> Model:
+    model_cfg = open_clip.get_model_config(architecture)
+    if model_cfg is None:
+        raise InputError(f"{architecture}: open_clip knows no such architecture; see open_clip.list_models()")
+    tag = open_clip.get_pretrained_cfg(architecture, pretrained)
+    digest = None
+    if pretrained == "random":
+        quick = ACTIVATIONS[activation] if activation else bool(model_cfg.get("quick_gelu", False))
+        weights: str | None = None
+    elif tag:
+        quick, weights = bool(tag.get("quick_gelu", False)), pretrained
+    elif Path(pretrained).is_file():
+        quick, weights = _activation_of_file(architecture, model_cfg, pretrained, activation), pretrained
+        digest = sha256_file(pretrained)
+    else:
+        known = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
+        raise InputError(f"{architecture}:{pretrained}: no such tag or file; tags: {known}")
+    try:
+        with _quiet():
+            clip = open_clip.create_model(architecture, pretrained=weights, quick_gelu=quick, pretrained_hf=False)
+            tokenizer = open_clip.get_tokenizer(architecture)
+    except Exception as error:  # open_clip, huggingface_hub and torch raise many kinds here, each with its own words
+        raise InputError(f"{architecture}:{pretrained}: open_clip cannot load it ({_first_line(error)})") from error
+    config = {
+        "model_cfg": {**model_cfg, "quick_gelu": quick},
+        "preprocess_cfg": open_clip.get_model_preprocess_cfg(clip),
+    }
+    return _wrap(clip, tokenizer, config, {"name": architecture, "pretrained": pretrained, "sha256": digest})
+
+
+def _activation_of_file(architecture: str, model_cfg: dict[str, Any], path: str, activation: str | None) -> bool:
+    if _own_activation(model_cfg):
+        return False
+    if activation is not None:
+        return ACTIVATIONS[activation]
+    if model_cfg.get("quick_gelu"):
+        return True
+    raise InputError(
+        f"{path}: a weights file does not say its activation; for {architecture} add --activation quickgelu (OpenAI's "
+        "weights and what was fine-tuned from them) or --activation gelu (most other open_clip weights)"
+    )
+
+
+def _own_activation(model_cfg: dict[str, Any]) -> bool:
+    """Whether both towers bring their own activation, so that `quick_gelu` has no say."""
+    return bool(model_cfg["vision_cfg"].get("timm_model_name") and model_cfg["text_cfg"].get("hf_model_name"))
+
+
+def _wrap(clip: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]) -> Model:
+    preprocess_cfg = open_clip.get_model_preprocess_cfg(clip)
+    config = deepcopy(config)
+    config["preprocess_cfg"] = {k: v for k, v in preprocess_cfg.items() if k != "size"}
+    model_cfg = config["model_cfg"]
+    model_cfg.setdefault("quick_gelu", False)
+    own = _own_activation(model_cfg)
+    info = {**info, "activation": "own" if own else "quickgelu" if model_cfg["quick_gelu"] else "gelu"}
+    info["parameters"] = sum(p.numel() for p in clip.parameters())
+    info["config_sha256"] = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
+    preprocess = image_transform_v2(PreprocessCfg(**preprocess_cfg), is_train=False)
+    return Model(clip, preprocess, tokenizer, config, info)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -1,0 +1,124 @@
+"""Text towers of open_clip: pooled and token features, the text cut to the batch's longest caption where that is exact.
+
+A causal tower that pools at the end token never looks behind it, so positions past the longest caption change nothing
+(bit for bit). HF encoders that mask padding are cut too (equal up to rounding: their padded keys weigh exactly 0).
+Others (SigLIP: no causal mask, last position pooled) keep their full length.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from open_clip.hf_model import ClsPooler, HFTextEncoder, MeanPooler
+from open_clip.model import CLIP
+from open_clip.transformer import TextTransformer, text_global_pool
+from torch import Tensor, nn
+
+from compoclip.errors import InputError
+
+# encoders with absolute or relative positions counted from the start, whose attention masks padding out
+_MASKED_ENCODERS = {"bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "albert", "camembert"}
+
+
+class TextOutput(NamedTuple):
+    """Pooled (N, D); tokens (N, T, D) and their mask (N, T), False on start and padding, where asked for."""
+
+    pooled: Tensor
+    tokens: Tensor | None
+    mask: Tensor | None
+
+
+def text_part(clip: nn.Module) -> nn.Module:
+    """The module that holds the text tower: the model itself for the plain CLIP class."""
+    return clip.text if hasattr(clip, "text") else clip
+
+
+def text_parameters(clip: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Named parameters of the text tower, the logit scale and bias left out."""
+    skip = ("visual.", "logit_scale", "logit_bias")
+    return [(name, p) for name, p in clip.named_parameters() if not name.startswith(skip)]
+
+
+def lengths(clip: nn.Module, ids: Tensor) -> Tensor | None:
+    """Tokens of each row up to and with the end token (N,), or None where the text may not be cut."""
+    part = text_part(clip)
+    if isinstance(part, HFTextEncoder):
+        known = part.config.model_type in _MASKED_ENCODERS and isinstance(part.pooler, (MeanPooler, ClsPooler))
+        return (ids != part.config.pad_token_id).sum(dim=1) if known else None
+    if (
+        not isinstance(part, (CLIP, TextTransformer))
+        or part.attn_mask is None
+        or getattr(part, "cls_emb", None) is not None
+    ):
+        return None
+    return _end_positions(part, ids)
+
+
+def _end_positions(part: nn.Module, ids: Tensor) -> Tensor | None:
+    pool = part.text_pool_type if isinstance(part, CLIP) else part.pool_type
+    eos = getattr(part, "text_eos_id", None) if isinstance(part, CLIP) else getattr(part, "eos_id", None)
+    if pool == "argmax":
+        return ids.argmax(dim=1) + 1
+    if pool == "eos":
+        return (ids == eos).int().argmax(dim=1) + 1
+    return None
+
+
+def encode_ids(clip: nn.Module, ids: Tensor, dense: bool = False, cut: bool = True) -> TextOutput:
+    """Token ids (N, L) to features in the joint space, not normalised. `cut=False` keeps the full length.
+
+    Raises InputError when `dense` is asked of a tower whose tokens cannot be projected.
+    """
+    part = text_part(clip)
+    count = lengths(clip, ids)
+    if cut and count is not None and len(ids):
+        ids = ids[:, : int(count.max())]
+    if isinstance(part, HFTextEncoder):
+        return _encode_hf(part, ids, dense)
+    if not isinstance(part, (CLIP, TextTransformer)) or getattr(part, "cls_emb", None) is not None:
+        if dense:
+            raise InputError(
+                f"the text tower {type(part).__name__} has no token features in the joint space: "
+                "choose an objective without local_negative"
+            )
+        out = part(ids) if part is not clip else clip.encode_text(ids)
+        return TextOutput(out[0] if isinstance(out, tuple) else out, None, None)
+    hidden = _hidden(part, ids)  # (N, T, W)
+    pool = part.text_pool_type if isinstance(part, CLIP) else part.pool_type
+    eos = getattr(part, "text_eos_id", None) if isinstance(part, CLIP) else getattr(part, "eos_id", None)
+    pooled = _project(part.text_projection, text_global_pool(hidden, ids, pool, eos_token_id=eos))
+    if not dense:
+        return TextOutput(pooled, None, None)
+    position = torch.arange(ids.shape[1], device=ids.device)[None, :]
+    # without a causal mask (SigLIP) there is no start token: everything but padding is text
+    padding_free = ids != getattr(part, "pad_id", 0)
+    mask = padding_free if count is None else (position >= 1) & (position < count[:, None])
+    return TextOutput(pooled, _project(part.text_projection, hidden), mask)
+
+
+def _hidden(part: nn.Module, ids: Tensor) -> Tensor:
+    length = ids.shape[1]
+    dtype = part.transformer.get_cast_dtype()
+    hidden = part.token_embedding(ids).to(dtype) + part.positional_embedding[:length].to(dtype)
+    mask = None if part.attn_mask is None else part.attn_mask[:length, :length]
+    if getattr(part, "use_pad_mask", False):
+        mask = part._build_additive_mask(ids, length, hidden.dtype)
+    return part.ln_final(part.transformer(hidden, attn_mask=mask))
+
+
+def _project(projection: nn.Module | Tensor | None, values: Tensor) -> Tensor:
+    if projection is None:
+        return values
+    return projection(values) if isinstance(projection, nn.Linear) else values @ projection
+
+
+def _encode_hf(part: HFTextEncoder, ids: Tensor, dense: bool) -> TextOutput:
+    attended = (ids != part.config.pad_token_id).long()
+    out = part.transformer(input_ids=ids, attention_mask=attended)
+    pooled = part.proj(part.pooler(out, attended))
+    if not dense:
+        return TextOutput(pooled, None, None)
+    mask = attended.bool().clone()
+    mask[:, 0] = False  # the classification token stands where CLIP has its start token
+    return TextOutput(pooled, part.proj(out.last_hidden_state), mask)
