@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from compoclip.errors import InputError
@@ -83,18 +84,19 @@ class Objective:
     def __call__(self, features: Features) -> dict[str, Tensor]:
         features = features.prepared()
         values = {}
-        for name, weight in self.weights.items():
-            term = TERMS[name]
-            arguments = {to: self.options[option] for option, to in term.options.items() if option in self.options}
-            values[name] = weight * term.function(features, **arguments)
+        # logits of scale 100 lose whole units in half precision, so autocast ends at the towers
+        with torch.autocast(features.image.device.type, enabled=False):
+            for name, weight in self.weights.items():
+                term = TERMS[name]
+                arguments = {to: self.options[option] for option, to in term.options.items() if option in self.options}
+                values[name] = weight * term.function(features, **arguments)
         return values
 
 
 def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     """Build an objective by name (`clip`, `negclip`, `fsc-clip`, `degla`), or from {term: weight}.
 
-    Overrides: `weights={term: weight}` replaces the weights; a term's name sets (or, with 0, drops) that term;
-    options: `contrastive_negatives` none|batch|own, `focal_gamma`, `label_smoothing`, `missing_negatives`
+    Overrides: `weights={term: weight}`, or a term's name, sets that term's weight (0 drops it); options: `contrastive_negatives` none|batch|own, `focal_gamma`, `label_smoothing`, `missing_negatives`
     masked|released, `local_alignment` minmax|softmax|sparse, `text_grounded_scale`, `text_grounded_mask`
     paper|released, `distillation_reduction` sum|mean. Raises InputError for names and values it does not know.
     """
@@ -104,8 +106,7 @@ def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
         preset = dict(OBJECTIVES[name])
     else:
         preset = {"weights": dict(name)}
-    weights = dict(overrides.pop("weights", None) or preset.pop("weights"))
-    preset.pop("weights", None)
+    weights = {**preset.pop("weights"), **(overrides.pop("weights", None) or {})}
     options = dict(preset)
     for key, value in overrides.items():
         if key in TERMS:

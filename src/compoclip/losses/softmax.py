@@ -33,11 +33,11 @@ def focal_smoothed(
         logits = torch.cat([true[:, None], wrong.masked_fill(~present, 0.0)], dim=1)
     else:
         logits = torch.cat([true[:, None], wrong.masked_fill(~present, -torch.inf)], dim=1)
-    valid = torch.cat([torch.ones_like(present[:, :1]), present], dim=1)  # (B, 1+K)
+    valid = torch.cat([present.new_ones(len(present), 1), present], dim=1)  # (B, 1+K)
     log_p = torch.log_softmax(logits, dim=1)
     log_p = torch.where(valid, log_p, torch.zeros_like(log_p))
-    target = smoothing * valid / valid.sum(dim=1, keepdim=True)
-    target = target.to(log_p.dtype)
+    classes = valid.to(log_p.dtype)
+    target = smoothing * classes / classes.sum(dim=1, keepdim=True)
     target[:, 0] += 1.0 - smoothing
     # the floor keeps a power below 1 from an infinite slope where p is exactly 1
     focus = (-torch.expm1(log_p)).clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma

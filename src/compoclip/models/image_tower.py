@@ -6,7 +6,7 @@ patch tokens are the same projection applied at every place (FSC-CLIP, arXiv 241
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from open_clip.model import TimmModel, VisionTransformer
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ class Pooled(NamedTuple):
     tokens: Tensor | None
 
 
-def has_patch_tokens(visual: nn.Module) -> bool:
+def has_patch_tokens(visual: Any) -> bool:
     """Whether `image_backbone(..., dense=True)` works for this tower."""
     if isinstance(visual, VisionTransformer):
         return visual.attn_pool is None and visual.pool_type in ("tok", "avg")
@@ -30,7 +30,7 @@ def has_patch_tokens(visual: nn.Module) -> bool:
     return False
 
 
-def image_backbone(visual: nn.Module, pixels: Tensor, dense: bool = False) -> Pooled:
+def image_backbone(visual: Any, pixels: Tensor, dense: bool = False) -> Pooled:
     """Pixels (B, 3, H, W) to pooled (B, W) and patch (B, P, W) features before the projection, W the tower's width.
 
     Raises InputError when `dense` is asked of a tower without patch tokens in the joint space.
@@ -57,14 +57,14 @@ def image_backbone(visual: nn.Module, pixels: Tensor, dense: bool = False) -> Po
     return Pooled(pooled, _timm_classifier(trunk, tokens))
 
 
-def image_projection(visual: nn.Module, features: Pooled) -> Pooled:
+def image_projection(visual: Any, features: Pooled) -> Pooled:
     """Backbone features into the joint space, not normalised."""
     return Pooled(
         _project(visual, features.pooled), None if features.tokens is None else _project(visual, features.tokens)
     )
 
 
-def _pooled_only(visual: nn.Module, pixels: Tensor) -> Tensor:
+def _pooled_only(visual: Any, pixels: Tensor) -> Tensor:
     if isinstance(visual, VisionTransformer):
         return visual._pool(visual.transformer(visual._embeds(pixels)))[0]
     if isinstance(visual, TimmModel):
@@ -73,7 +73,7 @@ def _pooled_only(visual: nn.Module, pixels: Tensor) -> Tensor:
     return out[0] if isinstance(out, tuple) else out
 
 
-def _project(visual: nn.Module, values: Tensor) -> Tensor:
+def _project(visual: Any, values: Tensor) -> Tensor:
     if isinstance(visual, VisionTransformer):
         return values if visual.proj is None else values @ visual.proj
     if isinstance(visual, TimmModel):
@@ -81,13 +81,13 @@ def _project(visual: nn.Module, values: Tensor) -> Tensor:
     return values
 
 
-def _timm_classifier(trunk: nn.Module, tokens: Tensor) -> Tensor:
+def _timm_classifier(trunk: Any, tokens: Tensor) -> Tensor:
     """Towers that project inside timm's own classifier apply it at every place too."""
     classifier = trunk.get_classifier() if hasattr(trunk, "get_classifier") else None
     return classifier(tokens) if isinstance(classifier, nn.Linear) else tokens
 
 
-def projection_parameters(visual: nn.Module) -> list[nn.Parameter]:
+def projection_parameters(visual: Any) -> list[nn.Parameter]:
     """Parameters used by `image_projection` alone."""
     if isinstance(visual, VisionTransformer):
         return [] if visual.proj is None else [visual.proj]

@@ -1,4 +1,4 @@
-"""Low-rank adaptation (Hu et al. 2021) by peft, on plain Linear layers, starting at zero, merged before anything is saved."""
+"""Low-rank adaptation (Hu et al. 2021) by peft, on plain Linear layers, starting at zero, merged before saving."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Model:
     `tokenizer`; `config`, what `open_clip_config.json` holds, the activation always stated; `info`, where it is from.
     """
 
-    def __init__(self, clip: nn.Module, preprocess: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]):
+    def __init__(self, clip: Any, preprocess: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]):
         self.clip, self.preprocess, self.tokenizer, self.config, self.info = clip, preprocess, tokenizer, config, info
         self._ids: dict[str, Tensor] = {}
 

@@ -7,7 +7,7 @@ Others (SigLIP: no causal mask, last position pooled) keep their full length.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from open_clip.hf_model import ClsPooler, HFTextEncoder, MeanPooler
@@ -29,18 +29,18 @@ class TextOutput(NamedTuple):
     mask: Tensor | None
 
 
-def text_part(clip: nn.Module) -> nn.Module:
+def text_part(clip: Any) -> Any:
     """The module that holds the text tower: the model itself for the plain CLIP class."""
     return clip.text if hasattr(clip, "text") else clip
 
 
-def text_parameters(clip: nn.Module) -> list[tuple[str, nn.Parameter]]:
+def text_parameters(clip: Any) -> list[tuple[str, nn.Parameter]]:
     """Named parameters of the text tower, the logit scale and bias left out."""
     skip = ("visual.", "logit_scale", "logit_bias")
     return [(name, p) for name, p in clip.named_parameters() if not name.startswith(skip)]
 
 
-def lengths(clip: nn.Module, ids: Tensor) -> Tensor | None:
+def lengths(clip: Any, ids: Tensor) -> Tensor | None:
     """Tokens of each row up to and with the end token (N,), or None where the text may not be cut."""
     part = text_part(clip)
     if isinstance(part, HFTextEncoder):
@@ -55,7 +55,7 @@ def lengths(clip: nn.Module, ids: Tensor) -> Tensor | None:
     return _end_positions(part, ids)
 
 
-def _end_positions(part: nn.Module, ids: Tensor) -> Tensor | None:
+def _end_positions(part: Any, ids: Tensor) -> Tensor | None:
     pool = part.text_pool_type if isinstance(part, CLIP) else part.pool_type
     eos = getattr(part, "text_eos_id", None) if isinstance(part, CLIP) else getattr(part, "eos_id", None)
     if pool == "argmax":
@@ -65,7 +65,7 @@ def _end_positions(part: nn.Module, ids: Tensor) -> Tensor | None:
     return None
 
 
-def encode_ids(clip: nn.Module, ids: Tensor, dense: bool = False, cut: bool = True) -> TextOutput:
+def encode_ids(clip: Any, ids: Tensor, dense: bool = False, cut: bool = True) -> TextOutput:
     """Token ids (N, L) to features in the joint space, not normalised. `cut=False` keeps the full length.
 
     Raises InputError when `dense` is asked of a tower whose tokens cannot be projected.
@@ -97,7 +97,7 @@ def encode_ids(clip: nn.Module, ids: Tensor, dense: bool = False, cut: bool = Tr
     return TextOutput(pooled, _project(part.text_projection, hidden), mask)
 
 
-def _hidden(part: nn.Module, ids: Tensor) -> Tensor:
+def _hidden(part: Any, ids: Tensor) -> Tensor:
     length = ids.shape[1]
     dtype = part.transformer.get_cast_dtype()
     hidden = part.token_embedding(ids).to(dtype) + part.positional_embedding[:length].to(dtype)
