@@ -39,9 +39,6 @@ class Features:
         Zeroing before any arithmetic keeps whatever lies in a masked slot (NaN included) out of values and gradients.
         A `negative_mask` that is not given means that every negative is there.
         """
-        for name in ("image", "text", "logit_scale"):
-            if getattr(self, name) is None:
-                raise InputError(f"every objective needs Features.{name}, which is None")
         if self.image.ndim != 2 or self.text.shape != self.image.shape:
             shapes = f"{tuple(self.image.shape)} and {tuple(self.text.shape)}"
             raise InputError(f"image and text features must both be (B, D); got {shapes}")

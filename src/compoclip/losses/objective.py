@@ -13,7 +13,7 @@ from torch import Tensor
 from compoclip.errors import InputError
 from compoclip.losses.contrastive import contrastive
 from compoclip.losses.distillation import distillation
-from compoclip.losses.features import Features
+from compoclip.losses.features import Features, require
 from compoclip.losses.global_negative import global_negative
 from compoclip.losses.image_grounded import image_grounded
 from compoclip.losses.local_negative import ALIGNMENTS, local_negative
@@ -82,6 +82,8 @@ class Objective:
         return found
 
     def __call__(self, features: Features) -> dict[str, Tensor]:
+        for name in ("image", "text", "logit_scale"):
+            require(getattr(features, name), name, next(iter(self.weights)))
         features = features.prepared()
         values = {}
         # logits of scale 100 lose whole units in half precision, so autocast ends at the towers
@@ -96,9 +98,10 @@ class Objective:
 def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     """Build an objective by name (`clip`, `negclip`, `fsc-clip`, `degla`), or from {term: weight}.
 
-    Overrides: `weights={term: weight}`, or a term's name, sets that term's weight (0 drops it); options: `contrastive_negatives` none|batch|own, `focal_gamma`, `label_smoothing`, `missing_negatives`
-    masked|released, `local_alignment` minmax|softmax|sparse, `text_grounded_scale`, `text_grounded_mask`
-    paper|released, `distillation_reduction` sum|mean. Raises InputError for names and values it does not know.
+    Overrides: `weights={term: weight}`, or a term's name, sets that term's weight (0 drops it). Options:
+    `contrastive_negatives` none|batch|own, `focal_gamma`, `label_smoothing`, `missing_negatives` masked|released,
+    `local_alignment` minmax|softmax|sparse, `text_grounded_scale`, `text_grounded_mask` paper|released,
+    `distillation_reduction` sum|mean. Raises InputError for names and values it does not know.
     """
     if isinstance(name, str):
         if name not in OBJECTIVES:

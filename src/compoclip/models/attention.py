@@ -6,6 +6,8 @@ such special case, so LoRA goes on these, and the original module comes back aft
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,7 +62,7 @@ def open_attention(module: nn.Module) -> dict[str, nn.MultiheadAttention]:
 def close_attention(module: nn.Module, originals: dict[str, nn.MultiheadAttention]) -> None:
     """Put the originals back, carrying the weights over in case a Linear no longer shares its storage."""
     for name, original in originals.items():
-        plain = module.get_submodule(name)
+        plain: Any = module.get_submodule(name)
         original.in_proj_weight.copy_(plain.in_proj.weight)
         original.out_proj.weight.copy_(plain.out_proj.weight)
         module.set_submodule(name, original)

@@ -28,7 +28,7 @@ class Lora:
             raise InputError("this model has no transformer blocks with Linear layers to put LoRA on")
         for parameter in clip.parameters():
             parameter.requires_grad_(False)
-        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, lora_dropout=0.0, bias="none")  # type: ignore[arg-type]
+        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, lora_dropout=0.0, bias="none")
         inject_adapter_in_model(config, clip)
 
     def merge(self) -> None:

@@ -61,7 +61,7 @@ def _end_positions(part: Any, ids: Tensor) -> Tensor | None:
     if pool == "argmax":
         return ids.argmax(dim=1) + 1
     if pool == "eos":
-        return (ids == eos).int().argmax(dim=1) + 1
+        return torch.eq(ids, eos).int().argmax(dim=1) + 1
     return None
 
 
@@ -107,7 +107,7 @@ def _hidden(part: Any, ids: Tensor) -> Tensor:
     return part.ln_final(part.transformer(hidden, attn_mask=mask))
 
 
-def _project(projection: nn.Module | Tensor | None, values: Tensor) -> Tensor:
+def _project(projection: Any, values: Tensor) -> Tensor:
     if projection is None:
         return values
     return projection(values) if isinstance(projection, nn.Linear) else values @ projection
