@@ -1,0 +1,1 @@
+"""Tests of the objectives against slow references that share no code with them."""
