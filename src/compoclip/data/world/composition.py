@@ -97,8 +97,8 @@ def _count_item(rng: np.random.Generator) -> Item:
     wrong = _other(rng, tuple(map(str, range(1, MOST_COUNTED + 1))), {str(count)})
     scene = crowd(rng, STYLE, count)
     template = COUNT_TEMPLATES[rng.integers(0, len(COUNT_TEMPLATES))]
-    thing = scene.things[0]
-    return Item(scene, template.format(a=count_phrase(thing, count)), template.format(a=count_phrase(thing, int(wrong))))
+    true, false = (template.format(a=count_phrase(scene.things[0], number)) for number in (count, int(wrong)))
+    return Item(scene, true, false)
 
 
 def _shuffled(rng: np.random.Generator, caption: str) -> str:

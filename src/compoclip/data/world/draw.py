@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,7 +36,7 @@ _NOISE_SCALE = 5.0
 _DARK_NOISE_SCALE = 34.0
 
 
-@lru_cache(maxsize=None)
+@cache
 def mask(shape: str, half_radius: int, tilt: int, style: str) -> NDArray[np.float32]:
     """How much of each pixel the shape's paint covers, 0 to 1, (S, S, 1), S odd."""
     distance = distance_field(shape, half_radius, tilt)
@@ -55,9 +55,9 @@ def mask(shape: str, half_radius: int, tilt: int, style: str) -> NDArray[np.floa
     return cover
 
 
-@lru_cache(maxsize=1)
+@cache
 def _noise() -> NDArray[np.float32]:
-    """A fixed bank of unit noise fields, (F, 96, 96, 3): a scene takes a window of one, which costs no random numbers."""
+    """A fixed bank of unit noise fields, (F, 96, 96, 3): a scene takes a window of one, so noise costs no draws."""
     return np.random.default_rng(20).standard_normal((_NOISE_FIELDS, 96, 96, 3), dtype=np.float32)
 
 

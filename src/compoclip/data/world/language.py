@@ -72,7 +72,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Statement:
-    """Two phrases and a relation, with the choice of words kept apart, so that an edit changes meaning and not style."""
+    """Two phrases and a relation, with the wording kept apart, so that an edit changes meaning and not style."""
 
     a: Phrase
     relation: str

@@ -44,7 +44,10 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture before it is drawn. `ground` is the background's RGB, `clutter` grey bars (top, left, height, width, shade)."""
+    """A picture before it is drawn.
+
+    `ground` is the background's RGB, `clutter` grey bars (top, left, height, width, shade), `noise` the noise field.
+    """
 
     things: tuple[Thing, ...]
     style: str
@@ -107,12 +110,12 @@ def pick_style(rng: np.random.Generator) -> str:
     return STYLES[min(int(np.searchsorted(_STYLE_SHARES, rng.random(), side="right")), len(STYLES) - 1)]
 
 
-def _radius(rng: np.random.Generator, largest: int) -> int:
+def _radius(rng: np.random.Generator, largest: int, small_share: float = 0.3) -> int:
     """In half pixels: small, middling or large, never near a boundary between two of them."""
     lot = rng.random()
-    if lot < 0.3:
+    if lot < small_share:
         return int(rng.integers(11, SMALL + 1))
-    if lot < 0.45:
+    if lot < small_share + 0.15:
         return int(rng.integers(SMALL + 2, LARGE - 1))
     return int(rng.integers(LARGE + 1, largest + 1))
 
@@ -122,8 +125,8 @@ def _tilt(rng: np.random.Generator) -> int:
 
 
 def single(rng: np.random.Generator, style: str, shape: str | None = None) -> Scene:
-    """One thing anywhere in the frame, of any size."""
-    half_radius = _radius(rng, 30)
+    """One thing anywhere in the frame, of any size; few small ones in the styles that need room to be read."""
+    half_radius = _radius(rng, 30, 0.3 if style == "solid" else 0.12)
     room = min(half_radius // 2 + 1, 17)
     x, y = (int(v) for v in rng.integers(room, 48 - room, size=2))
     shape_lot, colour = rng.integers(0, (len(SHAPES), len(COLOUR_NAMES)))

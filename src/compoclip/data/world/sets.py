@@ -25,7 +25,7 @@ FINETUNE_STYLE = "solid"
 
 
 class Labelled(NamedTuple):
-    """Zero-shot classification: `images` (N, 48, 48, 3) uint8, `labels` (N,) int64 into `class_names`, templates with "{}"."""
+    """Zero-shot classification: images (N, 48, 48, 3), `labels` (N,) into `class_names`, `templates` with "{}"."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -43,7 +43,7 @@ class Captioned(NamedTuple):
 def pretrain_scene(seed: int, index: int) -> Scene:
     """Scene `index` of the broad world, in any style, with one true caption.
 
-    Single things, pairs, counted things and lists of three. Few captions of pairs tell a relation, and half of the colours
+    Single things, pairs, counted things and lists of three. Few captions of pairs tell a relation, and many colours
     are left out, so that a model taught on them learns what is there and little of how it is put together.
     """
     rng = generator(seed, "pretrain", index)
@@ -72,7 +72,7 @@ def pretrain_batch(seed: int, step: int, size: int) -> tuple[NDArray[np.uint8], 
 
 
 def finetune_scene(seed: int, index: int) -> Scene:
-    """Two things and how they stand, in the plainest style. Captions: two statements, the first turned round, a plain pair."""
+    """Two things and how they stand, in the plainest style. Captions: statements from both sides, a plain pair."""
     rng = generator(seed, "finetune", index)
     scene = pair(rng, FINETUNE_STYLE)
     first = statement(scene, rng)

@@ -7,7 +7,7 @@ routine draws them all, filled or hollow, at any radius and tilt.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def _moon() -> Floats:
     back = np.linspace(2 * np.pi - half_inner, half_inner, 30)[1:-1]
     bow = np.stack([outer * np.cos(along), outer * np.sin(along)], axis=1)
     bite = np.stack([shift + inner * np.cos(back), inner * np.sin(back)], axis=1)
-    return np.concatenate([bow, bite]) + [0.25, 0.0]
+    return np.concatenate([bow, bite]) + np.array([0.25, 0.0])
 
 
 def _cross() -> Floats:
@@ -95,9 +95,9 @@ def polygon_distance(points: Floats, polygon: Floats) -> Floats:
     return np.where(inside, -nearest, nearest)
 
 
-@lru_cache(maxsize=None)
+@cache
 def distance_field(shape: str, half_radius: int, tilt: int) -> NDArray[np.float32]:
-    """Signed distance in pixels to `shape` of radius `half_radius / 2` turned by `tilt` degrees, on a centred square grid.
+    """Signed distance in pixels to `shape` of radius `half_radius / 2` turned by `tilt` degrees, on a square grid.
 
     The side is odd, so the middle pixel is the shape's centre, and wide enough for the soft edge of every style.
     """
@@ -107,6 +107,7 @@ def distance_field(shape: str, half_radius: int, tilt: int) -> NDArray[np.float3
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     turn = np.deg2rad(tilt)
     rotation = np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    field = polygon_distance(grid, vertices(shape) @ rotation * radius).reshape(len(steps), len(steps)).astype(np.float32)
+    flat = polygon_distance(grid, vertices(shape) @ rotation * radius)
+    field = flat.reshape(len(steps), len(steps)).astype(np.float32)
     field.setflags(write=False)
     return field
