@@ -1,0 +1,132 @@
+"""Tars read in place: an index of (name, offset, size) built in one pass, so that any member can be read at random."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from compoclip.data.sources.base import IMAGE_SUFFIXES, Report, TarImage, safe_name
+from compoclip.errors import InputError
+
+MAX_TEXT_BYTES = 2**20  # a caption file larger than this is not a caption file
+
+
+class Member(NamedTuple):
+    name: str  # safe, relative, POSIX
+    offset: int
+    size: int
+
+
+def tar_members(path: str | Path, report: Report) -> Iterator[Member]:
+    """The regular members of an uncompressed tar, in order.
+
+    Links, devices, sparse files and unsafe names are counted in `report` and never followed. A tar that ends early
+    gives what it holds and is counted. Raises InputError for a missing file, a compressed tar, or no tar at all.
+    """
+    path = Path(path)
+    _refuse_compressed(path)
+    length = path.stat().st_size
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for info in _walk(tar, path, report):
+                where = f"{path}:{info.name}"
+                if info.isdir():
+                    continue
+                name = safe_name(info.name)
+                if name is None:
+                    report.skip("unsafe name in a tar", where)
+                elif not info.isreg() or info.issparse():
+                    report.skip("not a regular file in a tar", where, "links and devices are not followed")
+                elif info.offset_data + info.size > length:
+                    report.skip("truncated tar", where, "the file ends inside this member")
+                else:
+                    yield Member(name, info.offset_data, info.size)
+    except tarfile.TarError as error:
+        raise InputError(f"{path}: not a tar file ({error})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _walk(tar: tarfile.TarFile, path: Path, report: Report) -> Iterator[tarfile.TarInfo]:
+    keeper: Any = tar
+    reached = -1
+    while True:
+        try:
+            info = tar.next()
+        except (tarfile.TarError, ValueError, EOFError) as error:
+            report.skip("truncated tar", str(path), str(error))
+            return
+        if info is None:
+            _check_end(path, keeper.offset, report)
+            return
+        if info.offset <= reached or info.size < 0:
+            report.skip("damaged tar", str(path), f"a header at byte {info.offset} points backwards")
+            return
+        reached = info.offset
+        yield info
+        keeper.members.clear()  # tarfile keeps every header it has read; a large tar would fill memory
+
+
+def _check_end(path: Path, offset: int, report: Report) -> None:
+    """Count what tarfile passes over in silence: a damaged header, a missing end mark, a second tar glued on behind."""
+    with open(path, "rb") as handle:
+        handle.seek(offset)
+        tail = handle.read(64 * 1024)
+    if len(tail) < tarfile.BLOCKSIZE:
+        report.skip("truncated tar", str(path), "the end mark is missing")
+    elif tail.strip(b"\0"):
+        what = "more data behind the end mark" if not tail[: tarfile.BLOCKSIZE].strip(b"\0") else "a damaged header"
+        report.skip("damaged tar", str(path), f"{what} at byte {offset}; what follows was not read")
+
+
+def _refuse_compressed(path: Path) -> None:
+    try:
+        with open(path, "rb") as handle:
+            head = handle.read(6)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if head[:2] == b"\x1f\x8b" or head[:4] == b"\x28\xb5\x2f\xfd" or head[:3] == b"BZh" or head == b"\xfd7zXZ\x00":
+        raise InputError(
+            f"{path}: a compressed tar cannot be read at random; decompress it first (gunzip, unzstd, ...)"
+        )
+
+
+class TarImages:
+    """Finds images by name in one or more tars. The index is built when the first name is asked for."""
+
+    def __init__(self, tars: list[Path], report: Report) -> None:
+        self.tars, self.report = tars, report
+        self._by_name: dict[str, TarImage] | None = None
+        self._by_base: dict[str, TarImage | None] = {}
+
+    def _index(self) -> dict[str, TarImage]:
+        if self._by_name is None:
+            self._by_name = {}
+            for path in self.tars:
+                for member in tar_members(path, self.report):
+                    if member.name.lower().endswith(IMAGE_SUFFIXES):
+                        image = TarImage(str(path), *member)
+                        self._by_name.setdefault(member.name, image)
+                        base = member.name.rsplit("/", 1)[-1]
+                        self._by_base[base] = None if base in self._by_base else image
+        return self._by_name
+
+    def find(self, name: str) -> TarImage | None:
+        """The member of that name.
+
+        Else one whose name ends in it, or in which it ends, folder by folder. None where there is none.
+        """
+        index = self._index()
+        if name in index:
+            return index[name]
+        near = self._by_base.get(name.rsplit("/", 1)[-1])
+        if near is not None and (near.member.endswith("/" + name) or name.endswith("/" + near.member)):
+            return near
+        parts = name.split("/")
+        return next(
+            (index[short] for short in ("/".join(parts[k:]) for k in range(1, len(parts))) if short in index), None
+        )
