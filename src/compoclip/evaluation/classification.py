@@ -1,0 +1,89 @@
+"""Zero-shot classification: a classifier made of text, and the four metrics that published tables use."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compoclip.errors import InputError
+from compoclip.evaluation.protocols import Array, Graded, check_finite, choice
+
+METRICS = ("accuracy", "mean_per_class", "roc_auc", "map11")
+
+
+def normalise(features: NDArray[np.floating]) -> Array:
+    """Rows to unit length, fp32. Raises InputError for a row of zeros."""
+    length = np.linalg.norm(features, axis=-1, keepdims=True)
+    if (length == 0).any():
+        raise InputError("a feature of length zero cannot be normalised; the model is broken or its template is empty")
+    return np.asarray(features / length, dtype=np.float32)
+
+
+def classifier(text: Array) -> Array:
+    """Template-averaged class vectors (Radford et al. 2021): `text` (C, T, D) normalised -> (C, D) normalised."""
+    check_finite(text.reshape(-1, text.shape[-1]), "class prompts")
+    return normalise(normalise(text).mean(axis=1, dtype=np.float32))
+
+
+class Classified(NamedTuple):
+    """`graded` by the tie rule, `predicted` (N,) the first best class, `scores` (N, C) cosines."""
+
+    graded: Graded
+    predicted: NDArray[np.int64]
+    scores: Array
+
+
+def classify(images: Array, weights: Array, labels: NDArray[np.int64], rule: str = "strict") -> Classified:
+    """`images` (N, D) and `weights` (C, D) normalised, `labels` (N,) in 0..C-1.
+
+    Raises InputError for a label outside the classes and for NaN features.
+    """
+    check_labels(labels, len(weights))
+    scores = np.asarray(images @ weights.T, dtype=np.float32)
+    check_finite(scores, "zero-shot scores")
+    order = np.argsort(np.arange(len(weights))[None, :] != labels[:, None], axis=1, kind="stable")
+    graded = choice(np.take_along_axis(scores, order, axis=1), rule)
+    return Classified(graded, scores.argmax(axis=1), scores)
+
+
+def check_labels(labels: NDArray[np.int64], classes: int) -> None:
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(f"row {row}: label {int(labels[row])} is outside the {classes} classes 0..{classes - 1}")
+
+
+def mean_per_class(correct: NDArray[np.floating], labels: NDArray[np.int64]) -> float:
+    """Mean over the classes that occur of the share of their rows that is right; in [0, 1]."""
+    return float(np.mean([correct[labels == c].mean() for c in np.unique(labels)]))
+
+
+def softmax(scores: Array, scale: float = 100.0) -> NDArray[np.float64]:
+    """Probabilities (N, C) of cosines at CLIP's scale; ELEVATER's ranking metrics are computed on them."""
+    logits = scale * scores.astype(np.float64)
+    logits -= logits.max(axis=1, keepdims=True)
+    exponent = np.exp(logits)
+    return np.asarray(exponent / exponent.sum(axis=1, keepdims=True))
+
+
+def roc_auc(score: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
+    """Area under the ROC curve, ties counted half: the share of (positive, negative) pairs in the right order."""
+    if positive.all() or not positive.any():
+        raise InputError("ROC AUC needs both classes among the labels")
+    _, inverse, counts = np.unique(score, return_inverse=True, return_counts=True)
+    middle = np.cumsum(counts) - (counts - 1) / 2.0  # mean rank of each group of equal scores
+    rank = middle[inverse.reshape(-1)]
+    n = int(positive.sum())
+    return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
+
+
+def average_precision_11(score: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
+    """VOC 2007's 11-point interpolated average precision of one class (Everingham et al. 2010, section 4.2)."""
+    order = np.argsort(-score, kind="stable")
+    hits = np.cumsum(positive[order])
+    recall = hits / max(1, positive.sum())
+    precision = hits / np.arange(1, len(score) + 1)
+    points = [precision[recall >= t - 1e-12] for t in np.linspace(0, 1, 11)]
+    return float(np.mean([p.max() if len(p) else 0.0 for p in points]))

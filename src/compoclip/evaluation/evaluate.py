@@ -1,0 +1,121 @@
+"""A model and names of tasks in, results out: everything is encoded once, then graded task by task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation import results as result_file
+from compoclip.evaluation.encode import FeatureBank, encode
+from compoclip.evaluation.forms import Outcome
+from compoclip.evaluation.protocols import check_rule
+from compoclip.evaluation.task import DataMissing, Loaded, Request
+from compoclip.evaluation.tasks import TASKS
+
+
+def chosen(tasks: str | Sequence[str]) -> tuple[list[str], bool]:
+    """Task names, and whether all were asked for. Raises InputError for a name that is no task."""
+    names = [t.strip() for t in tasks.split(",")] if isinstance(tasks, str) else list(tasks)
+    if names == ["all"]:
+        return list(TASKS), True
+    unknown = [n for n in names if n not in TASKS]
+    if unknown or not names:
+        raise InputError(f"task {', '.join(unknown) or 'list'!r} is unknown; choose from all, {', '.join(TASKS)}")
+    return list(dict.fromkeys(names)), False
+
+
+def load_tasks(names: Sequence[str], request: Request, skip_absent: bool) -> tuple[dict[str, Loaded], dict[str, str]]:
+    """Rows of each task, and why a task was skipped (only where `skip_absent`)."""
+    loaded, skipped = {}, {}
+    for name in names:
+        try:
+            loaded[name] = TASKS[name].load(request)
+        except DataMissing as error:
+            if not skip_absent:
+                raise
+            skipped[name] = str(error)
+    if not loaded:
+        raise InputError("no task has its data here: " + "; ".join(skipped.values()))
+    return loaded, skipped
+
+
+def grade(loaded: Loaded, bank: FeatureBank, seed: int) -> tuple[dict[str, str], dict[str, Outcome]]:
+    parts: dict[str, str] = {}
+    outcomes: dict[str, Outcome] = {}
+    for subset in loaded.subsets:
+        for name, outcome in subset.grade(bank, seed):
+            parts[name], outcomes[name] = subset.part, outcome
+    return parts, outcomes
+
+
+def evaluate(
+    model: Any,
+    tasks: str | Sequence[str] = "world",
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    log_samples: bool = False,
+    batch_size: int = 64,
+    seed: int = 0,
+    *,
+    ties: str | None = None,
+    output_path: str | Path | None = None,
+    label: str | None = None,
+    cache_dir: str | Path | None = None,
+) -> dict[str, Any]:
+    """Measure a model; returns the results of the contract (schema 1, percentages 0 to 100).
+
+    `model` is anything with `encode_image` and `encode_text` returning (N, D) features (`preprocess` and `info` where
+    it has them), or a name or path that `compoclip.load` takes. `tasks` are names, comma-separated or a list, or
+    "all", which skips tasks whose data is not there and says so under `skipped`. `limit` keeps the first rows of each
+    subset, `log_samples` adds a row-by-row log, `seed` is that of the bootstrap, `ties` a rule of
+    `protocols.TIE_RULES` in place of each benchmark's own. `output_path` writes the file as well.
+    Raises InputError for unknown names, absent or broken data, and features that are not finite.
+    """
+    names, every = chosen(tasks)
+    if limit is not None and limit < 1:
+        raise InputError(f"limit must be at least 1, not {limit}")
+    if ties is not None:
+        check_rule(ties)
+    if isinstance(model, (str, Path)):
+        from compoclip.models import load
+
+        model = load(str(model))
+    started = time.perf_counter()
+    request = Request(Path(data_root) if data_root is not None else None, limit, ties)
+    loaded, skipped = load_tasks(names, request, every)
+    bank = _encode(model, loaded, batch_size, cache_dir)
+    entries, samples = {}, []
+    for name, rows in loaded.items():
+        parts, outcomes = grade(rows, bank, seed)
+        entries[name] = result_file.task_entry(TASKS[name], parts, outcomes, rows.found, seed)
+        if ties is not None:
+            entries[name]["ties"] = ties
+        if log_samples:
+            samples += [{"task": name, "subset": s, **row} for s, o in outcomes.items() for row in o.rows]
+    info = dict(getattr(model, "info", None) or {"name": type(model).__name__})
+    results: dict[str, Any] = {
+        "schema": result_file.SCHEMA,
+        "label": label or str(info.get("label") or info.get("name") or "model"),
+        "model": info,
+        "tasks": entries,
+        "summary": result_file.summary(entries),
+        "skipped": skipped,
+        "settings": {"limit": limit, "seed": seed, "ties": ties, "metrics_version": result_file.METRICS_VERSION},
+        "environment": result_file.environment(),
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    if log_samples:
+        results["samples"] = samples
+    if output_path is not None:
+        result_file.write_results(results, output_path)
+    return results
+
+
+def _encode(model: Any, loaded: dict[str, Loaded], batch_size: int, cache_dir: str | Path | None) -> FeatureBank:
+    subsets = [s for rows in loaded.values() for s in rows.subsets]
+    pictures = [p for s in subsets for p in s.pictures()]
+    captions = [c for s in subsets for c in s.captions()]
+    return encode(model, pictures, captions, batch_size)

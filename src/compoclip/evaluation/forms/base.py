@@ -1,0 +1,94 @@
+"""What every form of question shares: encoded rows in, an outcome out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compoclip.evaluation import statistics
+from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.protocols import Array
+
+Values = NDArray[np.float64]
+
+
+class Encoded(Protocol):
+    """Features of one call, looked up by what they are of; every row is fp32 and of unit length."""
+
+    def image(self, pictures: Sequence[Picture]) -> Array: ...
+
+    def text(self, captions: Sequence[str]) -> Array: ...
+
+    def text_index(self, captions: Sequence[str]) -> NDArray[np.int64]: ...
+
+    def image_index(self, pictures: Sequence[Picture]) -> NDArray[np.int64]: ...
+
+    images: Array
+    texts: Array
+
+
+@dataclass
+class Outcome:
+    """`metrics` goes to results.json; `hits` (N,) in [0, 1] are the rows behind `accuracy`; `rows` the per-row log.
+
+    `identity` is a hash of what the rows ask, so that two results are compared only on equal rows.
+    """
+
+    metrics: dict[str, Any]
+    hits: Values
+    rows: list[dict[str, Any]]
+    identity: str = ""
+
+
+class Subset(Protocol):
+    """Rows of one form: `name`, `part` (composition, zeroshot or retrieval) and `missing` rows without their image."""
+
+    name: str
+    part: str
+    missing: int
+
+    def pictures(self) -> Sequence[Picture]: ...
+
+    def captions(self) -> Sequence[str]: ...
+
+    def grade(self, encoded: Encoded, seed: int = 0) -> list[tuple[str, Outcome]]: ...
+
+
+def identity(parts: Iterable[str]) -> str:
+    digest = hashlib.blake2b(digest_size=12)
+    for part in parts:
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()
+
+
+def picture_name(picture: Picture) -> str:
+    """The image's own name, without the place it lies in on this machine."""
+    return PurePosixPath(picture.where).name
+
+
+def percent(values: NDArray[Any]) -> float | None:
+    return 100.0 * float(np.mean(values)) if len(values) else None
+
+
+def basic(
+    hits: Values, tied: NDArray[np.bool_], missing: int, chance: float | None, seed: int, groups: Any = None
+) -> dict[str, Any]:
+    """The entries every subset has; accuracy and interval are null where no row could be measured."""
+    ci95 = None
+    if len(hits):
+        measured = statistics.mean_interval(hits, seed, groups)
+        ci95 = [measured.low, measured.high]
+    return {
+        "accuracy": percent(hits),
+        "ci95": ci95,
+        "n": len(hits),
+        "missing": missing,
+        "ties": int(tied.sum()),
+        "chance": chance,
+    }

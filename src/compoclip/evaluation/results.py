@@ -1,0 +1,182 @@
+"""results.json: what was measured, on what, how sure it is, and with which versions (schema 1).
+
+Percentages run from 0 to 100. Each subset keeps its rows of right and wrong packed into a few bytes (`hits`), so that
+two results can be compared row by row later without the per-row log.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import platform
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compoclip.errors import InputError
+from compoclip.evaluation.forms import Outcome
+from compoclip.evaluation.statistics import interval, stratified_means
+from compoclip.evaluation.task import Average, Task
+from compoclip.io import read_json, write_json, write_text
+
+SCHEMA = 1
+METRICS_VERSION = "1"  # changes when a protocol, a tie rule or an average does
+SUMMARY = ("comp", "zeroshot", "i2t", "t2i")
+PACKAGES = ("compoclip", "torch", "open_clip_torch", "numpy", "pillow", "transformers")
+
+
+def pack(hits: NDArray[np.float64]) -> dict[str, Any]:
+    """Rows of right and wrong as base64 of packed bits; rows with fractions as a list."""
+    if np.isin(hits, (0.0, 1.0)).all():
+        return {"n": len(hits), "bits": base64.b64encode(np.packbits(hits > 0).tobytes()).decode()}
+    return {"n": len(hits), "values": hits.tolist()}
+
+
+def unpack(packed: dict[str, Any]) -> NDArray[np.float64]:
+    """(n,) in [0, 1]. Raises InputError for an entry that `pack` did not write."""
+    try:
+        if "values" in packed:
+            return np.asarray(packed["values"], dtype=np.float64)
+        raw = np.frombuffer(base64.b64decode(packed["bits"]), dtype=np.uint8)
+        return np.unpackbits(raw, count=int(packed["n"])).astype(np.float64)
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(f"results: broken `hits` entry ({error}); evaluate again") from None
+
+
+def environment() -> dict[str, Any]:
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(terse=True),
+        "machine": platform.machine(),
+        "packages": versions,
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    }
+
+
+def average(rule: Average, outcomes: dict[str, Outcome], seed: int) -> tuple[float | None, list[float] | None]:
+    """A weighted mean of subset accuracies and its interval; null where one of them could not be measured."""
+    names = [n for n in rule.weights if rule.weights[n] > 0]
+    values = [outcomes[n].metrics["accuracy"] for n in names]
+    if not names or any(v is None for v in values):
+        return None, None
+    weights = np.array([rule.weights[n] for n in names])
+    weights = weights / weights.sum()
+    # The interval resamples rows; subsets whose headline is no row mean (macro over groups, AUC) shift its centre.
+    means = stratified_means([outcomes[n].hits for n in names], list(weights), resamples=4000, seed=seed)
+    shift = float(weights @ np.array(values)) - 100.0 * float(weights @ [outcomes[n].hits.mean() for n in names])
+    low, high = interval(means)
+    return float(weights @ np.array(values)), [low + shift, high + shift]
+
+
+def task_entry(
+    task: Task, parts: dict[str, str], outcomes: dict[str, Outcome], found: dict[str, Any], seed: int
+) -> dict[str, Any]:
+    """One task's entry of results.json. `parts` says which part of the summary each subset belongs to."""
+    counts = {name: outcome.metrics["n"] for name, outcome in outcomes.items()}
+    scores, intervals, weights = {}, {}, {}
+    for name, rule in task.averages(counts).items():
+        scores[name], intervals[name] = average(rule, outcomes, seed)
+        weights[name] = rule.weights
+    headline = next(iter(scores), None)
+    subsets = {}
+    for name, outcome in outcomes.items():
+        entry = {"part": parts[name], **outcome.metrics, "hits": pack(outcome.hits), "rows": outcome.identity}
+        subsets[name] = entry
+    averaged = [subsets[n]["chance"] for n in (weights[headline] if headline else ())]
+    chances = [c for c in averaged if c is not None]
+    return {
+        "subsets": subsets,
+        "score": scores[headline] if headline else None,
+        "score_ci95": intervals[headline] if headline else None,
+        "rule": headline,
+        "chance": float(np.mean(chances)) if chances else None,
+        "scores": scores,
+        "scores_ci95": intervals,
+        "weights": weights,
+        "ties": task.rule,
+        "version": task.version,
+        "data": found,
+    }
+
+
+def summary(tasks: dict[str, dict[str, Any]]) -> dict[str, float | None]:
+    """The four figures of a model: comp is the mean of the composition tasks' scores, zeroshot, i2t and t2i the means
+    over all sets measured; null where nothing was."""
+    pools: dict[str, list[float | None]] = {name: [] for name in SUMMARY}
+    for entry in tasks.values():
+        parts = {name: subset["part"] for name, subset in entry["subsets"].items()}
+        if "composition" in parts.values():
+            pools["comp"].append(entry["score"])
+        for name, part in parts.items():
+            key = "zeroshot" if part == "zeroshot" else name.rsplit("/", 1)[-1] if part == "retrieval" else None
+            if key is not None:
+                pools[key].append(entry["subsets"][name]["accuracy"])
+    known = {name: [v for v in values if v is not None] for name, values in pools.items()}
+    return {name: float(np.mean(values)) if values else None for name, values in known.items()}
+
+
+def individual(results: dict[str, Any]) -> dict[str, float]:
+    """`{"sugarcrepe::swap_obj": 61.2, ...}` in percent, as `aggregate` takes them; two-by-two subsets give three."""
+    out: dict[str, float] = {}
+    for task, entry in results["tasks"].items():
+        for name, subset in entry["subsets"].items():
+            if subset["accuracy"] is None:
+                continue
+            if "group" in subset:
+                out |= {f"{task}::{name}::{k}": subset[k] for k in ("text", "image", "group")}
+            elif subset["part"] == "retrieval":
+                place, way = name.rsplit("/", 1)
+                out |= {f"{place}::{way}/{k}": v for k, v in subset.items() if k.startswith("R@")}
+            else:
+                out[f"{task}::{name}"] = subset["accuracy"]
+    return out
+
+
+def samples_path(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".json") + ".samples.jsonl")
+
+
+def write_results(results: dict[str, Any], path: str | Path) -> Path:
+    """Write results.json, and the per-row log beside it (`NAME.samples.jsonl`) where the results hold one."""
+    path = Path(path)
+    if path.is_dir() or path.suffix != ".json":
+        path = path / "results.json"
+    body = {k: v for k, v in results.items() if k != "samples"}
+    if "samples" in results:
+        lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in results["samples"])
+        write_text(samples_path(path), "".join(lines))
+        body["samples"] = samples_path(path).name
+    write_json(path, body)
+    return path
+
+
+def read_results(path: str | Path) -> dict[str, Any]:
+    """A results.json, or the one in a run directory. Raises InputError where it is none."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "results.json"
+    results = read_json(path)
+    if not isinstance(results, dict) or results.get("schema") != SCHEMA or not isinstance(results.get("tasks"), dict):
+        raise InputError(f"{path}: not a results file of schema {SCHEMA}; write one with compoclip eval")
+    return results
+
+
+def shared_rows(results: Sequence[dict[str, Any]], task: str, subset: str) -> list[NDArray[np.float64]] | None:
+    """The rows (n,) of several results for one subset, or None where they were not measured on the same rows."""
+    entries = [r["tasks"].get(task, {}).get("subsets", {}).get(subset) for r in results]
+    if any(e is None or not e.get("hits") for e in entries):
+        return None
+    if len({(e["rows"], e["hits"]["n"]) for e in entries}) != 1 or not entries[0]["hits"]["n"]:
+        return None
+    return [unpack(e["hits"]) for e in entries]

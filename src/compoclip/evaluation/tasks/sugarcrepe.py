@@ -1,0 +1,133 @@
+"""SugarCrepe (Hsieh et al. 2023): one photo, one true caption, one that a language model made false."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.forms import Choice
+from compoclip.evaluation.pictures import Picture, Store, beside, open_store
+from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look, plain_mean, pooled
+from compoclip.io import read_json
+
+SIZES = {
+    "replace_obj": 1652,
+    "replace_att": 788,
+    "replace_rel": 1406,
+    "swap_obj": 245,
+    "swap_att": 666,
+    "add_obj": 2062,
+    "add_att": 692,
+}
+FIELDS = ("filename", "caption", "negative_caption")
+GROUPS = ("replace", "swap", "add")
+
+ANNOTATIONS = ("sugarcrepe", "sugar-crepe/data", "annotations/sugarcrepe", "reference/annotations/sugarcrepe", ".")
+IMAGES = (
+    "sugarcrepe/images",
+    "images",
+    "val2017",
+    "coco/val2017",
+    "coco/images/val2017",
+    "coco_val2017_300/images",
+    "data/coco_val2017_300/images",
+    "data/val2017",
+)
+
+
+def read_rows(path: Path) -> list[tuple[str, str, str]]:
+    """(photo, caption, negative caption) of each row. Raises InputError naming the row that is not so."""
+    table = read_json(path)
+    rows = table.items() if isinstance(table, dict) else enumerate(table) if isinstance(table, list) else None
+    if rows is None:
+        raise InputError(f"{path}: must be an object of rows by id, as SugarCrepe's own files are")
+    out = []
+    for key, row in rows:
+        values = [row.get(name) if isinstance(row, dict) else None for name in FIELDS]
+        if not all(isinstance(v, str) and v for v in values):
+            raise InputError(f"{path}: row {key} needs the texts filename, caption and negative_caption")
+        out.append((str(values[0]), str(values[1]), str(values[2])))
+    return out
+
+
+def find_annotations(root: Path) -> dict[str, Path]:
+    for folder in look(root, ANNOTATIONS):
+        files = {name: folder / f"{name}.json" for name in SIZES if (folder / f"{name}.json").is_file()}
+        if files:
+            return files
+    looked = ", ".join(str(root / a / "*.json") for a in ANNOTATIONS)
+    raise DataMissing(f"sugarcrepe: no annotation file (swap_obj.json, ...) found; looked at {looked}")
+
+
+def find_images(root: Path, wanted: set[str]) -> Store:
+    """The first place that holds any of the photos named in the annotations."""
+    for stem in IMAGES:
+        place = beside(root / stem)
+        store = None if place is None else open_store(place)
+        if store is not None and any(store.get(name) for name in wanted):
+            return store
+    looked = ", ".join(str(root / stem) for stem in IMAGES)
+    raise DataMissing(
+        f"sugarcrepe: no COCO val2017 photo such as {min(wanted)} found; looked for a folder, .tar or .zip at {looked}"
+    )
+
+
+def load(request: Request) -> Loaded:
+    root = request.root("sugarcrepe")
+    files = find_annotations(root)
+    tables = {name: read_rows(path) for name, path in files.items()}
+    store = find_images(root, {row[0] for rows in tables.values() for row in rows})
+    pictures: dict[str, Picture | None] = {}
+    subsets = []
+    for name, rows in tables.items():
+        for file, _, _ in rows:
+            if file not in pictures:
+                pictures[file] = store.get(file)
+        here = [(pictures[file], text, false) for file, text, false in rows if pictures[file] is not None]
+        kept = request.cut(here)
+        subsets.append(
+            Choice(
+                name,
+                images=[p for p, _, _ in kept],
+                candidates=[[text, false] for _, text, false in kept],
+                missing=len(rows) - len(here),
+                rule=request.ties or "strict",
+            )
+        )
+    found: dict[str, Any] = {"annotations": str(next(iter(files.values())).parent), "images": store.where}
+    absent = [name for name in SIZES if name not in files]
+    if absent:
+        found["absent"] = absent
+    return Loaded(list(subsets), found)
+
+
+def averages(counts: dict[str, int]) -> dict[str, Average]:
+    """vl_compo: item-weighted (by the official counts) in replace, swap and add, then the mean of the three."""
+    rules = {}
+    if set(counts) == set(SIZES):
+        totals = {g: sum(n for name, n in SIZES.items() if name.startswith(g)) for g in GROUPS}
+        weights = {name: n / totals[name.split("_")[0]] / 3 for name, n in SIZES.items()}
+        rules["vl_compo"] = Average(weights)
+        rules["macro7"] = plain_mean(counts)
+    rules["micro"] = pooled(counts)
+    no_add = {name: n for name, n in counts.items() if not name.startswith("add")}
+    if no_add:
+        rules["micro_without_add"] = pooled(no_add)
+    return rules
+
+
+TASK = Task(
+    name="sugarcrepe",
+    title="SugarCrepe: true caption against a fluent false one",
+    source="https://github.com/RAIVNLab/sugar-crepe (annotations), COCO val2017 (photos)",
+    licence="MIT (annotations); photos: COCO terms of use",
+    size="7,511 rows in 7 subsets",
+    chance="50",
+    rule="strict: a tie is wrong; score: vl_compo (item-weighted replace, swap and add groups, then their mean)",
+    citation="Hsieh et al., SugarCrepe: Fixing Hackable Benchmarks for Vision-Language Compositionality, NeurIPS 2023",
+    version="1",
+    needs="DIR/sugarcrepe/*.json and photos at DIR/sugarcrepe/images, DIR/val2017 or DIR/images (folder, .tar, .zip)",
+    load=load,
+    averages=averages,
+)
