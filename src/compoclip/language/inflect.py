@@ -1,0 +1,72 @@
+"""Word forms (lemminflect) and the choice between "a" and "an" (inflect)."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any
+
+from compoclip.language.words import word_set
+
+# The same in singular and plural, or plural in form and meaning.
+INVARIABLE = word_set(
+    """
+    fish sheep deer moose swine bison shrimp salmon trout aircraft spacecraft series species scissors pants
+    jeans shorts trousers glasses sunglasses goggles clothes pajamas tights overalls headphones binoculars
+    tongs pliers people police cattle offspring broccoli cauliflower zucchini rice
+    """
+)
+IRREGULAR_PLURALS = {"person": "people", "child": "children", "ski": "skis", "bus": "buses", "frisbee": "frisbees"}
+
+
+@lru_cache(maxsize=100_000)
+def inflect(lemma: str, tag: str) -> str:
+    """The form of a lemma for a Penn Treebank tag (NNS, VBG, JJR, ...); only the head of a multi-word lemma changes."""
+    if tag in ("NN", "VB", "VBP", "JJ", "RB"):
+        return lemma
+    words = lemma.split(" ")
+    at = _head(words, tag)
+    words[at] = _inflect_word(words[at], tag)
+    return " ".join(words)
+
+
+def _head(words: list[str], tag: str) -> int:
+    """Verbs lead their particles ("pick up"); nouns come last, or before a preposition ("man of war")."""
+    if tag.startswith("V"):
+        return 0
+    for position, word in enumerate(words):
+        if position and word in ("of", "in", "on", "at", "to", "for", "with"):
+            return position - 1
+    return len(words) - 1
+
+
+def _inflect_word(word: str, tag: str) -> str:
+    if tag == "NNS":
+        if word in INVARIABLE:
+            return word
+        if word in IRREGULAR_PLURALS:
+            return IRREGULAR_PLURALS[word]
+    prefix, hyphen, last = word.rpartition("-")
+    forms = _lemminflect().getInflection(last, tag=tag, inflect_oov=True)
+    return prefix + hyphen + forms[0] if forms else word
+
+
+@cache
+def _lemminflect() -> Any:
+    import lemminflect
+
+    return lemminflect
+
+
+@cache
+def _engine() -> Any:
+    import inflect as engine
+
+    return engine.engine()
+
+
+@lru_cache(maxsize=100_000)
+def indefinite_article(next_word: str) -> str:
+    """ "a" or "an" before this word."""
+    if not next_word or not next_word[0].isalnum():
+        return "a"
+    return str(_engine().a(next_word)).split(" ", 1)[0].lower()

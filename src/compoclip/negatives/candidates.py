@@ -1,0 +1,103 @@
+"""What can stand in for a word: everyday classes first, WordNet's co-hyponyms second, always from the vocabulary.
+
+The sense of a noun is the one whose neighbours the captions talk about, so that "bus" brings trucks and trains and
+never the other parts of a network. Tables are made once a word, in a fixed order.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from itertools import accumulate
+from typing import NamedTuple
+
+from compoclip.language.classes import members, near_synonyms
+from compoclip.language.lexicon import Lexicon, is_blocked, shared_lexicon
+from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL
+from compoclip.negatives.vocabulary import Vocabulary
+
+# Lexicographer files of visible things: animal, artifact, body, food, object, person, plant, shape, substance, ...
+VISIBLE = frozenset({5, 6, 8, 13, 15, 17, 18, 20, 25, 27})
+ENOUGH = 3
+
+
+class Table(NamedTuple):
+    """Words and the running sums of their integer weights; both empty where there is nothing to choose from."""
+
+    words: tuple[str, ...]
+    cumulative: tuple[int, ...]
+
+
+def _table(weights: dict[str, int]) -> Table:
+    words = sorted(word for word, weight in weights.items() if weight > 0 and not is_blocked(word))
+    return Table(tuple(words), tuple(accumulate(weights[word] for word in words)))
+
+
+@lru_cache(maxsize=20_000)
+def noun_candidates(word: str, vocabulary: Vocabulary) -> Table:
+    """Other things of the same class as this noun lemma, weighted by how often captions name them."""
+    close = near_synonyms(word) | {word}
+    weights = {other: vocabulary.noun(other) for other in members("n").get(word, ())}
+    weights = {other: weight for other, weight in weights.items() if weight}
+    if len(weights) < ENOUGH:
+        weights |= {w: c for w, c in _relatives(word, vocabulary).items() if w not in close}
+    return _table({w: c for w, c in weights.items() if w not in close})
+
+
+def _relatives(word: str, vocabulary: Vocabulary) -> dict[str, int]:
+    """Co-hyponyms of the best sense in the vocabulary: siblings, or else cousins."""
+    lexicon = shared_lexicon()
+    senses = lexicon.senses(word, "n")
+    best: dict[str, int] = {}
+    best_score = 0
+    for sense in senses[:6]:
+        if lexicon.lexfile[sense.synset] not in VISIBLE:
+            continue
+        found = _siblings(lexicon, sense.synset, word, vocabulary)
+        # an earlier sense is likelier: halve the evidence at each step down
+        score = sum(min(count, 50) for count in found.values()) * 64 >> (sense.rank - 1)
+        if score > best_score:
+            best, best_score = found, score
+    return best
+
+
+def _siblings(lexicon: Lexicon, synset: int, word: str, vocabulary: Vocabulary) -> dict[str, int]:
+    own = set(lexicon.ancestors(synset)) | set(lexicon.descendants(synset, 3))
+    own_words = {other.lower() for number in own for other in lexicon.words[number]}
+    level = {synset}
+    for depth in (1, 2, 3):
+        level = {parent for below in level for parent in lexicon.parents[below]}
+        found: dict[str, int] = {}
+        for parent in sorted(level):
+            for other in lexicon.descendants(parent, depth + 1):
+                if other in own:
+                    continue
+                for name in lexicon.words[other]:
+                    count = vocabulary.noun(name) if name.islower() and name not in own_words else 0
+                    if count and _main_sense(lexicon, name, other) and plausible(name):
+                        found[name] = count
+        if len(found) >= ENOUGH or (depth == 3 and found):
+            return found
+    return {}
+
+
+def _main_sense(lexicon: Lexicon, word: str, synset: int) -> bool:
+    """Is this synset the word's first sense among things that can be seen?"""
+    for sense in lexicon.senses(word, "n"):
+        if lexicon.lexfile[sense.synset] in VISIBLE:
+            return sense.synset == synset
+    return False
+
+
+def plausible(word: str) -> bool:
+    return len(word) > 2 and word not in PRONOUN_LIKE and word not in RELATIONAL and word not in MEASURES
+
+
+@lru_cache(maxsize=20_000)
+def adjective_candidates(word: str, vocabulary: Vocabulary) -> Table:
+    """Adjectives that contradict this one: of the same class (another colour), or its opposites."""
+    close = near_synonyms(word) | {word}
+    weights = {other: vocabulary.word(other) for other in members("a").get(word, ())}
+    if not any(weights.values()):
+        lexicon = shared_lexicon()
+        weights = {other: vocabulary.word(other) for other in lexicon.antonyms(word, "a") if " " not in other}
+    return _table({w: c for w, c in weights.items() if w not in close})

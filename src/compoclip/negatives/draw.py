@@ -1,0 +1,49 @@
+"""Random choices that depend on a key only: the same on every Python, in every process, in any order of captions."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+_MASK = (1 << 64) - 1
+
+
+class Draw:
+    """A stream of choices from BLAKE2b of its key, eight 64-bit numbers a block."""
+
+    __slots__ = ("_block", "_digest", "_left")
+
+    def __init__(self, *key: str | int) -> None:
+        self._digest = hashlib.blake2b("\x1f".join(map(str, key)).encode()).digest()
+        self._block, self._left = int.from_bytes(self._digest, "little"), 8
+
+    def _next(self) -> int:
+        if not self._left:
+            self._digest = hashlib.blake2b(self._digest).digest()
+            self._block, self._left = int.from_bytes(self._digest, "little"), 8
+        value = self._block & _MASK
+        self._block >>= 64
+        self._left -= 1
+        return value
+
+    def below(self, bound: int) -> int:
+        """An integer in [0, bound)."""
+        return (self._next() * bound) >> 64
+
+    def choice(self, items: Sequence[T]) -> T:
+        return items[self.below(len(items))]
+
+    def shuffled(self, items: Sequence[T]) -> list[T]:
+        """The items in random order (Fisher and Yates)."""
+        found = list(items)
+        for last in range(len(found) - 1, 0, -1):
+            other = self.below(last + 1)
+            found[last], found[other] = found[other], found[last]
+        return found
+
+    def weighted(self, cumulative: Sequence[int]) -> int:
+        """A position drawn by integer weights, given as their running sums."""
+        return bisect_right(cumulative, self.below(cumulative[-1]))

@@ -1,0 +1,43 @@
+"""What no negative may be. Every refusal is counted by its gate's name."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from compoclip.language.lexicon import is_blocked
+from compoclip.negatives.types import Edit
+
+_NOT_WORDS = re.compile(r"[^\w]+")
+MAX_CHARACTERS = 300  # CLIP reads 77 tokens; a difference after them is none
+
+GATES = {
+    "same-as-caption": "equal to its caption after case, punctuation and white space",
+    "true-of-image": "equal to another true caption of the same image",
+    "repeated": "equal to an earlier negative of the same caption",
+    "blocked-word": "brings in a slur, an insult or an obscenity",
+    "cut-off": "differs from its caption only after what a text tower reads",
+}
+
+
+@lru_cache(maxsize=4096)
+def normalised(text: str) -> str:
+    """Case, punctuation and white space taken out."""
+    return _NOT_WORDS.sub(" ", text.lower()).strip()
+
+
+def refused(text: str, edits: tuple[Edit, ...], own: str, truths: frozenset[str], earlier: set[str]) -> str | None:
+    """The name of the gate that refuses the negative, or None. `own`, `truths` and `earlier` are normalised."""
+    plain = _NOT_WORDS.sub(" ", text.lower()).strip()
+    if plain == own or not plain:
+        return "same-as-caption"
+    if plain in truths:
+        return "true-of-image"
+    if plain in earlier:
+        return "repeated"
+    if plain.split()[:60] == own.split()[:60]:
+        return "cut-off"
+    for edit in edits:
+        if edit.new not in own and any(is_blocked(word) for word in edit.new.split() if word.lower() not in own):
+            return "blocked-word"
+    return None

@@ -1,0 +1,105 @@
+"""Swaps: two words of one sort change places (NegCLIP, Yuksekgonul et al. 2023, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from compoclip.language.inflect import inflect
+from compoclip.language.lexicon import lemma
+from compoclip.language.words import word_set
+from compoclip.negatives.draw import Draw
+from compoclip.negatives.meaning import same_meaning_adjectives, same_meaning_nouns
+from compoclip.negatives.types import Edit
+from compoclip.negatives.view import Noun, View
+from compoclip.negatives.vocabulary import Vocabulary
+
+NOT_ATTRIBUTES = word_set(
+    """
+    other another same different own such many several few more most much less least various numerous
+    multiple certain first second third last next next-to only whole entire another left right front back
+    top close near able full-grown ready due upper lower
+    """
+)
+
+
+def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """Two nouns (with their compounds) change places; number and articles follow the place they come to."""
+    pairs = [
+        (a, b)
+        for a, b in combinations(view.nouns, 2)
+        if a.lemma != b.lemma and a.head < b.phrase and not same_meaning_nouns(view, a, b)
+    ]
+    for a, b in draw.shuffled(pairs):
+        swapped = _swap(view, a, b)
+        if swapped:
+            yield swapped
+
+
+def _swap(view: View, a: Noun, b: Noun) -> tuple[str, tuple[Edit, ...]] | None:
+    changes: list[tuple[int, int, str]] = []
+    edits = []
+    for there, here in ((a, b), (b, a)):  # `here` moves to the place of `there`
+        text = _fitted(view, here, there)
+        if text is None:
+            return None
+        changes.append((there.start, there.head + 1, text))
+        edits.append(view.edit(there.start, there.head + 1, text))
+        article = view.lower[there.article] if there.article >= 0 else ""
+        if _bare(here) and article in ("a", "an"):  # "a man on grass" -> "grass on a man"
+            changes.append((there.article, there.article + 1, ""))
+        elif _bare(there) and not _bare(here) and not here.plural:
+            changes.append((there.phrase, there.phrase, "a"))
+    return view.rewrite(changes), tuple(edits)
+
+
+def _bare(noun: Noun) -> bool:
+    """A singular without article, as grass and water are: it cannot be counted."""
+    return not noun.plural and noun.article < 0 and not noun.counted
+
+
+def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
+    words = view.words[noun.start : noun.head + 1]
+    if _bare(noun):
+        return None if place.counted else " ".join(words)
+    if _bare(place) or noun.plural == place.plural:
+        if _bare(place) and noun.plural and not place.counted:
+            return " ".join(words)
+        return " ".join(words)
+    form = inflect(noun.lemma, "NNS") if place.plural else noun.lemma
+    return " ".join([*words[:-1], form])
+
+
+def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """Two adjectives of different things change places."""
+    described = list(described_things(view))
+    pairs = [
+        (i, j)
+        for (i, x), (j, y) in combinations(described, 2)
+        if x != y
+        and lemma(view.lower[i], "a") != lemma(view.lower[j], "a")
+        and view.parsed.tags[i] == view.parsed.tags[j]
+        and not same_meaning_adjectives(view, i, x, j, y)
+    ]
+    for i, j in draw.shuffled(pairs):
+        one, other = view.words[i], view.words[j]
+        edits = (view.edit(i, i + 1, other), view.edit(j, j + 1, one))
+        yield view.rewrite([(i, i + 1, other), (j, j + 1, one)]), edits
+
+
+def described_things(view: View) -> list[tuple[int, int]]:
+    """(adjective, noun it describes) positions: "a red square", "the sky is blue"."""
+    parsed = view.parsed
+    found = []
+    for i, tag in enumerate(parsed.tags):
+        word = view.lower[i]
+        if tag not in ("JJ", "VBN", "JJR", "JJS") or word in NOT_ATTRIBUTES or not word.isalpha() or view.glued(i):
+            continue
+        if parsed.deps[i] == "amod" and parsed.heads[i] > i and parsed.tags[parsed.heads[i]] in ("NN", "NNS"):
+            if view.lower[parsed.heads[i]] not in ("one", "ones"):
+                found.append((i, parsed.heads[i]))
+        elif parsed.deps[i] == "acomp" and tag != "VBN":
+            subjects = [c for c in view.children[parsed.heads[i]] if parsed.deps[c] == "nsubj"]
+            if subjects and parsed.tags[subjects[0]] in ("NN", "NNS"):
+                found.append((i, subjects[0]))
+    return found

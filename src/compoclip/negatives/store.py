@@ -1,0 +1,105 @@
+"""Negatives on disk: Parquet shards and a manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.io import atomic_path, read_json
+from compoclip.negatives.types import Edit, Negative
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+Row = tuple[str, str, list[Negative]]  # caption id, caption, negatives
+
+
+def shard_name(number: int) -> str:
+    return f"negatives-{number:05d}.parquet"
+
+
+def _schema() -> Any:
+    import pyarrow as pa
+
+    edit = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("old", pa.string()), ("new", pa.string())])
+    negative = pa.struct(
+        [("text", pa.string()), ("kind", pa.string()), ("edits", pa.list_(edit)), ("source", pa.string())]
+    )
+    return pa.schema([("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))])
+
+
+def write_shard(path: Path, rows: Iterable[Row]) -> None:
+    """One Parquet file, written whole or not at all; equal rows give equal bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns: dict[str, list[Any]] = {"caption_id": [], "caption": [], "negatives": []}
+    for caption_id, caption, negatives in rows:
+        columns["caption_id"].append(caption_id)
+        columns["caption"].append(caption)
+        columns["negatives"].append(
+            [
+                {"text": n.text, "kind": n.kind, "edits": [edit._asdict() for edit in n.edits], "source": n.source}
+                for n in negatives
+            ]
+        )
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.table(columns, schema=_schema()), temporary, compression="zstd")
+
+
+def read_shard(path: Path) -> Iterator[Row]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["caption_id", "caption", "negatives"])
+    except (pa.ArrowInvalid, pa.ArrowException, OSError, KeyError) as error:
+        raise InputError(f"{path}: not a negatives shard ({str(error).splitlines()[0]}); build it again") from None
+    for row in table.to_pylist():
+        negatives = [
+            Negative(n["text"], n["kind"], tuple(Edit(**edit) for edit in n["edits"] or ()), n["source"])
+            for n in row["negatives"] or ()
+        ]
+        yield row["caption_id"], row["caption"], negatives
+
+
+def shards(folder: str | Path) -> list[Path]:
+    """The shards of a finished build, in order. Raises InputError where the folder is none or lacks a shard."""
+    folder = Path(folder)
+    if not (folder / MANIFEST).is_file():
+        raise InputError(
+            f"{folder}: no {MANIFEST} here; make it with `compoclip negatives build` (or finish it: --resume)"
+        )
+    manifest = read_json(folder / MANIFEST)
+    found = [folder / shard_name(number) for number in range(int(manifest["shards"]))]
+    for path in found:
+        if not path.is_file():
+            raise InputError(f"{path}: shard is missing; run the build again with --resume")
+    return found
+
+
+def iterate(folder: str | Path) -> Iterator[Row]:
+    """Rows of a build in input order, one shard in memory at a time."""
+    for path in shards(folder):
+        yield from read_shard(path)
+
+
+class Negatives(dict[str, tuple[str, list[Negative]]]):
+    """caption id -> (caption, negatives), with a look-up by the caption's text."""
+
+    def by_caption(self, caption: str) -> list[Negative]:
+        """Negatives of a caption given by its text (white space normalised); [] where it has none."""
+        if not hasattr(self, "_by_text"):
+            self._by_text: dict[str, list[Negative]] = {}
+            for text, negatives in self.values():
+                self._by_text.setdefault(" ".join(text.split()), negatives)
+        return self._by_text.get(" ".join(caption.split()), [])
+
+
+def read_negatives(folder: str | Path) -> Negatives:
+    """All negatives of a build. Raises InputError where the folder holds none, or an unfinished build."""
+    found = Negatives()
+    for caption_id, caption, negatives in iterate(folder):
+        found[caption_id] = (caption, negatives)
+    return found

@@ -1,0 +1,28 @@
+"""What the generators hand out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    """Characters `start` to `end` of the caption (`old`) gave way to `new`. Repairs of a/an and case are not listed."""
+
+    start: int
+    end: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A caption that is wrong about the image in one respect.
+
+    kind: the rule's name in `KINDS`; edits: what was changed; source: "rules", "llm:MODEL" or the file it came from.
+    """
+
+    text: str
+    kind: str
+    edits: tuple[Edit, ...] = ()
+    source: str = "rules"

@@ -1,0 +1,195 @@
+"""A parsed caption as the kinds see it, and the way back from changed tokens to a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from compoclip.language.inflect import indefinite_article
+from compoclip.language.lexicon import lemma
+from compoclip.language.parser import Parsed
+from compoclip.language.words import word_set
+from compoclip.negatives.types import Edit
+
+PRONOUN_LIKE = word_set(
+    """
+    it they them he she him her his its their this that these those something someone somebody anything
+    anyone nothing everything everyone one ones other others another each all some any none both itself
+    himself herself themselves thing things stuff lot lots
+    """
+)
+# Nouns that say where, how much or of what sort, not what: another in their place changes the grammar, not the scene.
+RELATIONAL = word_set(
+    """
+    left right top bottom front back side sides middle center centre edge end corner rest way inside outside
+    distance background foreground direction air day time times shade view kind type sort variety number
+    amount part parts bit style fashion course order process position motion midair area addition case use
+    """
+)
+MEASURES = word_set(
+    """
+    group bunch couple pair piece pieces set stack pile row rows slice slices line series herd flock crowd
+    team collection handful dozen assortment array cluster batch plenty mixture half portion majority
+    hundred hundreds image picture photo photograph view close-up closeup body glass cup load patch stretch
+    sheet loaf head can block
+    """
+)
+DETERMINERS = word_set(
+    """
+    a an the this that these those his her its their my your our some any each every no
+    """
+)
+
+
+class Noun(NamedTuple):
+    """A noun with the compound before it ("fire hydrant"): tokens start to head, both in."""
+
+    head: int
+    start: int
+    lemma: str
+    plural: bool
+    phrase: int  # where its noun phrase starts (article, numeral and adjectives included)
+    article: int  # position of a, an, the or another determiner; -1 for none
+    counted: bool  # a numeral or a quantifier stands before it
+    adjectives: tuple[int, ...]
+
+
+class View:
+    """One caption's tokens, the first one without its sentence-initial capital, and its nouns."""
+
+    __slots__ = ("_nouns", "children", "lower", "others", "parsed", "starts_upper", "words")
+
+    def __init__(self, parsed: Parsed, others: frozenset[str] = frozenset()) -> None:
+        self.parsed = parsed
+        self.words = list(parsed.words)
+        self.others = others  # lower-case words of other true captions of the same image
+        self.starts_upper = False
+        if self.words:
+            first = self.words[0]
+            self.starts_upper = first[0].isupper()
+            ordinary = len(first) == 1 or first[1:].islower()
+            if self.starts_upper and ordinary and first != "I" and parsed.tags[0] not in ("NNP", "NNPS"):
+                self.words[0] = first.lower()
+        self.lower = [word.lower() for word in self.words]
+        self.children: list[list[int]] = [[] for _ in self.words]
+        for position, head in enumerate(parsed.heads):
+            if head != position:
+                self.children[head].append(position)
+        self._nouns: list[Noun] | None = None
+
+    @property
+    def nouns(self) -> list[Noun]:
+        """Common nouns that name things, left to right."""
+        if self._nouns is None:
+            self._nouns = [
+                noun for i, tag in enumerate(self.parsed.tags) if tag in ("NN", "NNS") and (noun := self._noun(i))
+            ]
+        return self._nouns
+
+    def _noun(self, head: int) -> Noun | None:
+        parsed, lower = self.parsed, self.lower
+        word = lower[head]
+        if (
+            parsed.deps[head] in ("compound", "nmod", "amod", "advmod", "npadvmod", "quantmod")
+            or not word.isalpha()
+            or len(word) < 2
+        ):
+            return None
+        if word in PRONOUN_LIKE or word in RELATIONAL or self.glued(head):
+            return None
+        if word in MEASURES and head + 1 < len(lower) and lower[head + 1] == "of":
+            return None
+        start = phrase = head
+        article, counted = -1, False
+        adjectives = []
+        for child in reversed(self.children[head]):
+            if child >= head:
+                continue
+            dep = parsed.deps[child]
+            if dep in ("compound", "nmod") and child == start - 1:
+                start = self._left_edge(child)
+                phrase = min(phrase, start)
+            elif dep == "amod":
+                adjectives.append(child)
+                phrase = min(phrase, self._left_edge(child))
+            elif dep in ("det", "poss", "predet"):
+                article, phrase = child, min(phrase, self._left_edge(child))
+            elif dep in ("nummod", "quantmod"):
+                counted, phrase = True, min(phrase, self._left_edge(child))
+            elif dep == "punct" and lower[child] == "-" and child == start - 1:
+                start = child
+        if any(lower[child] in ("many", "several", "few", "multiple", "various", "numerous") for child in adjectives):
+            counted = True
+        if not all(w.isalpha() or w == "-" for w in lower[start:head]):
+            return None
+        plural = parsed.tags[head] == "NNS"
+        stem = lemma(word, "n") if plural else word
+        return Noun(
+            head, start, "person" if stem == "people" else stem, plural, phrase, article, counted, tuple(adjectives)
+        )
+
+    def _left_edge(self, position: int) -> int:
+        edge = position
+        while True:
+            left = [child for child in self.children[edge] if child < edge]
+            if not left:
+                return edge
+            edge = left[0]
+
+    def glued(self, position: int) -> bool:
+        """Is the token stuck to a hyphen or slash, as in "black-and-white"?"""
+        words, spaces = self.parsed.words, self.parsed.spaces
+        after = position + 1 < len(words) and not spaces[position] and words[position + 1] in ("-", "/", "'s", "’s")
+        return after or (position > 0 and not spaces[position - 1] and words[position - 1] in ("-", "/"))
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Character span of tokens start to end (end not in)."""
+        parsed = self.parsed
+        return parsed.starts[start], parsed.starts[end - 1] + len(parsed.words[end - 1])
+
+    def edit(self, start: int, end: int, new: str) -> Edit:
+        left, right = self.span(start, end)
+        return Edit(left, right, self.parsed.text[left:right], new)
+
+    def rewrite(self, changes: Sequence[tuple[int, int, str]]) -> str:
+        """The caption with token spans (start, end, new text) replaced; empty spans insert, empty texts delete."""
+        words: list[str] = []
+        spaces: list[bool] = []
+        at = 0
+        for start, end, new in sorted(changes):
+            words += self.words[at:start]
+            spaces += self.parsed.spaces[at:start]
+            pieces = new.split()
+            if pieces:
+                words += pieces
+                spaces += [True] * (len(pieces) - 1)
+                spaces.append(True if end == start else self.parsed.spaces[end - 1])
+            elif spaces and end > start:
+                spaces[-1] = spaces[-1] and self.parsed.spaces[end - 1]
+            at = end
+        words += self.words[at:]
+        spaces += self.parsed.spaces[at:]
+        return self.sentence(words, spaces)
+
+    def reorder(self, order: Sequence[int]) -> str:
+        """The caption with its tokens in another order (white space stays where it was)."""
+        return self.sentence([self.words[i] for i in order], self.parsed.spaces)
+
+    def sentence(self, words: list[str], spaces: Sequence[bool]) -> str:
+        """Join tokens; mend "a" and "an" before words that have not stood there, and the sentence's capital."""
+        known = None
+        for position in range(len(words) - 1):
+            article = words[position]
+            if article in ("a", "an", "A", "An"):
+                following = words[position + 1]
+                if known is None:
+                    known = set(zip(self.lower, self.lower[1:]))
+                if (article.lower(), following.lower()) in known:
+                    continue
+                if following[0].isalnum():
+                    right = indefinite_article(following)
+                    words[position] = right.capitalize() if article[0] == "A" else right
+        if self.starts_upper and words:
+            words[0] = words[0][:1].upper() + words[0][1:]
+        text = "".join([word + " " if space else word for word, space in zip(words, spaces)])
+        return text.strip()
