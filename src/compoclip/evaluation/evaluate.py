@@ -12,7 +12,7 @@ from compoclip.evaluation import results as result_file
 from compoclip.evaluation.encode import FeatureBank, encode
 from compoclip.evaluation.forms import Outcome
 from compoclip.evaluation.protocols import check_rule
-from compoclip.evaluation.task import DataMissing, Loaded, Request
+from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
 from compoclip.evaluation.tasks import TASKS
 
 
@@ -27,16 +27,16 @@ def chosen(tasks: str | Sequence[str]) -> tuple[list[str], bool]:
     return list(dict.fromkeys(names)), False
 
 
-def load_tasks(names: Sequence[str], request: Request, skip_absent: bool) -> tuple[dict[str, Loaded], dict[str, str]]:
+def load_tasks(tasks: Sequence[Task], request: Request, skip_absent: bool) -> tuple[dict[str, Loaded], dict[str, str]]:
     """Rows of each task, and why a task was skipped (only where `skip_absent`)."""
     loaded, skipped = {}, {}
-    for name in names:
+    for task in tasks:
         try:
-            loaded[name] = TASKS[name].load(request)
+            loaded[task.name] = task.load(request)
         except DataMissing as error:
             if not skip_absent:
                 raise
-            skipped[name] = str(error)
+            skipped[task.name] = str(error)
     if not loaded:
         raise InputError("no task has its data here: " + "; ".join(skipped.values()))
     return loaded, skipped
@@ -64,6 +64,7 @@ def evaluate(
     output_path: str | Path | None = None,
     label: str | None = None,
     cache_dir: str | Path | None = None,
+    extra: Sequence[Task] = (),
 ) -> dict[str, Any]:
     """Measure a model; returns the results of the contract (schema 1, percentages 0 to 100).
 
@@ -71,10 +72,13 @@ def evaluate(
     it has them), or a name or path that `compoclip.load` takes. `tasks` are names, comma-separated or a list, or
     "all", which skips tasks whose data is not there and says so under `skipped`. `limit` keeps the first rows of each
     subset, `log_samples` adds a row-by-row log, `seed` is that of the bootstrap, `ties` a rule of
-    `protocols.TIE_RULES` in place of each benchmark's own. `output_path` writes the file as well.
+    `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `output_path` writes the
+    file as well.
     Raises InputError for unknown names, absent or broken data, and features that are not finite.
     """
-    names, every = chosen(tasks)
+    names, every = chosen(tasks) if tasks or not extra else ([], False)
+    known = TASKS | {task.name: task for task in extra}
+    names += [task.name for task in extra]
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1, not {limit}")
     if ties is not None:
@@ -85,12 +89,12 @@ def evaluate(
         model = load(str(model))
     started = time.perf_counter()
     request = Request(Path(data_root) if data_root is not None else None, limit, ties)
-    loaded, skipped = load_tasks(names, request, every)
+    loaded, skipped = load_tasks([known[name] for name in names], request, every)
     bank = _encode(model, loaded, batch_size, cache_dir)
     entries, samples = {}, []
     for name, rows in loaded.items():
         parts, outcomes = grade(rows, bank, seed)
-        entries[name] = result_file.task_entry(TASKS[name], parts, outcomes, rows.found, seed)
+        entries[name] = result_file.task_entry(known[name], parts, outcomes, rows.found, seed)
         if ties is not None:
             entries[name]["ties"] = ties
         if log_samples:
