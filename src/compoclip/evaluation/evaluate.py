@@ -72,8 +72,8 @@ def evaluate(
     it has them), or a name or path that `compoclip.load` takes. `tasks` are names, comma-separated or a list, or
     "all", which skips tasks whose data is not there and says so under `skipped`. `limit` keeps the first rows of each
     subset, `log_samples` adds a row-by-row log, `seed` is that of the bootstrap, `ties` a rule of
-    `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `output_path` writes the
-    file as well.
+    `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `output_path` writes
+    the file as well.
     Raises InputError for unknown names, absent or broken data, and features that are not finite.
     """
     names, every = chosen(tasks) if tasks or not extra else ([], False)
