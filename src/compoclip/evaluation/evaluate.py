@@ -23,7 +23,7 @@ def chosen(tasks: str | Sequence[str]) -> tuple[list[str], bool]:
         return list(TASKS), True
     unknown = [n for n in names if n not in TASKS]
     if unknown or not names:
-        raise InputError(f"task {', '.join(unknown) or 'list'!r} is unknown; choose from all, {', '.join(TASKS)}")
+        raise InputError(f"task {', '.join(unknown) or '(none)'} is unknown; choose from all, {', '.join(TASKS)}")
     return list(dict.fromkeys(names)), False
 
 

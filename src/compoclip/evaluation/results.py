@@ -76,7 +76,8 @@ def average(rule: Average, outcomes: dict[str, Outcome], seed: int) -> tuple[flo
     means = stratified_means([outcomes[n].hits for n in names], list(weights), resamples=4000, seed=seed)
     shift = float(weights @ np.array(values)) - 100.0 * float(weights @ [outcomes[n].hits.mean() for n in names])
     low, high = interval(means)
-    return float(weights @ np.array(values)), [low + shift, high + shift]
+    mean = float(np.clip(weights @ np.array(values), min(values), max(values)))  # 100 stays 100 despite rounding
+    return mean, [low + shift, high + shift]
 
 
 def task_entry(

@@ -1,0 +1,66 @@
+"""Zero-shot metrics against their definitions written out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from compoclip.errors import InputError
+from compoclip.evaluation import classification as c
+
+
+def test_classifier_averages_normalised_templates() -> None:
+    rng = np.random.default_rng(0)
+    text = rng.normal(size=(3, 4, 8)).astype(np.float32)
+    got = c.classifier(text)
+    for k in range(3):
+        total = np.zeros(8)
+        for t in range(4):
+            v = text[k, t].astype(np.float64)
+            total += v / np.sqrt((v**2).sum())
+        np.testing.assert_allclose(got[k], total / np.sqrt((total**2).sum()), atol=1e-6)
+
+
+def test_classify_counts_ties_against_the_model() -> None:
+    weights = np.float32([[1, 0], [0, 1], [1, 0]])
+    images = np.float32([[1, 0], [0, 1], [0.6, 0.8]])
+    got = c.classify(images, weights, np.array([0, 1, 0]))
+    assert got.graded.correct.tolist() == [0, 1, 0]
+    assert got.graded.tied.tolist() == [True, False, False]
+    assert got.predicted.tolist() == [0, 1, 1]
+    assert c.classify(images, weights, np.array([0, 1, 0]), "first").graded.correct.tolist() == [1, 1, 0]
+
+
+def test_labels_outside_the_classes_are_named() -> None:
+    with pytest.raises(InputError, match="row 1: label 2 is outside the 2 classes"):
+        c.classify(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32), np.array([0, 2]))
+
+
+def test_mean_per_class_weighs_classes_equally() -> None:
+    assert c.mean_per_class(np.array([1, 1, 1, 0.0]), np.array([0, 0, 0, 4])) == 0.5
+
+
+def test_roc_auc_equals_counted_pairs() -> None:
+    rng = np.random.default_rng(1)
+    score, positive = rng.integers(0, 6, 80).astype(float), rng.random(80) < 0.4
+    pairs = [(p > n) + 0.5 * (p == n) for p in score[positive] for n in score[~positive]]
+    assert c.roc_auc(score, positive) == pytest.approx(np.mean(pairs), abs=1e-12)
+    with pytest.raises(InputError, match="both classes"):
+        c.roc_auc(score, np.ones(80, bool))
+
+
+def test_average_precision_11_by_hand() -> None:
+    # ranked: hit, miss, hit, miss -> precision 1, 1/2, 2/3, 1/2 at recall 1/2, 1/2, 1, 1
+    got = c.average_precision_11(np.array([4.0, 3, 2, 1]), np.array([True, False, True, False]))
+    assert got == pytest.approx((6 * 1.0 + 5 * 2 / 3) / 11)
+
+
+def test_softmax_rows_sum_to_one() -> None:
+    got = c.softmax(np.float32([[0.1, 0.3], [0.9, -0.9]]))
+    np.testing.assert_allclose(got.sum(1), 1)
+    assert got[0, 1] == pytest.approx(1 / (1 + np.exp(-20)), rel=1e-5)
+
+
+def test_zero_features_are_refused() -> None:
+    with pytest.raises(InputError, match="length zero"):
+        c.normalise(np.zeros((1, 3)))

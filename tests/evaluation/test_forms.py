@@ -1,0 +1,201 @@
+"""Each form of question: an oracle gets 100, an anti-oracle 0, a random model its chance, a slow loop the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.evaluation.fakes import RandomModel, unit
+
+from compoclip.errors import InputError
+from compoclip.evaluation import forms
+from compoclip.evaluation.encode import encode
+from compoclip.evaluation.forms import Choice, Equivalence, ImageChoice, Retrieval, TwoByTwo, ZeroShot
+from compoclip.evaluation.pictures import Picture, from_array
+
+
+def pic(i: int) -> Picture:
+    return from_array(np.array([[[i % 256, i // 256, 0]]], np.uint8), f"picture {i}")
+
+
+class Oracle(RandomModel):
+    """Image i is the i-th axis; a caption "i ..." points along that axis times `sign`, a caption "not ..." nowhere."""
+
+    def __init__(self, sign: float, width: int = 64) -> None:
+        super().__init__(width)
+        self.sign = sign
+
+    def encode_image(self, images: list[Any], batch_size: int = 64) -> np.ndarray:
+        out = np.zeros((len(images), self.width + 1))
+        for row, image in enumerate(images):
+            red, green, _ = image.getpixel((0, 0))
+            out[row, red + 256 * green] = 1
+        return unit(out)
+
+    def encode_text(self, texts: list[str], batch_size: int = 64) -> np.ndarray:
+        out = np.full((len(texts), self.width + 1), 0.0)
+        for row, text in enumerate(texts):
+            word = text.split()[0]
+            out[row, self.width] = 1e-3
+            if word.isdigit():
+                out[row, int(word)] = self.sign
+        return unit(out)
+
+
+N = 60
+
+
+def make(form: str) -> forms.Subset:
+    images = [pic(i) for i in range(N)]
+    rng = np.random.default_rng(0)
+    other = [(i + 1 + int(rng.integers(0, N - 1))) % N for i in range(N)]
+    if form == "pair":
+        return Choice("s", images, [[f"{i} yes", f"not {i}"] for i in range(N)])
+    if form == "choice":
+        return Choice("s", images, [[f"{i} yes", *[f"not {i} {k}" for k in range(4)]] for i in range(N)])
+    if form == "images":
+        return ImageChoice("s", [f"{i} yes" for i in range(N)], [(pic(i), pic(other[i])) for i in range(N)])
+    if form == "2x2":
+        return TwoByTwo(
+            "s", [(pic(i), pic(other[i])) for i in range(N)], [(f"{i} a", f"{other[i]} b") for i in range(N)]
+        )
+    if form == "equivalence":
+        return Equivalence("s", images, [(f"{i} a", f"{i} b", f"not {i}") for i in range(N)])
+    if form == "retrieval":
+        return Retrieval("s", images, [[f"{i} caption {k}" for k in range(1 + i % 6)] for i in range(N)])
+    names = [f"{i} name" for i in range(6)]
+    few = [pic(i % 6) for i in range(N)]
+    return ZeroShot("s", few, np.arange(N) % 6, names, ["{}", "{} again"])
+
+
+FORMS = ["pair", "choice", "images", "2x2", "equivalence", "retrieval", "zeroshot"]
+
+
+def run(subset: forms.Subset, model: Any) -> dict[str, forms.Outcome]:
+    return dict(subset.grade(encode(model, subset.pictures(), subset.captions())))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_oracle_and_anti_oracle(form: str) -> None:
+    for sign, want in ((1.0, 100.0), (-1.0, 0.0)):
+        for outcome in run(make(form), Oracle(sign)).values():
+            assert outcome.metrics["accuracy"] == want
+            assert outcome.metrics["missing"] == 0
+            assert len(outcome.hits) == outcome.metrics["n"] == len(outcome.rows)
+
+
+def test_chance_lies_within_the_interval_of_random_features() -> None:
+    rng = np.random.default_rng(1)
+    n = 3000
+    images = [from_array(rng.integers(0, 256, (2, 2, 3), dtype=np.uint8), f"p{i}") for i in range(2 * n)]
+    subsets: list[forms.Subset] = [
+        Choice("pair", images[:n], [[f"t{i}", f"f{i}"] for i in range(n)]),
+        Choice("five", images[:n], [[f"c{i} {k}" for k in range(5)] for i in range(n)]),
+        ImageChoice("images", [f"x{i}" for i in range(n)], list(zip(images[:n], images[n:]))),
+        TwoByTwo("text", list(zip(images[:n], images[n:])), [(f"a{i}", f"b{i}") for i in range(n)], headline="text"),
+        TwoByTwo("image", list(zip(images[:n], images[n:])), [(f"c{i}", f"d{i}") for i in range(n)], headline="image"),
+        TwoByTwo("group", list(zip(images[:n], images[n:])), [(f"e{i}", f"g{i}") for i in range(n)]),
+        Equivalence("three", images[:n], [(f"h{i}", f"j{i}", f"k{i}") for i in range(n)]),
+        ZeroShot("zero", images[:n], rng.integers(0, 10, n), [f"class {k}" for k in range(10)], ["a {}"]),
+    ]
+    for subset in subsets:
+        for name, outcome in run(subset, RandomModel(128)).items():
+            m = outcome.metrics
+            slack = 0.5 * (m["ci95"][1] - m["ci95"][0])
+            assert m["ci95"][0] - slack <= m["chance"] <= m["ci95"][1] + slack, (name, m)
+
+
+def test_choice_with_ragged_rows_and_duplicates_equals_a_loop() -> None:
+    rng = np.random.default_rng(2)
+    model = RandomModel(8)
+    images = [pic(int(i)) for i in rng.integers(0, 10, 80)]
+    candidates = [[f"t{int(k)}" for k in rng.integers(0, 12, rng.integers(2, 6))] for _ in range(80)]
+    got = run(Choice("s", images, candidates, missing=7), model)["s"]
+    for i, (image, row) in enumerate(zip(images, candidates)):
+        v = model.encode_image([image.read()])[0].astype(np.float64)
+        s = [float(v @ model.encode_text([t])[0].astype(np.float64)) for t in row]
+        tied = row[0] in row[1:] and s[0] >= max(s) - 1e-9
+        assert got.hits[i] == float(all(s[0] > x for t, x in zip(row[1:], s[1:])) and row[0] not in row[1:])
+        assert got.rows[i]["tied"] == tied
+        np.testing.assert_allclose(got.rows[i]["scores"], s, atol=1e-6)
+    assert got.metrics["missing"] == 7
+    assert got.metrics["ties"] > 0
+
+
+def test_choice_by_groups_is_a_mean_over_groups() -> None:
+    subset = Choice("s", [pic(i) for i in range(6)], [["0 y", "not"], *[[f"{i} y", f"not {i}"] for i in range(1, 6)]])
+    subset.candidates = [[row[1], row[0]] if i in (1, 2) else row for i, row in enumerate(subset.candidates)]
+    subset.groups = ["a", "b", "b", "b", "c", "c"]
+    metrics = run(subset, Oracle(1.0))["s"].metrics
+    assert metrics["pooled"] == pytest.approx(100 * 4 / 6)
+    assert metrics["accuracy"] == pytest.approx(100 * (1 + 1 / 3 + 1) / 3)
+
+
+def test_retrieval_with_six_captions_and_shared_text_equals_a_loop() -> None:
+    rng = np.random.default_rng(3)
+    model = RandomModel(6)
+    images = [pic(i) for i in range(30)]
+    texts = [[f"c{int(k)}" for k in rng.integers(0, 90, 6 if i % 3 == 0 else 2)] for i in range(30)]
+    got = run(Retrieval("s", images, texts), model)
+    flat = [(i, t) for i, row in enumerate(texts) for t in row]
+    v = model.encode_image([p.read() for p in images]).astype(np.float64)
+    w = {t: model.encode_text([t])[0].astype(np.float64) for _, t in flat}
+    score = np.array([[round(float(v[i] @ w[t]), 9) for _, t in flat] for i in range(30)])
+    for i in range(30):
+        best = max(score[i, j] for j, (o, _) in enumerate(flat) if o == i)
+        rank = 1 + sum(1 for j, (o, _) in enumerate(flat) if o != i and score[i, j] >= best)
+        assert got["s/i2t"].rows[i]["rank"] == rank
+    for j, (owner, _) in enumerate(flat):
+        rank = 1 + sum(1 for i in range(30) if i != owner and score[i, j] >= score[owner, j])
+        assert got["s/t2i"].rows[j]["rank"] == rank
+    ranks = [r["rank"] for r in got["s/i2t"].rows]
+    assert got["s/i2t"].metrics["R@5"] == pytest.approx(100 * np.mean([r <= 5 for r in ranks]))
+
+
+def test_retrieval_chance_is_that_of_a_random_order() -> None:
+    subset = Retrieval("s", [pic(i) for i in range(4)], [["a"], ["b", "c"], ["d"], ["e", "f", "g"]])
+    got = run(subset, RandomModel())
+    assert got["s/i2t"].metrics["chance"] == pytest.approx(100 * np.mean([1, 2, 1, 3]) / 7)
+    assert got["s/t2i"].metrics["chance"] == 25.0
+
+
+def test_an_image_without_a_caption_is_named() -> None:
+    with pytest.raises(InputError, match="picture 1: no caption"):
+        Retrieval("s", [pic(0), pic(1)], [["a"], []])
+
+
+@pytest.mark.parametrize(
+    ("names", "templates", "labels", "metric", "says"),
+    [
+        (["a", "a"], ["{}"], [0, 1], "accuracy", "'a' occurs twice"),
+        (["a", "b"], ["a photo"], [0, 1], "accuracy", "must hold"),
+        (["a", "b"], [], [0, 1], "accuracy", "no template"),
+        (["a", "b"], ["{}"], [0, 2], "accuracy", "label 2 is outside"),
+        (["a", "b"], ["{}"], [0, 1], "f1", "metric 'f1' is unknown"),
+    ],
+)
+def test_bad_zero_shot_sets_are_refused(names: Any, templates: Any, labels: Any, metric: str, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        ZeroShot("s", [pic(0), pic(1)], np.array(labels), names, templates, metric)
+
+
+def test_zero_shot_headline_metrics() -> None:
+    labels = np.array([0, 0, 0, 1])
+    images = [pic(0), pic(0), pic(1), pic(1)]
+    macro = run(ZeroShot("s", images, labels, ["0 x", "1 x"], ["{}"], "mean_per_class"), Oracle(1.0))["s"].metrics
+    assert macro["accuracy"] == pytest.approx(100 * (2 / 3 + 1) / 2)
+    assert macro["top1"] == 75.0
+    auc = run(ZeroShot("s", images, labels, ["0 x", "1 x"], ["{}"], "roc_auc"), Oracle(1.0))["s"].metrics
+    assert auc["accuracy"] == pytest.approx(100 * (2 + 0.5) / 3)  # one of three negatives ties with the positive
+
+
+def test_rows_are_identified_without_the_place_they_lie_in() -> None:
+    here = Choice("s", [Picture("k1", "/here/images.tar:val/a.jpg", lambda: None)], [["x", "y"]])  # type: ignore[arg-type,return-value]
+    there = Choice("s", [Picture("k2", "/there/a.jpg", lambda: None)], [["x", "y"]])  # type: ignore[arg-type,return-value]
+    other = Choice("s", [Picture("k2", "/there/a.jpg", lambda: None)], [["x", "z"]])  # type: ignore[arg-type,return-value]
+    one, two, three = (
+        s.grade(type("E", (), {"image": lambda self, p: np.eye(1, 4), "text": lambda self, t: np.eye(1, 4)})())[0][1]
+        for s in (here, there, other)
+    )
+    assert one.identity == two.identity != three.identity
