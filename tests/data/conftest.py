@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,17 @@ def shards(tmp_path: Path) -> Callable[[int, int], list[Path]]:
         return made
 
     return make
+
+
+@pytest.fixture
+def deadline() -> Iterator[None]:
+    """Turns a hang into a failure after a minute, far more than the test needs."""
+
+    def fail(*_: object) -> None:
+        raise AssertionError("this hangs")
+
+    previous = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(60)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, previous)

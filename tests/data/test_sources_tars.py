@@ -213,7 +213,7 @@ def test_folder_of_images_with_text_files(tmp_path: Path) -> None:
     assert source.report.skipped == {"image without a caption file": 1, "empty caption": 1, "not UTF-8": 1}
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.usefixtures("deadline")
 def test_a_pipe_in_the_image_folder_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.jpg")
     (tmp_path / "t.tsv").write_text("image\tcaption\na.jpg\tx\n")

@@ -19,6 +19,7 @@ from compoclip.io import open_image
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 MAX_IMAGE_BYTES = 256 * 2**20  # an encoded photo larger than this is a mistake or an attack
+MAX_ASPECT = 200
 EXAMPLES_KEPT = 5  # per reason, in a report
 
 log = logging.getLogger("compoclip.data")
@@ -37,8 +38,11 @@ class ImageRef(ABC):
         """The encoded bytes. Raises InputError where they cannot be had."""
 
     def load(self) -> Image.Image:
-        """Decode to RGB. Raises InputError for a missing, broken or absurdly large image."""
-        return open_image(self.read(), where=self.where)
+        """Decode to RGB. Raises InputError for a missing, broken or absurdly large or long image."""
+        image = open_image(self.read(), where=self.where)
+        if max(image.size) > MAX_ASPECT * min(image.size):  # resizing its short side would fill memory
+            raise InputError(f"{self.where}: {image.width} x {image.height} is no photo (limit {MAX_ASPECT}:1)")
+        return image
 
 
 @dataclass(frozen=True)

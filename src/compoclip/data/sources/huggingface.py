@@ -10,13 +10,10 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from compoclip.data.sources.base import ImageRef, Report, Sample, Source, log
 from compoclip.data.sources.columns import CAPTION_COLUMNS, IMAGE_COLUMNS, caption_list, find_column, tidy
 from compoclip.data.sources.rows import Options
 from compoclip.errors import InputError
-from compoclip.io import open_image
 
 
 @dataclass(frozen=True)
@@ -41,9 +38,6 @@ class CellImage(ImageRef):
             return Path(path).read_bytes()
         except OSError as error:
             raise InputError(f"{self.name}: {path}: cannot be read ({error.strerror})") from None
-
-    def load(self) -> Image.Image:
-        return open_image(self.read(), where=self.name)
 
 
 def is_saved_dataset(path: Path) -> bool:

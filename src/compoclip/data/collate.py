@@ -1,0 +1,171 @@
+"""From places in an epoch's order to a batch: which caption, which negatives, and the pixels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from compoclip.data.order import digest, draw, pick
+from compoclip.data.pixels import PixelCache, Preprocess, own_randomness, to_uint8
+from compoclip.data.sources.base import Sample, Source
+from compoclip.errors import InputError, RunError
+
+MOST_TRIES = 1000  # unreadable images in a row before giving up
+_NOT_WORDS = re.compile(r"[\W_]+")
+
+
+class Lookup(Protocol):
+    """Negatives by caption: a dict, or what the negatives store gives. Its items are strings, or have a `.text`."""
+
+    def get(self, caption: str, /) -> Iterable[object] | None: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B samples. Strings stay strings: the model tokenises.
+
+    images (B, 3, H, W), in the dtype the preprocessing gives, or (B, 0) where images were not asked for; negatives: B
+    rows of at most K strings, fewer or none where a caption has no more; indices: places in the source; caption_ids:
+    which of the image's captions.
+    """
+
+    images: Tensor
+    captions: list[str]
+    negatives: list[list[str]]
+    image_ids: list[str]
+    indices: list[int]
+    caption_ids: list[int]
+
+
+@dataclass
+class Collated:
+    """A batch, and what was found out while making it: unreadable images by index, and how many were stood in for."""
+
+    batch: Batch | None
+    broken: dict[int, str] = field(default_factory=dict)
+    replaced: int = 0
+    failure: str = ""
+
+
+@dataclass
+class Collator:
+    """Makes batches. Everything it draws depends on (seed, epoch, image id, caption index) alone."""
+
+    source: Source
+    seed: int
+    preprocess: Preprocess | None
+    negatives_per_caption: int
+    negatives: Lookup | None
+    caption: Literal["random", "first", "all"]
+    load_images: bool = True
+    augment: bool = False
+    finish: Callable[[Tensor], Tensor] | None = None
+    cache: PixelCache | None = None
+    known_broken: dict[int, str] = field(default_factory=dict)
+
+    def __call__(self, places: Sequence[tuple[int, int]], epoch: int, pool: Executor | None = None) -> Collated:
+        """One batch of (sample index, caption index or -1) places.
+
+        An unreadable image is stood in for by the next readable sample of the source, whatever process meets it.
+        """
+        out = Collated(None)
+        try:
+            picked = list((pool.map if pool else map)(lambda place: self._readable(place[0], epoch), places))
+            samples, numbers = [], []
+            for (wanted, chosen), (index, sample, _, broken) in zip(places, picked):
+                out.broken.update(broken)
+                out.replaced += index != wanted
+                samples.append(sample)
+                numbers.append(self._caption(sample, chosen if index == wanted else -1, epoch))
+            indices = [index for index, *_ in picked]
+            images = [pixels for _, _, pixels, _ in picked if pixels is not None]
+            out.batch = Batch(
+                images=self.stack(images, indices) if images else torch.empty(len(places), 0),
+                captions=[sample.captions[number] for sample, number in zip(samples, numbers)],
+                negatives=[self._negatives(sample, number, epoch) for sample, number in zip(samples, numbers)],
+                image_ids=[sample.image_id for sample in samples],
+                indices=indices,
+                caption_ids=numbers,
+            )
+        except (InputError, RunError) as error:  # sent back as text: a worker's traceback is no message for a user
+            out.failure = str(error)
+        return out
+
+    def stack(self, images: list[Tensor], indices: Sequence[int]) -> Tensor:
+        """(B, 3, H, W).
+
+        Raises InputError naming two images of different size, where the preprocessing does not resize.
+        """
+        for image, index in zip(images, indices):
+            if image.shape != images[0].shape:
+                a, b = self.source[indices[0]].image.where, self.source[index].image.where
+                sizes = f"{tuple(images[0].shape)} and {tuple(image.shape)}"
+                raise InputError(f"{a} and {b} differ in size ({sizes}); use a preprocessing that resizes")
+        pixels = torch.stack(images)
+        return self.finish(pixels) if self.finish else pixels
+
+    def _readable(self, index: int, epoch: int) -> tuple[int, Sample, Tensor | None, dict[int, str]]:
+        """(index, sample, pixels, unreadable ones passed over): of `index`, or of the next sample that can be read."""
+        broken: dict[int, str] = {}
+        for step in range(min(len(self.source), MOST_TRIES)):
+            candidate = (index + step) % len(self.source)
+            if candidate in self.known_broken:
+                continue
+            sample = self.source[candidate]
+            if not self.load_images:
+                return candidate, sample, None, broken
+            try:
+                return candidate, sample, self.pixels(candidate, sample, epoch), broken
+            except InputError as error:
+                broken[candidate] = str(error)
+        tried = min(len(self.source), MOST_TRIES)
+        first = next(iter({**broken, **self.known_broken}.values()))
+        raise RunError(f"{self.source.name}: {tried} images in a row cannot be read, the first of them: {first}")
+
+    def pixels(self, index: int, sample: Sample, epoch: int = 0) -> Tensor:
+        """The preprocessed image, before `finish`. Raises InputError where it cannot be read."""
+        kept = self.cache.get(index) if self.cache is not None else None
+        if kept is not None:
+            return kept
+        image = sample.image.load()
+        if self.preprocess is None:
+            pixels = to_uint8(image)
+        elif self.augment:
+            with own_randomness(digest("augment", self.seed, epoch, sample.image_id) >> 1):
+                pixels = self.preprocess(image)
+        else:
+            pixels = self.preprocess(image)
+        if self.cache is not None:
+            self.cache.put(index, pixels)
+        return pixels
+
+    def _caption(self, sample: Sample, chosen: int, epoch: int) -> int:
+        if chosen >= 0:
+            return chosen
+        if self.caption == "first":
+            return 0
+        return pick(len(sample.captions), self.seed, epoch, sample.image_id)
+
+    def _negatives(self, sample: Sample, number: int, epoch: int) -> list[str]:
+        """At most K wrong captions; none that says what one of the image's own captions says."""
+        if not self.negatives_per_caption:
+            return []
+        found = self.negatives.get(sample.captions[number]) if self.negatives is not None else None
+        if not found and sample.negatives is not None:
+            found = sample.negatives[number]
+        if not found:
+            return []
+        true = {_said(caption) for caption in sample.captions}
+        texts = (str(getattr(item, "text", item)) for item in found)
+        good = list(dict.fromkeys(text for text in texts if _said(text) not in true))
+        return draw(good, self.negatives_per_caption, self.seed, epoch, sample.image_id, number)
+
+
+def _said(text: str) -> str:
+    return _NOT_WORDS.sub(" ", text.casefold()).strip()

@@ -1,0 +1,92 @@
+"""Images to tensors: the part of a preprocessing that ends in uint8 is told from the part that is arithmetic."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+Preprocess = Callable[[Image.Image], Tensor]
+
+
+def to_uint8(image: Image.Image) -> Tensor:
+    """An RGB picture as uint8 (3, H, W)."""
+    return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
+
+
+def split_preprocess(preprocess: Preprocess) -> tuple[Preprocess, Callable[[Tensor], Tensor]] | None:
+    """(picture -> uint8, uint8 batch -> float batch) with the same result, bit for bit, as `preprocess` on each
+    picture.
+
+    Known for open_clip's and torchvision's usual end (to tensor, normalise); None for anything else.
+    """
+    steps = getattr(preprocess, "transforms", None)
+    if not steps or len(steps) < 3 or type(steps[-1]).__name__ != "Normalize":
+        return None
+    if type(steps[-2]).__name__ not in ("ToTensor", "MaybeToTensor"):
+        return None
+    head, normalize = steps[:-2], steps[-1]
+    mean = torch.as_tensor(normalize.mean, dtype=torch.float32).view(-1, 1, 1)
+    std = torch.as_tensor(normalize.std, dtype=torch.float32).view(-1, 1, 1)
+    return _Head(head), _Tail(mean, std)
+
+
+class _Head:
+    def __init__(self, steps: list) -> None:
+        self.steps = steps
+
+    def __call__(self, image: Image.Image) -> Tensor:
+        for step in self.steps:
+            image = step(image)
+        return to_uint8(image)
+
+
+class _Tail:
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        self.mean, self.std = mean, std
+
+    def __call__(self, pixels: Tensor) -> Tensor:
+        return pixels.float().div_(255).sub_(self.mean).div_(self.std)
+
+
+@contextmanager
+def own_randomness(seed: int) -> Iterator[None]:
+    """Seed torch's, Python's and numpy's global generators for a random augmentation, and put them back afterwards."""
+    states = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
+    torch.random.default_generator.manual_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        torch.set_rng_state(states[0])
+        random.setstate(states[1])
+        np.random.set_state(states[2])  # noqa: NPY002
+
+
+class PixelCache:
+    """Preprocessed images by sample index, up to a number of bytes; beyond it, images are decoded each time."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.used = limit, 0
+        self._kept: dict[int, Tensor] = {}
+        self._lock = threading.Lock()
+
+    def get(self, index: int) -> Tensor | None:
+        return self._kept.get(index)
+
+    def put(self, index: int, pixels: Tensor) -> None:
+        size = pixels.numel() * pixels.element_size()
+        with self._lock:
+            if index not in self._kept and self.used + size <= self.limit:
+                self._kept[index] = pixels
+                self.used += size
+
+    def __len__(self) -> int:
+        return len(self._kept)
