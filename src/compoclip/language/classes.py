@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from compoclip.language.words import word_set
+
 NOUN_CLASSES: dict[str, str] = {
     "shape": "square circle triangle star heart diamond cross ring hexagon pentagon crescent rectangle oval arrow moon "
     "octagon cube sphere cylinder cone pyramid ellipse trapezoid",
@@ -34,7 +36,7 @@ NOUN_CLASSES: dict[str, str] = {
     "fruit": "apple banana orange pear strawberry grape lemon pineapple watermelon peach",
     "vegetable": "broccoli carrot tomato potato onion cucumber pepper lettuce mushroom",
     "meal": "pizza sandwich burger salad soup pasta cake donut sandwich pie hotdog",
-    "drink": "coffee tea beer wine milk juice water",
+    "drink": "coffee tea beer wine milk juice",
     "top": "shirt jacket coat sweater vest hoodie",
     "bottom": "pants shorts jeans skirt",
     "worn": "hat helmet cap scarf tie glove",
@@ -42,15 +44,21 @@ NOUN_CLASSES: dict[str, str] = {
     "device": "laptop phone television camera keyboard computer monitor radio",
     "paper": "book newspaper magazine letter map",
     "sky": "cloud moon sun rainbow",
-    "water": "ocean lake river pool pond",
-    "ground": "grass sand snow mud dirt gravel",
+    "lake": "ocean lake river pool pond",
+    "surface": "water sand snow grass ice dirt",
     "land": "beach forest desert mountain hill field meadow",
     "built": "house church barn castle tower bridge skyscraper",
-    "room": "kitchen bathroom bedroom office garage hallway",
+    "room": "kitchen bathroom bedroom office garage hallway living_room dining_room restaurant store",
     "street": "street sidewalk highway alley driveway",
     "opening": "window door gate",
     "plant": "tree flower bush cactus fern",
     "sign": "sign clock statue fountain hydrant mailbox",
+    "worn_on_feet": "shoe boot sandal sneaker sock",
+    "slope": "beach slope road field street",
+    "food": "pizza sandwich salad cake fruit broccoli rice bread",
+    "toy": "doll ball kite frisbee",
+    "panel": "wall floor ceiling",
+    "cloth": "towel blanket curtain pillow rug",
     "limb": "arm leg hand foot head shoulder",
     "time": "morning evening night afternoon",
 }
@@ -81,7 +89,7 @@ ADJECTIVE_CLASSES: dict[str, str] = {
     "hardness": "soft hard",
     "weight": "heavy light",
     "depth": "deep shallow",
-    "crowd": "busy quiet crowded empty deserted",
+    "crowd": "busy quiet crowded deserted",
     "place": "indoor outdoor",
     "kept": "frozen fresh rotten",
     "male": "male female",
@@ -93,48 +101,100 @@ ADJECTIVE_CLASSES: dict[str, str] = {
 }
 
 # Words that may be true of the same thing: never put one in place of another.
+SYNONYMS = """
+bike bicycle motorbike motorcycle cycle moped scooter
+cell_phone cellphone phone telephone smartphone
+couch sofa loveseat settee futon
+television tv
+refrigerator fridge freezer
+stove oven range
+laptop notebook computer
+picture photo photograph image
+sea ocean
+street road highway avenue
+forest woods
+cup mug
+purse handbag
+backpack rucksack knapsack
+suitcase luggage baggage
+pants trousers jeans slacks
+jacket coat
+airplane plane aeroplane aircraft jet airliner jetliner
+kid child
+baby infant
+store shop
+donut doughnut
+rock stone
+big large huge giant enormous massive gigantic great
+small little tiny mini miniature
+old elderly aged
+gray grey
+purple violet
+golden yellow gold
+cyan turquoise teal
+navy blue
+beige tan
+metal metallic steel
+stone brick concrete
+clean neat tidy
+dirty messy filthy cluttered
+empty deserted
+crowded busy
+happy smiling
+spotted dotted
+checkered plaid
+cyclist biker
+skier snowboarder
+fireman firefighter
+policeman officer
+truck van
+hat cap
+sand beach
+"""
+# The first word of a line may be said of the same thing as each of the others, which may differ among themselves.
 NEAR_SYNONYMS = """
 man guy gentleman male person people adult player rider dude fellow human individual worker someone pedestrian
 woman lady female person people adult player rider human individual worker someone pedestrian
 girl lady female person people child kid player woman teenager daughter toddler baby
 boy guy male person people child kid player man teenager son toddler baby
 child kid person people toddler baby infant youngster boy girl
-children kids people
-baby toddler infant child kid
-couple pair two
-bike bicycle motorcycle motorbike cycle
+kid person people toddler baby infant youngster boy girl
+player man woman boy girl person batter pitcher catcher
+couple pair two group
+group couple pair crowd
 car vehicle automobile taxi cab sedan van
-truck vehicle lorry pickup van
-bus vehicle coach
+truck vehicle lorry pickup
+bus vehicle coach van
+vehicle van taxi motorcycle
 train locomotive tram subway trolley
-plane airplane aircraft jet airliner jetliner
 boat ship vessel sailboat yacht canoe kayak raft ferry
-couch sofa loveseat settee seat
 chair seat stool armchair
 bench seat
-television tv screen monitor set
-refrigerator fridge freezer
-stove oven range cooker
-toilet commode urinal
-cell phone cellphone telephone smartphone mobile
-laptop computer notebook
-road street highway pavement asphalt lane driveway
-picture photo photograph image painting
-sea ocean water beach wave
-lake water pond river pool
+monitor screen television computer
+laptop monitor
+toilet commode urinal bathroom
+sink bathroom
+shower bathroom
+mirror bathroom
+stove kitchen
+street sidewalk pavement asphalt lane driveway city
+water ocean sea lake river pond pool wave beach
+ocean beach wave
+wave water ocean
 grass field lawn yard meadow pasture
-hill mountain slope
-house home building
-building tower church skyscraper house store
-store shop market
-cup mug glass
+field grass meadow pasture lawn hill
+snow slope hill mountain
+hill mountain slope field
+mountain hill slope snow
+tree forest branch
+house home building barn
+building tower church skyscraper house store castle
+tower building church clock
 plate dish platter tray
 bowl dish
-hat cap helmet
-shirt top tshirt t-shirt jersey
-jacket coat
-pants jeans trousers
-dress gown
+glass cup
+shirt top tshirt t-shirt jersey sweater
+dress gown skirt
 dog puppy animal
 cat kitten animal
 cow bull calf cattle animal ox
@@ -147,40 +207,57 @@ zebra animal
 bear animal panda
 sandwich burger hamburger hotdog sub
 cake dessert pastry pie cupcake
-donut doughnut pastry
-big large huge giant enormous massive
-small little tiny mini miniature short
-old elderly antique vintage aged
+donut pastry dessert
+big tall
+small short
 young little small
-gray grey silver
-purple violet
-golden yellow gold
-navy blue
-cyan turquoise teal blue
-teal green
-lime green
 pink magenta
 maroon red
-beige tan brown
+red orange
+teal green blue
+lime green
+white beige
+beige brown
 wooden wood
-metal metallic steel iron
-stone brick concrete rock
-clean neat tidy
-dirty messy filthy
-sunny bright
-happy smiling
-empty deserted
-street sidewalk road
-forest woods tree
-sand beach
+sunny bright clear
 moon crescent
 oval ellipse circle ring
 diamond square
 rectangle square
 cross plus
-bag backpack purse suitcase
+bag backpack purse suitcase basket box
 hand arm
+head face
+room kitchen bathroom bedroom office
+day morning afternoon
 """
+# Things that are not counted: no "a" before them, no plural.
+MASS = word_set(
+    """
+    water snow grass sand ice dirt mud gravel food luggage furniture baggage equipment clothing wood metal
+    plastic milk wine beer coffee tea juice bread butter cheese rice pasta meat bacon ham broccoli lettuce
+    corn fruit salad air smoke fire traffic paper cloth leather glass steel brick concrete art baseball
+    tennis soccer football basketball hockey rugby golf volleyball gear hair fur stuff trash garbage music
+    information fog rain sunlight light shade graffiti cake pizza chocolate sugar salt sauce soup chicken
+    fish land ground toiletries silverware cutlery jewelry makeup shade mulch hay foliage vegetation
+    greenery
+    """
+)
+BOTH_WAYS = word_set(
+    """
+    paper glass brick cake pizza chicken fish salad soup light fire fruit ground cloth
+    """
+)
+# Adjective and noun that name one thing together.
+COLLOCATIONS = word_set(
+    """
+    hot_dog french_fry polar_bear grizzly_bear brown_bear black_bear high_chair palm_tree remote_control
+    stuffed_animal stainless_steel living_room dining_room swimming_pool parking_lot flat_screen smart_phone
+    cellular_phone mobile_phone fast_food sweet_potato mashed_potato still_life front_door double_decker
+    wild_animal baked_good christmas_tree toy_bear steel_appliance cross_country little_league ice_cream
+    black_tie first_base second_base third_base home_plate big_wheel open_air old_town
+    """
+)
 
 
 @cache
@@ -189,7 +266,7 @@ def members(part: str) -> dict[str, tuple[str, ...]]:
     classes = NOUN_CLASSES if part == "n" else ADJECTIVE_CLASSES
     found: dict[str, set[str]] = {}
     for text in classes.values():
-        words = set(text.split())
+        words = {word.replace("_", " ") for word in text.split()}
         for word in words:
             found.setdefault(word, set()).update(words - {word})
     return {word: tuple(sorted(others - near_synonyms(word))) for word, others in found.items()}
@@ -198,6 +275,10 @@ def members(part: str) -> dict[str, tuple[str, ...]]:
 @cache
 def _groups() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
+    for line in SYNONYMS.strip().splitlines():
+        group = {word.replace("_", " ") for word in line.split()}
+        for word in group:
+            found.setdefault(word, set()).update(group - {word})
     for line in NEAR_SYNONYMS.strip().splitlines():
         first, *others = line.split()
         found.setdefault(first, set()).update(others)

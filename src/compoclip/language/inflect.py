@@ -15,6 +15,12 @@ INVARIABLE = word_set(
     tongs pliers people police cattle offspring broccoli cauliflower zucchini rice
     """
 )
+# Things in two halves: a plural that has no singular.
+PAIRS = word_set(
+    """
+    scissors pants jeans shorts trousers glasses sunglasses goggles tights overalls clothes pajamas
+    """
+)
 IRREGULAR_PLURALS = {"person": "people", "child": "children", "ski": "skis", "bus": "buses", "frisbee": "frisbees"}
 
 

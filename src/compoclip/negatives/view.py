@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
-from compoclip.language.inflect import indefinite_article
-from compoclip.language.lexicon import lemma
+from compoclip.language.classes import COLLOCATIONS, MASS
+from compoclip.language.inflect import PAIRS, indefinite_article
+from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.parser import Parsed
 from compoclip.language.words import word_set
 from compoclip.negatives.types import Edit
@@ -31,7 +33,16 @@ MEASURES = word_set(
     group bunch couple pair piece pieces set stack pile row rows slice slices line series herd flock crowd
     team collection handful dozen assortment array cluster batch plenty mixture half portion majority
     hundred hundreds image picture photo photograph view close-up closeup body glass cup load patch stretch
-    sheet loaf head can block
+    sheet loaf head can block pack packs plate plates bowl bowls tray trays bottle bottles box boxes basket
+    baskets cups glasses platter bag bags bucket jar pot pan crate school flock type
+    """
+)
+# After a preposition and without an article these are turns of phrase: "on display", "in bed".
+IDIOMS = word_set(
+    """
+    display hand place bed town public motion flight action line sale duty leash guard board foot focus color
+    colour school church work home night noon dusk dawn dinner lunch breakfast sunset daylight stage mid-air tow
+    command camera film video purpose fashion season tv television mind shape half transit tandem unison costume
     """
 )
 DETERMINERS = word_set(
@@ -52,6 +63,7 @@ class Noun(NamedTuple):
     article: int  # position of a, an, the or another determiner; -1 for none
     counted: bool  # a numeral or a quantifier stands before it
     adjectives: tuple[int, ...]
+    mass: bool  # cannot be counted: no article of its own where a count noun would have one
 
 
 class View:
@@ -97,6 +109,8 @@ class View:
             return None
         if word in PRONOUN_LIKE or word in RELATIONAL or self.glued(head):
             return None
+        if word in IDIOMS and parsed.deps[head] == "pobj" and parsed.heads[head] == head - 1:
+            return None
         if word in MEASURES and head + 1 < len(lower) and lower[head + 1] == "of":
             return None
         start = phrase = head
@@ -120,13 +134,34 @@ class View:
                 start = child
         if any(lower[child] in ("many", "several", "few", "multiple", "various", "numerous") for child in adjectives):
             counted = True
-        if not all(w.isalpha() or w == "-" for w in lower[start:head]):
+        if not all((w.isalpha() or w == "-") and w not in PRONOUN_LIKE for w in lower[start:head]):
             return None
         plural = parsed.tags[head] == "NNS"
-        stem = lemma(word, "n") if plural else word
+        stem = word if word in PAIRS else lemma(word, "n") if plural else word
+        if (
+            adjectives
+            and adjectives[0] == start - 1
+            and self.collocated(start - 1, stem if start == head else lower[start])
+        ):
+            start = adjectives.pop(0)
+        bare = article < 0 and not counted and not plural
+        if bare and _animate(stem):  # "a herd of zebra": a plural without an ending
+            bare, plural = False, True
         return Noun(
-            head, start, "person" if stem == "people" else stem, plural, phrase, article, counted, tuple(adjectives)
+            head,
+            start,
+            "person" if stem == "people" else stem,
+            plural,
+            phrase,
+            article,
+            counted,
+            tuple(adjectives),
+            bare or stem in MASS,
         )
+
+    def collocated(self, adjective: int, noun: str) -> bool:
+        """Do the adjective and the noun after it name one thing, as "hot dog" does?"""
+        return f"{self.lower[adjective]}_{noun}" in COLLOCATIONS
 
     def _left_edge(self, position: int) -> int:
         edge = position
@@ -193,3 +228,10 @@ class View:
             words[0] = words[0][:1].upper() + words[0][1:]
         text = "".join([word + " " if space else word for word, space in zip(words, spaces)])
         return text.strip()
+
+
+@cache
+def _animate(word: str) -> bool:
+    """Is the commonest sense of this noun an animal (WordNet's lexicographer file 5)?"""
+    senses = shared_lexicon().senses(word, "n")
+    return bool(senses) and shared_lexicon().lexfile[senses[0].synset] == 5 and word not in MASS

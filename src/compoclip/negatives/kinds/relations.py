@@ -23,15 +23,15 @@ ALWAYS: dict[str, tuple[str, ...]] = {
     "left of": ("right of",),
     "right of": ("left of",),
     "in front of": ("behind",),
-    "on top of": ("underneath",),
+    "on top of": ("underneath", "under"),
     "on the top of": ("under the bottom of",),
     "at the top of": ("at the bottom of",),
     "at the bottom of": ("at the top of",),
     "out of": ("into",),
-    "next to": ("far away from",),
+    "next to": ("on top of", "under", "far from"),
     "close to": ("far from",),
     "far from": ("close to",),
-    "away from": ("toward",),
+    "away from": ("toward", "into"),
     "inside of": ("outside of",),
     "outside of": ("inside of",),
     "above": ("below", "under"),
@@ -47,12 +47,9 @@ ALWAYS: dict[str, tuple[str, ...]] = {
     "onto": ("off",),
     "toward": ("away from",),
     "towards": ("away from",),
-    "beside": ("far away from",),
-    "near": ("far away from",),
+    "beside": ("on top of", "under", "far from"),
+    "near": ("far from", "on top of", "under"),
     "without": ("with",),
-    "before": ("after",),
-    "after": ("before",),
-    "upside": (),
 }
 # Said of place only before a thing that can be seen.
 BEFORE_THINGS: dict[str, tuple[str, ...]] = {
@@ -65,6 +62,11 @@ BEFORE_THINGS: dict[str, tuple[str, ...]] = {
     "against": ("away from",),
     "atop": ("underneath",),
 }
+UNPLACED = word_set(
+    """
+    sky air phone cellphone telephone television internet computer game
+    """
+)
 LONGEST = 5
 _STARTS = frozenset(relation.split()[0] for relation in (*ALWAYS, *BEFORE_THINGS))
 _BODY, _CLOTHES = (
@@ -90,24 +92,30 @@ def propose(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[st
                 continue
         at += 1
     for start, end, opposites in draw.shuffled(found):
-        for new in draw.shuffled(opposites):
+        for new in draw.shuffled([new for new in opposites if _sayable(new, vocabulary)]):
             yield view.rewrite([(start, end, new)]), (view.edit(start, end, new),)
+
+
+def _sayable(relation: str, vocabulary: Vocabulary) -> bool:
+    return all(vocabulary.word(word) for word in relation.split())
 
 
 def _match(view: View, at: int) -> tuple[int, int, tuple[str, ...]] | None:
     parsed, lower = view.parsed, view.lower
     for length in range(LONGEST, 1, -1):
         relation = " ".join(lower[at : at + length])
-        if relation in ALWAYS and at + length < len(lower):
+        if relation in ALWAYS and at + length < len(lower) and not (at and lower[at - 1] in ("made", "not")):
             return at, at + length, ALWAYS[relation]
     word = lower[at]
+    if word == "with" and at and parsed.tags[at - 1] in ("VBN", "VBD"):
+        return None  # "filled with", "topped with"
     if parsed.tags[at] not in ("IN", "RP", "RB", "TO") or parsed.deps[at] not in ("prep", "advmod", "ROOT", "pcomp"):
         return None
     objects = [child for child in view.children[at] if parsed.deps[child] == "pobj"]
     if not objects or objects[0] < at:
         return None
     if word in ALWAYS:
-        return (at, at + 1, ALWAYS[word]) if ALWAYS[word] else None
+        return at, at + 1, ALWAYS[word]
     if word in BEFORE_THINGS and _is_thing(view, objects[0], word):
         return at, at + 1, BEFORE_THINGS[word]
     return None
@@ -120,6 +128,8 @@ def _is_thing(view: View, position: int, relation: str) -> bool:
     lexicon = shared_lexicon()
     senses = lexicon.senses(noun.lemma, "n")
     if not senses or lexicon.lexfile[senses[0].synset] not in VISIBLE:
+        return False
+    if noun.lemma in UNPLACED:
         return False
     if relation == "in":
         return lexicon.lexfile[senses[0].synset] != _BODY and noun.lemma not in _CLOTHES and noun.article >= 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compoclip.language.inflect import inflect
+from compoclip.language.classes import BOTH_WAYS, MASS
+from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.negatives.candidates import Table, adjective_candidates, noun_candidates
+from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
 TRIES = 6  # draws a word before the next word of the caption is taken
@@ -20,21 +21,30 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
     """A noun gives way to another thing of its class that the caption does not name."""
     taken = {noun.lemma for noun in view.nouns} | view.others
     for noun in draw.shuffled(view.nouns):
-        start = noun.head
-        table = Table((), ())
-        if noun.start < noun.head:
-            whole = "_".join([*view.lower[noun.start : noun.head], noun.lemma])
-            if shared_lexicon().senses(whole, "n"):
-                table, start = noun_candidates(whole.replace("_", " "), vocabulary), noun.start
-        if not table.words:
-            table, start = noun_candidates(noun.lemma, vocabulary), noun.head
+        table, start = _table_of(view, noun, vocabulary)
+        article = view.lower[noun.article] if noun.article >= 0 else ""
         for word in _drawn(table, draw):
-            if word in taken:
+            mass = word in MASS
+            if word in taken or (mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an"))):
                 continue
-            form = inflect(word, "NNS") if noun.plural else word
-            if form in view.others:
+            form = word if not noun.plural or mass else inflect(word, "NNS")
+            if form in view.others or (word in PAIRS and (article in ("a", "an") or not noun.plural)):
                 continue
-            yield view.rewrite([(start, noun.head + 1, form)]), (view.edit(start, noun.head + 1, form),)
+            changes = [(start, noun.head + 1, form)]
+            if noun.lemma in MASS and not mass and noun.article < 0 and not noun.plural and not noun.counted:
+                changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
+            yield view.rewrite(changes), (view.edit(start, noun.head + 1, form),)
+
+
+def _table_of(view: View, noun: Noun, vocabulary: Vocabulary) -> tuple[Table, int]:
+    """Candidates, and where the words they replace start: the whole compound where the lexicon knows it."""
+    if noun.start < noun.head:
+        whole = " ".join([*view.lower[noun.start : noun.head], noun.lemma])
+        if shared_lexicon().senses(whole, "n"):
+            table = noun_candidates(whole, vocabulary)
+            if table.words:
+                return table, noun.start
+    return noun_candidates(noun.lemma, vocabulary), noun.head
 
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -43,7 +53,10 @@ def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple
         tag = view.parsed.tags[i]
         stem = lemma(view.lower[i], "a") if tag in ("JJR", "JJS") else view.lower[i]
         siblings = {view.lower[c] for c in view.children[thing]}
+        animate = is_animate(lemma(view.lower[thing], "n")) if stem in ("old", "new", "young") else None
         for word in _drawn(adjective_candidates(stem, vocabulary), draw):
+            if (animate is True and word == "new") or (animate is False and word == "young"):
+                continue
             form = inflect(word, tag) if tag in ("JJR", "JJS") else word
             if form in siblings or form in view.others:
                 continue

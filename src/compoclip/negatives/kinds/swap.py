@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import combinations
 
-from compoclip.language.inflect import inflect
+from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma
 from compoclip.language.words import word_set
 from compoclip.negatives.draw import Draw
@@ -46,25 +47,25 @@ def _swap(view: View, a: Noun, b: Noun) -> tuple[str, tuple[Edit, ...]] | None:
         changes.append((there.start, there.head + 1, text))
         edits.append(view.edit(there.start, there.head + 1, text))
         article = view.lower[there.article] if there.article >= 0 else ""
-        if _bare(here) and article in ("a", "an"):  # "a man on grass" -> "grass on a man"
+        if here.mass and article in ("a", "an"):  # "a man on grass" -> "grass on a man"
             changes.append((there.article, there.article + 1, ""))
-        elif _bare(there) and not _bare(here) and not here.plural:
+        elif there.mass and there.article < 0 and not here.mass and not here.plural and here.article >= 0:
             changes.append((there.phrase, there.phrase, "a"))
     return view.rewrite(changes), tuple(edits)
 
 
-def _bare(noun: Noun) -> bool:
-    """A singular without article, as grass and water are: it cannot be counted."""
-    return not noun.plural and noun.article < 0 and not noun.counted
-
-
 def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
+    """The noun in the number of its new place, or None where it cannot stand there."""
     words = view.words[noun.start : noun.head + 1]
-    if _bare(noun):
-        return None if place.counted else " ".join(words)
-    if _bare(place) or noun.plural == place.plural:
-        if _bare(place) and noun.plural and not place.counted:
-            return " ".join(words)
+    if noun.mass:
+        after = view.lower[place.head + 1 : place.head + 4]
+        if place.plural and (place.counted or any(verb in after for verb in ("are", "were", "have"))):
+            return None
+        return " ".join(words)
+    if noun.lemma in PAIRS:
+        article = view.lower[place.article] if place.article >= 0 else ""
+        return None if article in ("a", "an") or place.counted else " ".join(words)
+    if place.mass or noun.plural == place.plural:
         return " ".join(words)
     form = inflect(noun.lemma, "NNS") if place.plural else noun.lemma
     return " ".join([*words[:-1], form])
@@ -72,7 +73,7 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two adjectives of different things change places."""
-    described = list(described_things(view))
+    described = [(i, x) for i, x in described_things(view) if not _coordinated(view, i)]
     pairs = [
         (i, j)
         for (i, x), (j, y) in combinations(described, 2)
@@ -95,11 +96,25 @@ def described_things(view: View) -> list[tuple[int, int]]:
         word = view.lower[i]
         if tag not in ("JJ", "VBN", "JJR", "JJS") or word in NOT_ATTRIBUTES or not word.isalpha() or view.glued(i):
             continue
+        if i and parsed.heads[i - 1] == i and parsed.tags[i - 1].startswith("N"):
+            continue  # "snow covered", "neon lit"
         if parsed.deps[i] == "amod" and parsed.heads[i] > i and parsed.tags[parsed.heads[i]] in ("NN", "NNS"):
-            if view.lower[parsed.heads[i]] not in ("one", "ones"):
+            noun = view.lower[parsed.heads[i]]
+            if noun not in ("one", "ones") and not view.collocated(i, _one(view.lower[i + 1])):
                 found.append((i, parsed.heads[i]))
         elif parsed.deps[i] == "acomp" and tag != "VBN":
             subjects = [c for c in view.children[parsed.heads[i]] if parsed.deps[c] == "nsubj"]
             if subjects and parsed.tags[subjects[0]] in ("NN", "NNS"):
                 found.append((i, subjects[0]))
     return found
+
+
+@cache
+def _one(word: str) -> str:
+    return lemma(word, "n")
+
+
+def _coordinated(view: View, adjective: int) -> bool:
+    """One of several colours of one thing ("black and white") stays with the others."""
+    deps = view.parsed.deps
+    return deps[adjective] == "conj" or any(deps[child] in ("conj", "cc") for child in view.children[adjective])
