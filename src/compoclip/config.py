@@ -1,0 +1,172 @@
+"""The configuration of a training run: strict, immutable, and complete enough to run again from its YAML alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from compoclip.errors import InputError
+from compoclip.io import write_text
+
+REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
+
+
+class TrainConfig(BaseModel):
+    """Everything a training run depends on. A field's description is its help on the command line."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    recipe: str = Field("custom", description="name of the recipe this came from")
+    model: str = Field("ViT-B-32", description="open_clip architecture, a directory, or tiny")
+    pretrained: str | None = Field("openai", description="open_clip tag or weights file; none for tiny and directories")
+    activation: Literal["gelu", "quickgelu"] | None = Field(None, description="needed for a weights file")
+
+    data: str = Field("", description="captioned images: table, webdataset tars, folder, or `world`")
+    image_root: str | None = Field(None, description="folder or tar the table's image paths are relative to")
+    image_key: str | None = Field(None, description="column of image paths")
+    caption_key: str | None = Field(None, description="column of captions")
+    split: str | None = Field(None, description="rows of this split only, where the data has a split column")
+    captions: Literal["random", "first", "all"] = Field("random", description="of an image's captions, which to use")
+    held_out: float = Field(0.02, ge=0, lt=1, description="fraction of images kept back to evaluate on")
+    workers: int = Field(0, ge=0, description="processes that decode images")
+    cache_gib: float = Field(0.0, ge=0, description="memory for decoded images, for sets that fit")
+    world_scenes: int = Field(4096, ge=1, description="scenes drawn when data is `world`")
+
+    negatives: str | None = Field(None, description="folder of `negatives build`, or `generate` to make them now")
+    negative_kinds: tuple[str, ...] = Field((), description="kinds to generate or to keep")
+    negatives_per_caption: int = Field(3, ge=0, description="negatives of a caption in a batch (K)")
+
+    weights: dict[str, float] = Field({"contrastive": 1.0}, description="term -> weight")
+    options: dict[str, Any] = Field({}, description="options of the terms")
+
+    batch_size: int = Field(256, ge=1)
+    epochs: int = Field(5, ge=1)
+    steps: int | None = Field(None, ge=0, description="stop after this many steps, whatever the epochs")
+    lr: float = Field(5e-6, gt=0)
+    weight_decay: float = Field(0.1, ge=0)
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.98, ge=0, lt=1)
+    eps: float = Field(1e-6, gt=0)
+    warmup: int = Field(50, ge=0, description="steps of linear warm-up before the cosine")
+    grad_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
+    lora_rank: int = Field(0, ge=0, description="rank of LoRA; 0 trains all weights")
+    lora_alpha: float = Field(1.0, gt=0)
+    lock_image: bool = Field(False, description="freeze the image tower and keep its features")
+    unlock_image_head: bool = Field(False, description="with lock_image, train the projection into the joint space")
+    lock_text: bool = Field(False, description="freeze the text tower and keep its features")
+    teacher_decay: float = Field(0.9996, ge=0, le=1, description="decay of the teacher's moving average")
+    precision: Literal["fp32", "bf16"] = "fp32"
+    grad_checkpointing: bool = False
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
+    seed: int = 0
+
+    output_dir: str = "runs/run"
+    log_every: int = Field(10, ge=1)
+    checkpoint_every: int = Field(500, ge=0, description="steps between checkpoints; 0 keeps only the last")
+    keep_checkpoints: int = Field(2, ge=1)
+    eval_tasks: tuple[str, ...] = Field((), description="tasks to run at step 0 and at the end")
+    eval_data_root: str | None = None
+    eval_limit: int | None = Field(None, ge=1)
+
+    @property
+    def model_name(self) -> str:
+        """The name `compoclip.load` takes."""
+        plain = self.model == "tiny" or ":" in self.model or Path(self.model).is_dir() or not self.pretrained
+        return self.model if plain else f"{self.model}:{self.pretrained}"
+
+    def write(self, path: Path) -> None:
+        write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def read_config(path: Path) -> TrainConfig:
+    """A run's `config.yaml`."""
+    return _validated(_read_yaml(path), str(path))
+
+
+def recipe_names() -> list[str]:
+    folder = resources.files("compoclip") / "recipes"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """A recipe by name or by path: `summary`, `source`, `objective`, `train` and perhaps `expected`.
+
+    Raises InputError for a name that is not there, listing what is.
+    """
+    if name.endswith((".yaml", ".yml")):
+        recipe = _read_yaml(Path(name))
+    elif name in recipe_names():
+        recipe = yaml.safe_load((resources.files("compoclip") / "recipes" / f"{name}.yaml").read_text("utf-8"))
+    else:
+        close = get_close_matches(name, recipe_names(), n=1)
+        hint = f" (did you mean {close[0]!r}?)" if close else ""
+        raise InputError(
+            f"unknown recipe {name!r}{hint}; known: {', '.join(recipe_names())}, or the path of a YAML file"
+        )
+    unknown = set(recipe) - {"name", "summary", "source", "objective", "train", "expected", "notes"}
+    if unknown or not isinstance(recipe.get("train", {}), dict):
+        raise InputError(f"recipe {name}: unknown keys {sorted(unknown)}; fields of the run go under 'train'")
+    return recipe
+
+
+def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
+    """A run's configuration: the recipe, then `overrides` (fields, term weights, or options of terms by name).
+
+    The distillation weight of a recipe belongs to a batch of 256 and is scaled to the run's batch, because the term
+    sums over it (DeGLA, arXiv 2504.16801, Eq. 7). Raises InputError for names and values that do not fit.
+    """
+    from compoclip.losses import TERMS, objective
+    from compoclip.losses.objective import CHOICES, NUMBERS
+
+    recipe = read_recipe(recipe_name)
+    fields = {"recipe": recipe.get("name", recipe_name), **recipe.get("train", {})}
+    wanted = recipe.get("objective", {"name": "clip"})
+    chosen = {"weights": wanted["weights"]} if "weights" in wanted else {"name": wanted["name"]}
+    changes = dict(wanted.get("options", {}))
+    for key, value in overrides.items():
+        if key in TERMS or key in CHOICES or key in NUMBERS:
+            changes[key] = value
+        elif key == "objective":
+            chosen, changes = {"name": value}, {k: v for k, v in changes.items() if k in overrides}
+        elif key in TrainConfig.model_fields:
+            fields[key] = value
+        else:
+            known = [*TrainConfig.model_fields, "objective", *TERMS, *CHOICES, *NUMBERS]
+            close = get_close_matches(key, known, n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise InputError(f"unknown setting {key!r}{hint}; see `compoclip train --help`")
+    built = objective(chosen["weights"] if "weights" in chosen else chosen["name"], **changes)
+    weights, options = dict(built.weights), dict(built.options)
+    config = _validated({**fields, "weights": weights, "options": options}, f"recipe {recipe_name}")
+    if "distillation" in weights and options.get("distillation_reduction", "sum") == "sum":
+        weights["distillation"] *= REFERENCE_BATCH / config.batch_size
+        config = config.model_copy(update={"weights": weights})
+    return config
+
+
+def _validated(values: dict[str, Any], where: str) -> TrainConfig:
+    try:
+        return TrainConfig(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
+        raise InputError(f"{path}:{where} is not valid YAML") from None
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: expected a mapping of settings")
+    return value

@@ -1,0 +1,53 @@
+"""What `compoclip ls` prints."""
+
+from __future__ import annotations
+
+from compoclip.errors import InputError
+
+METHODS = {
+    "clip": "plain contrast of images and captions (Radford et al. 2021)",
+    "negclip": "every hard negative of the batch competes for every image (Yuksekgonul et al. 2023)",
+    "fsc-clip": "contrast on true captions, global and local hard-negative terms with focal and smoothing (2410.05210)",
+    "degla": "negclip, image- and text-grounded contrast, self-distillation from an EMA teacher (2504.16801)",
+}
+
+
+def listing(what: str) -> list[str]:
+    """Lines of one list, or what lists there are."""
+    lists = {"methods": _methods, "recipes": _recipes, "negatives": _negatives, "tasks": _tasks, "models": _models}
+    if not what:
+        return [f"compoclip ls {name}" for name in lists]
+    if what not in lists:
+        raise InputError(f"nothing called {what!r} to list; there are {', '.join(lists)}")
+    rows = lists[what]()
+    width = max(len(name) for name, _ in rows)
+    return [f"{name:<{width}}  {text}" for name, text in rows]
+
+
+def _methods() -> list[tuple[str, str]]:
+    return list(METHODS.items())
+
+
+def _recipes() -> list[tuple[str, str]]:
+    from compoclip.config import read_recipe, recipe_names
+
+    return [(name, read_recipe(name)["summary"]) for name in recipe_names()]
+
+
+def _negatives() -> list[tuple[str, str]]:
+    from compoclip.negatives import KINDS
+
+    return [(name, kind.description) for name, kind in KINDS.items()]
+
+
+def _tasks() -> list[tuple[str, str]]:
+    from compoclip.evaluation import TASKS
+
+    return [(name, f"{task.title} [{task.licence}; needs {task.needs}]") for name, task in TASKS.items()]
+
+
+def _models() -> list[tuple[str, str]]:
+    import open_clip
+
+    rows = [("tiny", "bundled model of the built-in world, for the demo and tests")]
+    return rows + [(f"{name}:{tag}", "open_clip") for name, tag in open_clip.list_pretrained()]

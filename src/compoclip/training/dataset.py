@@ -1,0 +1,122 @@
+"""The data of a run: what is trained on, what is held out, and the hard negatives of its captions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from compoclip.config import TrainConfig
+from compoclip.data.loader import BatchStream
+from compoclip.data.sources import Source, open_source
+from compoclip.data.sources.builtin import WorldSource
+from compoclip.errors import InputError
+from compoclip.evaluation.task import Task
+from compoclip.models import Model
+from compoclip.models.image_tower import Pooled
+from compoclip.progress import console
+from compoclip.training.frozen import FrozenImages
+from compoclip.training.heldout import heldout_task, split
+
+
+@dataclass
+class TrainBatch:
+    """One batch as the loop takes it; `number` counts batches within the epoch."""
+
+    images: Tensor | Pooled
+    captions: list[str]
+    negatives: list[list[str]]
+    image_id: Tensor
+    number: int
+
+
+class TrainData:
+    """Batches of a run, in an order that depends on (seed, epoch) alone."""
+
+    def __init__(self, config: TrainConfig, stream: BatchStream, heldout: Task | None) -> None:
+        self.config, self.stream, self.heldout = config, stream, heldout
+        self._frozen: FrozenImages | None = None
+
+    @classmethod
+    def open(cls, config: TrainConfig, model: Model, needs: frozenset[str]) -> TrainData:
+        """Open the source, hold some of it back, and find the negatives of its captions.
+
+        Raises InputError where an objective needs negatives and none are given.
+        """
+        if not config.data:
+            raise InputError("no training data: give --data (a table, webdataset tars, a folder, or `world`)")
+        whole: Source
+        if config.data == "world":
+            whole = WorldSource(config.seed, config.world_scenes)
+        else:
+            whole = open_source(config.data, config.image_root, config.image_key, config.caption_key, config.split)
+        if whole.report.total_skipped:
+            console.print(f"[yellow]{config.data}: {whole.report}[/yellow]")
+        source, kept = split(whole, config.held_out)
+        wants = "negatives" in needs and config.negatives_per_caption > 0
+        negatives = negatives_of(config, whole, kept) if wants else {}
+        if wants and not negatives and source[0].negatives is None:
+            raise InputError(
+                "this objective needs hard negatives: build them (compoclip negatives build) and give --negatives DIR, "
+                "or give --negatives generate"
+            )
+        stream = BatchStream(
+            source,
+            batch_size=config.batch_size,
+            seed=config.seed,
+            preprocess=model.preprocess,
+            negatives_per_caption=config.negatives_per_caption if wants else 0,
+            negatives=negatives or None,
+            workers=config.workers,
+            caption=config.captions,
+            cache_gib=0.0 if config.lock_image else config.cache_gib,
+            load_images=not config.lock_image,
+        )
+        return cls(config, stream, heldout_task(kept, negatives) if kept is not None else None)
+
+    def prepare(self, model: Model, dense: bool) -> None:
+        """Compute what a frozen image tower gives, once."""
+        if self.config.lock_image:
+            self._frozen = FrozenImages.build(model, self.stream.all_images(), len(self.stream.source), dense)
+
+    def batches(self, epoch: int, start: int) -> Iterator[TrainBatch]:
+        """Batches `start` and on of an epoch."""
+        frozen = self._frozen
+        device = torch.device("cpu")
+        for number, batch in enumerate(self.stream.epoch(epoch, start), start):
+            images = batch.images if frozen is None else frozen.take(batch.indices, device)
+            place = {name: i for i, name in enumerate(dict.fromkeys(batch.image_ids))}
+            image_id = torch.tensor([place[name] for name in batch.image_ids])
+            yield TrainBatch(images, batch.captions, batch.negatives, image_id, number)
+
+
+def negatives_of(config: TrainConfig, source: Source, kept: Source | None) -> Mapping[str, Sequence[str]]:
+    """Negatives by caption: from a folder of `negatives build`, or made now from the captions."""
+    from compoclip.negatives import generate, read_negatives
+
+    if config.negatives is None:
+        return {}
+    if config.negatives != "generate":
+        kinds = set(config.negative_kinds)
+        if not Path(config.negatives).is_dir():
+            raise InputError(
+                f"{config.negatives}: no such folder; give one that `negatives build` wrote, or `generate`"
+            )
+        found: dict[str, list[str]] = {}
+        for caption, rows in read_negatives(config.negatives).values():
+            own = [row.text for row in rows if not kinds or row.kind in kinds] or [row.text for row in rows]
+            if own:
+                found[caption] = own
+        return found
+    if not config.negative_kinds:
+        raise InputError("--negatives generate needs kinds: --set 'negative_kinds=[swap-nouns, replace-nouns]'")
+    captions, others = [], []
+    for index in range(len(source)):
+        of_image = source.captions(index)
+        captions += of_image
+        others += [[c for c in of_image if c != caption] for caption in of_image]
+    made = generate(captions, list(config.negative_kinds), 2 * config.negatives_per_caption, config.seed, others=others)
+    return {caption: [row.text for row in rows] for caption, rows in zip(captions, made) if rows}

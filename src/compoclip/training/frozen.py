@@ -1,0 +1,90 @@
+"""Features of a frozen tower, computed once a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from compoclip.errors import RunError
+from compoclip.models import Model
+from compoclip.models.image_tower import Pooled, image_backbone
+from compoclip.models.text_tower import TextOutput, encode_ids
+from compoclip.progress import track
+
+CACHE_LIMIT_GIB = 8.0
+
+
+class FrozenImages:
+    """Backbone features of every image of a run, in memory: pooled (N, W) and, if `dense`, patches (N, P, W)."""
+
+    def __init__(self, pooled: Tensor, tokens: Tensor | None) -> None:
+        self.pooled, self.tokens = pooled, tokens
+
+    @classmethod
+    @torch.no_grad()
+    def build(
+        cls, model: Model, batches: Iterable[tuple[Sequence[int], Tensor]], count: int, dense: bool
+    ) -> FrozenImages:
+        """Run the backbone over (indices, pixels) batches that cover 0..count-1.
+
+        Raises RunError where the features would not fit `CACHE_LIMIT_GIB`.
+        """
+        pooled = tokens = None
+        model.clip.eval()
+        for indices, pixels in track(batches, "image features"):
+            out = image_backbone(model.clip.visual, pixels.to(model.device), dense)
+            if pooled is None:
+                pooled = torch.zeros(count, out.pooled.shape[1])
+                size = pooled.numel() * 4 * (1 + (out.tokens.shape[1] if out.tokens is not None else 0)) / 2**30
+                if size > CACHE_LIMIT_GIB:
+                    raise RunError(
+                        f"features of {count} images need {size:.0f} GiB, over the limit of {CACHE_LIMIT_GIB:.0f}: "
+                        "drop the terms that need patches, or train without lock_image"
+                    )
+                tokens = None if out.tokens is None else torch.zeros(count, *out.tokens.shape[1:])
+            pooled[list(indices)] = out.pooled.float().cpu()
+            if tokens is not None and out.tokens is not None:
+                tokens[list(indices)] = out.tokens.float().cpu()
+        if pooled is None:
+            raise RunError("no images to compute features of")
+        return cls(pooled, tokens)
+
+    def take(self, indices: Sequence[int], device: torch.device) -> Pooled:
+        rows = torch.as_tensor(list(indices), dtype=torch.long)
+        return Pooled(self.pooled[rows].to(device), None if self.tokens is None else self.tokens[rows].to(device))
+
+
+class FrozenTexts:
+    """Features of a frozen text tower by caption, filled as captions come."""
+
+    def __init__(self, clip: torch.nn.Module, dense: bool, limit: int = 500_000) -> None:
+        self.clip, self.dense, self.limit = clip, dense, limit
+        self._kept: dict[str, tuple[Tensor, Tensor | None, Tensor | None]] = {}
+
+    @torch.no_grad()
+    def encode(self, texts: Sequence[str], ids: Tensor) -> TextOutput:
+        """As `encode_ids` of the texts; each is computed the first time it is seen."""
+        new = [i for i, text in enumerate(texts) if text not in self._kept]
+        if len(self._kept) + len(new) > self.limit:
+            self._kept.clear()
+            new = list(range(len(texts)))
+        if new:
+            out = encode_ids(self.clip, ids[new], self.dense)
+            for row, i in enumerate(new):
+                tokens = mask = None
+                if out.tokens is not None and out.mask is not None:
+                    length = int(out.mask[row].nonzero().max()) + 1 if out.mask[row].any() else 1
+                    tokens, mask = out.tokens[row, :length].clone(), out.mask[row, :length].clone()
+                self._kept[texts[i]] = (out.pooled[row].clone(), tokens, mask)
+        rows = [self._kept[text] for text in texts]
+        pooled = torch.stack([row[0] for row in rows])
+        if not self.dense:
+            return TextOutput(pooled, None, None)
+        pad: Callable[..., Tensor] = torch.nn.utils.rnn.pad_sequence
+        return TextOutput(
+            pooled,
+            pad([row[1] for row in rows], batch_first=True),
+            pad([row[2] for row in rows], batch_first=True),
+        )

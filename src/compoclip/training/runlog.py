@@ -1,0 +1,91 @@
+"""What a run tells while it goes: metrics.jsonl always, TensorBoard where it is installed, and a progress bar."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from importlib import metadata, util
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from compoclip import __version__
+from compoclip.io import write_text
+from compoclip.progress import Bar
+
+
+def environment() -> dict[str, Any]:
+    """Versions and machine, for env.json."""
+    import torch
+
+    names = ("torch", "open_clip_torch", "transformers", "timm", "peft", "spacy", "numpy")
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "compoclip": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "packages": versions,
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+    }
+
+
+class RunLog:
+    """Appends one JSON line a logged step; after a resume, lines past the checkpoint are dropped first."""
+
+    def __init__(self, folder: Path, total_steps: int, start_step: int) -> None:
+        self.path = folder / "metrics.jsonl"
+        self._truncate(start_step)
+        self._file = self.path.open("a", encoding="utf-8")
+        self._board: Any = None
+        if util.find_spec("tensorboard") is not None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start_step)
+        self.bar = Bar("training", total_steps)
+        if start_step:
+            self.bar.advance(start_step)
+
+    def _truncate(self, start_step: int) -> None:
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] <= start_step:
+                    kept.append(line)
+            except (json.JSONDecodeError, KeyError):
+                break  # a line cut short by a kill; what follows is past the checkpoint
+        write_text(self.path, "".join(line + "\n" for line in kept))
+
+    def step(self, step: int, values: dict[str, float], log: bool) -> None:
+        """values: `loss`, each named term, `lr`, `grad_norm`, `scale`, `samples_per_second`."""
+        note = None
+        if log:
+            self._file.write(json.dumps({"step": step, **values}) + "\n")
+            self._file.flush()
+            if self._board is not None:
+                for name, value in values.items():
+                    self._board.add_scalar(f"train/{name}", value, step)
+            hidden = {"lr", "grad_norm", "scale", "samples_per_second"}
+            note = " ".join(f"{name} {value:.3f}" for name, value in values.items() if name not in hidden)
+            note += f" | {values['samples_per_second']:.0f} img/s"
+        self.bar.advance(1, note)
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
+        self.bar.close()
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
