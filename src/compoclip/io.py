@@ -90,9 +90,8 @@ def open_image(source: str | Path | bytes | BinaryIO, where: str | None = None) 
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 if image.width * image.height > MAX_PIXELS:
                     raise InputError(f"{name}: {image.width} x {image.height} pixels is over the limit of {MAX_PIXELS}")
-                if image.mode == "P" and "transparency" in image.info:
-                    image = image.convert("RGBA")
-                return image.convert("RGB")
+                transparent = image.mode == "P" and "transparency" in image.info
+                return (image.convert("RGBA") if transparent else image).convert("RGB")
     except FileNotFoundError:
         raise InputError(f"{name}: no such image file") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -113,7 +113,8 @@ def negatives_of(config: TrainConfig, source: Source, kept: Source | None) -> Ma
         return found
     if not config.negative_kinds:
         raise InputError("--negatives generate needs kinds: --set 'negative_kinds=[swap-nouns, replace-nouns]'")
-    captions, others = [], []
+    captions: list[str] = []
+    others: list[list[str]] = []
     for index in range(len(source)):
         of_image = source.captions(index)
         captions += of_image

@@ -45,6 +45,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     data = TrainData.open(config, model, goal.needs)
     lora = _choose_parameters(model, config)
     teacher = Teacher(model.clip, config.teacher_decay) if "teacher" in goal.needs else None
+    teacher_clip = teacher.clip if teacher else None
     betas = (config.beta1, config.beta2)
     optimizer = adamw(model.clip, config.lr, config.weight_decay, betas, config.eps)
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
@@ -52,7 +53,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     step, position = 0, {"epoch": 0, "batch": 0}
     saved = checkpoints(run / "checkpoints")
     if saved:
-        step, position = load_checkpoint(saved[-1], model.clip, teacher and teacher.clip, optimizer)
+        step, position = load_checkpoint(saved[-1], model.clip, teacher_clip, optimizer)
     else:
         if not (run / "results-base.json").exists():
             evaluate_run(model, config, data, run / "results-base.json", label="base")
@@ -82,7 +83,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                         batch.negatives,
                         config.negatives_per_caption,
                         goal.needs,
-                        teacher.clip if teacher else None,
+                        teacher_clip,
                         batch.image_id,
                         frozen_texts,
                     )
@@ -112,9 +113,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                 log.step(step, values, logged)
                 if step == total or (config.checkpoint_every and step % config.checkpoint_every == 0):
                     keep = config.keep_checkpoints
-                    save_checkpoint(
-                        run / "checkpoints", step, place, model.clip, teacher and teacher.clip, optimizer, keep
-                    )
+                    save_checkpoint(run / "checkpoints", step, place, model.clip, teacher_clip, optimizer, keep)
 
     if lora:
         lora.merge()

@@ -13,7 +13,8 @@ from compoclip.errors import InputError
 
 def parameter_groups(named: Iterable[tuple[str, nn.Parameter]], weight_decay: float) -> list[dict]:
     """Trainable parameters in two groups: matrices with decay, gains, biases and scales (fewer than 2 axes) without."""
-    decayed, plain = [], []
+    decayed: list[nn.Parameter] = []
+    plain: list[nn.Parameter] = []
     for _, parameter in named:
         if parameter.requires_grad:
             (decayed if parameter.ndim >= 2 else plain).append(parameter)

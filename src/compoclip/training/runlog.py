@@ -21,7 +21,7 @@ def environment() -> dict[str, Any]:
     import torch
 
     names = ("torch", "open_clip_torch", "transformers", "timm", "peft", "spacy", "numpy")
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in names:
         try:
             versions[name] = metadata.version(name)
