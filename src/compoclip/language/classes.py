@@ -59,10 +59,22 @@ NOUN_CLASSES: dict[str, str] = {
     "toy": "doll ball kite frisbee",
     "panel": "wall floor ceiling",
     "cloth": "towel blanket curtain pillow rug",
+    "garment": "dress suit costume robe apron",
+    "face": "mouth nose ear eye",
     "limb": "arm leg hand foot head shoulder",
     "time": "morning evening night afternoon",
 }
 
+# One way only: a person may give way to these, not these to a person.
+DIRECTED: dict[str, str] = {
+    "person": "dog cow horse sheep bird elephant cat giraffe zebra bear",
+    "animal": "person car tree truck boat",
+    "adult": "child baby dog",
+    "player": "dog chef soldier clown",
+    "couple": "dog horse child",
+    "game": "book song movie",
+    "picture": "statue",
+}
 ADJECTIVE_CLASSES: dict[str, str] = {
     "colour": "red orange yellow green blue purple pink brown black white gray grey cyan magenta teal silver golden "
     "turquoise maroon beige navy lime violet",
@@ -122,7 +134,7 @@ jacket coat
 airplane plane aeroplane aircraft jet airliner jetliner
 kid child
 baby infant
-store shop
+store shop market
 donut doughnut
 rock stone
 big large huge giant enormous massive gigantic great
@@ -269,6 +281,9 @@ def members(part: str) -> dict[str, tuple[str, ...]]:
         words = {word.replace("_", " ") for word in text.split()}
         for word in words:
             found.setdefault(word, set()).update(words - {word})
+    if part == "n":
+        for word, text in DIRECTED.items():
+            found.setdefault(word, set()).update(text.split())
     return {word: tuple(sorted(others - near_synonyms(word))) for word, others in found.items()}
 
 

@@ -74,14 +74,8 @@ class Lexicon:
         return self._senses.get((pos, word.lower().replace(" ", "_")), [])
 
     def antonyms(self, word: str, pos: str) -> list[str]:
-        """Direct antonyms, and for adjectives those of similar adjectives (big -> small, huge -> small), sorted."""
-        found = self._antonyms.get((pos, word.lower()), set())
-        if not found and pos == "a":
-            for sense in self.senses(word, pos)[:1]:
-                for similar in self.parents[sense.synset]:
-                    for other in self.words[similar]:
-                        found = found | self._antonyms.get((pos, other.lower()), set())
-        return sorted(plain(word) for word in found)
+        """Direct antonyms, sorted. (Those of similar adjectives are too loose: stuffed, full, empty.)"""
+        return sorted(plain(other) for other in self._antonyms.get((pos, word.lower()), ()))
 
     def ancestors(self, synset: int) -> frozenset[int]:
         """The synset itself and every hypernym above it."""

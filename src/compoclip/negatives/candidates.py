@@ -51,9 +51,7 @@ def _same_field(word: str, vocabulary: Vocabulary) -> dict[str, int]:
     lexicon = shared_lexicon()
     fields = visible_nouns(vocabulary)
     if len(fields) >= TINY:
-        own = next(
-            (lexicon.lexfile[s.synset] for s in lexicon.senses(word, "n") if lexicon.lexfile[s.synset] in VISIBLE), 0
-        )
+        own = visible_field(word)
         fields = {other: field for other, field in fields.items() if field == own}
     up = {
         name.lower()
@@ -93,6 +91,13 @@ def mostly_noun(word: str) -> bool:
     lexicon = shared_lexicon()
     noun, verb, adjective, adverb = (sum(s.tagged for s in lexicon.senses(word, pos)) for pos in "nvar")
     return noun >= adjective + adverb and 2 * noun >= verb
+
+
+@lru_cache(maxsize=50_000)
+def visible_field(word: str) -> int:
+    """WordNet's lexicographer file of the noun's first sense that can be seen; 0 where it has none."""
+    files = (shared_lexicon().lexfile[sense.synset] for sense in shared_lexicon().senses(word, "n"))
+    return next((file for file in files if file in VISIBLE), 0)
 
 
 @lru_cache(maxsize=20_000)

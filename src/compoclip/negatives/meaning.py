@@ -53,6 +53,8 @@ def _told_apart(view: View, a: Noun, b: Noun) -> bool:
 
     A modifier of the first conjunct may be shared ("a black keyboard and mouse"), unless the second has an article.
     """
+    if "other" in view.lower[a.head + 1 : b.head]:
+        return False  # "broccoli and other vegetables"
     first = {view.lower[i] for i in a.adjectives} | _numeral(view, a)
     second = {view.lower[i] for i in b.adjectives} | _numeral(view, b)
     if first == second:

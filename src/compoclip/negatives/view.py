@@ -23,7 +23,7 @@ PRONOUN_LIKE = word_set(
 # Nouns that say where, how much or of what sort, not what: another in their place changes the grammar, not the scene.
 RELATIONAL = word_set(
     """
-    left right top bottom front back side sides middle center centre edge end corner rest way inside outside
+    left right top bottom front back side sides middle center centre edge end corner rest way inside outside close up
     distance background foreground direction air day time times shade view kind type sort variety number
     amount part parts bit style fashion course order process position motion midair area addition case use
     """
@@ -36,6 +36,9 @@ MEASURES = word_set(
     sheet loaf head can block pack packs plate plates bowl bowls tray trays bottle bottles box boxes basket
     baskets cups glasses platter bag bags bucket jar pot pan crate school flock type
     """
+)
+COLOUR_NAMES = frozenset(
+    {"silver", "gold", "gray", "grey", "white", "black", "red", "blue", "green", "yellow", "brown"}
 )
 # After a preposition and without an article these are turns of phrase: "on display", "in bed".
 IDIOMS = word_set(
@@ -109,7 +112,7 @@ class View:
             return None
         if word in PRONOUN_LIKE or word in RELATIONAL or self.glued(head):
             return None
-        if word in IDIOMS and parsed.deps[head] == "pobj" and parsed.heads[head] == head - 1:
+        if word in COLOUR_NAMES or (word in IDIOMS and parsed.deps[head] == "pobj" and parsed.heads[head] == head - 1):
             return None
         if word in MEASURES and head + 1 < len(lower) and lower[head + 1] == "of":
             return None
@@ -156,7 +159,7 @@ class View:
             article,
             counted,
             tuple(adjectives),
-            bare or stem in MASS,
+            bare or (stem in MASS and not plural),
         )
 
     def collocated(self, adjective: int, noun: str) -> bool:

@@ -112,7 +112,7 @@ def _match(view: View, at: int) -> tuple[int, int, tuple[str, ...]] | None:
     if parsed.tags[at] not in ("IN", "RP", "RB", "TO") or parsed.deps[at] not in ("prep", "advmod", "ROOT", "pcomp"):
         return None
     objects = [child for child in view.children[at] if parsed.deps[child] == "pobj"]
-    if not objects or objects[0] < at:
+    if not objects or objects[0] < at or (lower[objects[0]] in UNPLACED and word in ("into", "on", "in", "through")):
         return None
     if word in ALWAYS:
         return at, at + 1, ALWAYS[word]

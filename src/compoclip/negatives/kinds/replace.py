@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compoclip.language.classes import BOTH_WAYS, MASS
+from compoclip.language.classes import BOTH_WAYS, COLLOCATIONS, MASS, members
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates
@@ -27,7 +27,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             mass = word in MASS
             if word in taken or (mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an"))):
                 continue
-            form = word if not noun.plural or mass else inflect(word, "NNS")
+            form = inflect(word, "NNS") if noun.plural and (not mass or word in BOTH_WAYS) else word
             if form in view.others or (word in PAIRS and (article in ("a", "an") or not noun.plural)):
                 continue
             changes = [(start, noun.head + 1, form)]
@@ -37,14 +37,18 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
 
 
 def _table_of(view: View, noun: Noun, vocabulary: Vocabulary) -> tuple[Table, int]:
-    """Candidates, and where the words they replace start: the whole compound where the lexicon knows it."""
+    """Candidates, and where the words they replace start.
+
+    A whole compound gives way, by the class of the compound ("living room") or else of its head ("fire hydrant").
+    """
     if noun.start < noun.head:
         whole = " ".join([*view.lower[noun.start : noun.head], noun.lemma])
-        if shared_lexicon().senses(whole, "n"):
+        known = whole in members("n") or noun.lemma not in members("n") or "_".join(whole.split()) in COLLOCATIONS
+        if known and shared_lexicon().senses(whole, "n"):
             table = noun_candidates(whole, vocabulary)
             if table.words:
                 return table, noun.start
-    return noun_candidates(noun.lemma, vocabulary), noun.head
+    return noun_candidates(noun.lemma, vocabulary), noun.start
 
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
