@@ -107,7 +107,13 @@ def evaluate(
         "tasks": entries,
         "summary": result_file.summary(entries),
         "skipped": skipped,
-        "settings": {"limit": limit, "seed": seed, "ties": ties, "metrics_version": result_file.METRICS_VERSION},
+        "settings": {
+            "limit": limit,
+            "seed": seed,
+            "ties": ties,
+            "labelled": label is not None,
+            "metrics_version": result_file.METRICS_VERSION,
+        },
         "environment": result_file.environment(),
         "seconds": round(time.perf_counter() - started, 3),
     }

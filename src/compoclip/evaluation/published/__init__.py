@@ -5,8 +5,8 @@
 - `degla_*.csv`: tables of DeGLA (arXiv 2504.16801v3). Its SugarCrepe table prints the SWAP cells of CLIP and NegCLIP
   as (average, object, attribute) under the heading (object, attribute, average); its CLIP add-attribute 68.2 is 68.8
   elsewhere, and its replace cells average to 80.03 where 80.2 is printed; CE-XVLM's and MiniGPT-4's VALSE averages do
-  not follow from their cells. Its zero-shot figures lie 2 to 11 points below every other measurement of the same weights, so
-  they are comparable with each other only.
+  not follow from their cells. Its zero-shot figures lie 2 to 11 points below every other measurement of the same
+  weights, so they are comparable with each other only.
 """
 
 from __future__ import annotations

@@ -1,0 +1,103 @@
+"""Pieces of the page as HTML text. Everything that came from a file or a user is escaped here and nowhere else."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from PIL import Image
+
+from compoclip.report.plot import mark
+from compoclip.report.pool import Cell, Column, Method, cell
+from compoclip.report.words import signed
+
+THUMBNAIL = 288  # pixels of the longer side, shown at half that so that it stays sharp on a phone
+
+
+def key(method: Method) -> str:
+    """The method's mark, as in the plot."""
+    return (
+        f'<span class="key c{method.place % 9}"><svg viewBox="0 0 18 18" aria-hidden="true">'
+        f"<g>{mark(method.place, 9, 9)}</g></svg></span>"
+    )
+
+
+def figure(found: Cell) -> str:
+    """One table cell: the figure, and below it the difference to the base with its interval."""
+    if found.value is None:
+        return '<td><span class="soft">not measured</span></td>'
+    body = f"<b>{found.value:.1f}</b>"
+    if found.spread is not None:
+        body += f' <span class="soft">±{found.spread:.1f}</span>'
+    if found.delta is not None:
+        d = found.delta
+        sign = {"better": "▲ ", "worse": "▼ ", "same": ""}[found.verdict]
+        body += f"<small>{sign}{signed(d.mean)}</small><small>[{signed(d.low)}, {signed(d.high)}]</small>"
+        return f'<td class="{found.verdict}">{body}</td>'
+    if found.ci95 is not None:
+        body += f"<small>[{found.ci95[0]:.1f}, {found.ci95[1]:.1f}]</small>"
+    return f"<td>{body}</td>"
+
+
+def figures(methods: Sequence[Method], columns: Sequence[Column], chances: Sequence[float | None] = ()) -> str:
+    """A table of methods and columns."""
+    base = methods[0]
+    head = "".join(f"<th>{escape(c.title)}</th>" for c in columns)
+    rows = []
+    for method in methods:
+        seeds = f"<small>{len(method.runs)} seeds</small>" if len(method.runs) > 1 else ""
+        first = (
+            "<small>base</small>" if method.place == base.place and len(methods) > 1 and method.label != "base" else ""
+        )
+        cells = "".join(figure(cell(method, base, c)) for c in columns)
+        rows.append(f'<tr><th scope="row">{key(method)}{escape(method.label)}{first}{seeds}</th>{cells}</tr>')
+    if any(c is not None for c in chances):
+        cells = "".join(f'<td class="soft">{c:.1f}</td>' if c is not None else "<td></td>" for c in chances)
+        rows.append(f'<tr><th scope="row" class="soft">guessing</th>{cells}</tr>')
+    return table(f"<th>model</th>{head}", rows)
+
+
+def table(head: str, rows: Sequence[str]) -> str:
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def paragraphs(lines: Sequence[str], style: str = "") -> str:
+    attribute = f' class="{style}"' if style else ""
+    return "".join(f"<p{attribute}>{escape(line)}</p>" for line in lines)
+
+
+def thumbnail(image: Image.Image) -> str:
+    """A PNG as a data address: small pictures enlarged without smoothing, so that their pixels show as drawn."""
+    image = image.convert("RGB")
+    longest = max(image.size)
+    if longest <= THUMBNAIL // 2:
+        scale = max(1, THUMBNAIL // longest)
+        image = image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST)
+    else:
+        image.thumbnail((THUMBNAIL, THUMBNAIL))
+    out = io.BytesIO()
+    image.save(out, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def preference(choice: bool | float) -> str:
+    """What a model did with a pair of captions: a flag, or the margin of the true caption over the false one."""
+    true = choice if isinstance(choice, bool) else float(choice) > 0
+    margin = "" if isinstance(choice, bool) else f" ({float(choice):+.3f})"
+    return f'<span class="yes">✓ true{margin}</span>' if true else f'<span class="no">✗ false{margin}</span>'
+
+
+def example(entry: Mapping[str, Any]) -> str:
+    """A card: picture, both captions, and which one each model prefers."""
+    rows = "".join(
+        f"<li><span>{escape(str(label))}</span>{preference(choice)}</li>" for label, choice in entry["choices"].items()
+    )
+    kind = f'<p class="soft">{escape(str(entry["kind"]))}</p>' if entry.get("kind") else ""
+    return (
+        f'<div class="card">{kind}<img alt="{escape(entry["caption"], quote=True)}" src="{thumbnail(entry["image"])}">'
+        f'<p><span class="yes">true</span> {escape(entry["caption"])}</p>'
+        f'<p><span class="no">false</span> {escape(entry["negative"])}</p><ul>{rows}</ul></div>'
+    )

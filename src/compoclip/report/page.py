@@ -1,0 +1,276 @@
+"""One self-contained HTML page: no script, nothing fetched, readable on a phone and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.io import write_text
+from compoclip.report import blocks, plot, words
+from compoclip.report.against import Standing, standings
+from compoclip.report.pool import (
+    Cell,
+    Column,
+    Method,
+    Results,
+    cell,
+    pool,
+    recall_columns,
+    subset_columns,
+    summary_columns,
+)
+from compoclip.report.style import CSS
+
+Curves = Mapping[str, Sequence[tuple[float, float, float]]]
+
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+HOW_TO_READ = (
+    "Large figures are percent. Below them: the difference to the base, in points, with its 95 % interval. "
+    "▲ on green is surely better, ▼ on red surely worse, no sign means that the difference may be luck."
+)
+
+
+def write_report(
+    results: Sequence[Results],
+    out_dir: str | Path,
+    *,
+    base: int = 0,
+    curves: Curves | None = None,
+    examples: Sequence[Mapping[str, Any]] | None = None,
+    title: str = "Composition against knowledge",
+    notes: Sequence[str] | str | None = None,
+    against: str | None = None,
+) -> Path:
+    """Write `report.html` into `out_dir` and return its path.
+
+    `results` are results of `evaluate`, all on the same data; `results[base]` is what differences are taken to, and
+    runs of equal `label` are pooled as seeds of one method. `curves` gives blends by method label as (alpha, comp,
+    zeroshot) in percent; `examples` are dicts with `image` (PIL), `caption`, `negative`, `choices` (label -> bool, True
+    where the true caption is preferred, or the margin) and perhaps `kind`; `notes` are sentences below the headline;
+    `against="published"` sets the models among the 202 of vl_compo. Raises InputError for no results and for another
+    `against`.
+    """
+    if against not in (None, "published"):
+        raise InputError(f"--against {against!r} is unknown; use published")
+    methods = pool(results, base)
+    lines = [notes] if isinstance(notes, str) else list(notes or ())
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        blocks.paragraphs([words.INTRODUCTION]),
+        _lead(methods),
+        blocks.paragraphs(lines),
+        _tradeoff(methods, curves or {}),
+        _summary(methods),
+        _part(methods, "composition", "Composition, by kind"),
+        _part(methods, "zeroshot", "Zero-shot recognition, by set"),
+        _part(methods, "retrieval", "Retrieval"),
+        _examples(examples or ()),
+        "".join(_standing(s) for s in standings(methods)) if against else "",
+        _no_standing(methods) if against else "",
+        _glossary(),
+        _details(methods),
+        _footer(methods),
+    ]
+    page = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
+        f"<title>{escape(title)}</title><style>{CSS}</style></head><body><main>{''.join(body)}</main></body></html>\n"
+    )
+    path = Path(out_dir) / "report.html"
+    write_text(path, page)
+    return path
+
+
+def _column(methods: Sequence[Method], key: str) -> list[Cell]:
+    for column in summary_columns(methods):
+        if column.summary == key:
+            return [cell(m, methods[0], column) for m in methods]
+    return []
+
+
+def _lead(methods: Sequence[Method]) -> str:
+    sentences = words.headline(methods, _column(methods, "comp"), _column(methods, "zeroshot"))
+    return f'<div class="lead">{blocks.paragraphs(sentences)}</div>'
+
+
+def _range(found: Cell) -> tuple[float, float] | None:
+    if found.spread is not None and found.value is not None:
+        return found.value - found.spread, found.value + found.spread
+    return found.ci95
+
+
+def _tradeoff(methods: Sequence[Method], curves: Curves) -> str:
+    comp, zeroshot = _column(methods, "comp"), _column(methods, "zeroshot")
+    points = [
+        plot.Point(m.label, z.value, c.value, m.place, _range(z), _range(c))
+        for m, c, z in zip(methods, comp, zeroshot)
+        if c.value is not None and z.value is not None
+    ]
+    if len(points) < 2:
+        return ""
+    places = {m.label: m.place for m in methods}
+    lines = [
+        plot.Curve(label, [(a, z, c) for a, c, z in curve], places.get(label, 0)) for label, curve in curves.items()
+    ]
+    wide = plot.tradeoff(points, lines, width=760, height=470)
+    narrow = plot.tradeoff(points, lines, width=370, height=390, x_title="zero-shot recognition (%)")
+    seeds = any(len(m.runs) > 1 for m in methods)
+    whiskers = "one standard deviation over seeds where there are several, else 95 % intervals of each figure alone"
+    blends = (
+        " Curves join blends of the base's and the tuned weights; a blend that lies up and to the right of a "
+        "method's own mark is better in both."
+        if lines
+        else ""
+    )
+    return (
+        "<h2>What was gained, and what was forgotten</h2>"
+        f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+        "<figcaption>Up is better at composition, right is better at recognising things. Dotted lines cross at the "
+        "base: a method above the level line gained composition, one to the left of the upright line forgot something. "
+        f"Thin bars: {whiskers if seeds else '95 % intervals of each figure alone'}.{blends}</figcaption></figure>"
+    )
+
+
+def _summary(methods: Sequence[Method]) -> str:
+    columns = summary_columns(methods)
+    if not columns:
+        return ""
+    reading = blocks.paragraphs([HOW_TO_READ], "soft") if len(methods) > 1 else ""
+    chances = [_chance(methods[0].runs[0], c) for c in columns]
+    return "<h2>Every model in one table</h2>" + blocks.figures(methods, columns, chances) + reading
+
+
+def _chance(run: Results, column: Column) -> float | None:
+    found, total = 0.0, 0.0
+    for task, name, weight in column.strata:
+        chance = run["tasks"].get(task, {}).get("subsets", {}).get(name, {}).get("chance")
+        if chance is None:
+            return None
+        found, total = found + weight * chance, total + weight
+    return found / total if total else None
+
+
+def _part(methods: Sequence[Method], part: str, heading: str) -> str:
+    columns = recall_columns(methods) if part == "retrieval" else subset_columns(methods, part)
+    if not columns:
+        return ""
+    chances = [_chance(methods[0].runs[0], c) if c.metric == "accuracy" else None for c in columns]
+    return f"<h2>{escape(heading)}</h2>" + blocks.figures(methods, columns, chances) + _kinds(columns)
+
+
+def _kinds(columns: Sequence[Column]) -> str:
+    """What the false captions of each kind get wrong, where it is known."""
+    told = {name: words.KINDS[name] for c in columns for _, name, _ in c.strata if name in words.KINDS}
+    if not told:
+        return ""
+    entries = "; ".join(f"<b>{escape(name)}</b>: {escape(text)}" for name, text in told.items())
+    return f'<p class="soft">What is wrong with the false caption. {entries}.</p>'
+
+
+def _examples(examples: Sequence[Mapping[str, Any]]) -> str:
+    if not examples:
+        return ""
+    cards = "".join(blocks.example(e) for e in examples)
+    return (
+        "<h2>Look for yourself</h2><p>Each picture comes with a true caption and a false one. "
+        "Which one does each model give the higher score?</p>"
+        f'<div class="cards">{cards}</div>'
+    )
+
+
+def _standing(s: Standing) -> str:
+    rows = []
+    previous = 0
+    for n in s.neighbours:
+        if n.rank > previous + 1:
+            rows.append('<tr><td class="soft">…</td><td></td><td></td><td></td></tr>')
+        previous = n.rank
+        zeroshot = "" if n.zeroshot is None else f"{n.zeroshot:.1f}"
+        mine = ' class="mine"' if n.mine else ""
+        rows.append(
+            f"<tr{mine}><td>{escape(n.label)}</td><td>{n.rank}</td><td>{n.value:.1f}</td><td>{zeroshot}</td></tr>"
+        )
+    points = [plot.Point(label, z, v, place) for label, place, v, z in s.mine if z is not None]
+    levels = [(label, v, place) for label, place, v, z in s.mine if z is None]
+    titles = {"x_title": "zero-shot, mean of 21 sets (%)", "y_title": s.title + " (%)"}
+    cloud = plot.Cloud(s.cloud, s.named)
+    wide = plot.tradeoff(points, (), cloud, levels, width=760, height=460, **titles)
+    narrow = plot.tradeoff(points, (), plot.Cloud(s.cloud), levels, width=370, height=380, **titles)
+    lines = ["Grey dots are 202 published models (github.com/ytaek-oh/vl_compo, measured there)."]
+    if levels:
+        lines.append("A dashed line is a model whose zero-shot score on the 21 sets was not measured.")
+    if s.warning:
+        lines.append(s.warning)
+    return (
+        f"<h2>Among published models: {escape(s.title)}</h2>"
+        f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+        f"<figcaption>{escape(' '.join(lines))}</figcaption></figure>"
+        + blocks.table(f"<th>model</th><th>rank</th><th>{escape(s.key)}</th><th>zero-shot 21</th>", rows)
+    )
+
+
+def _no_standing(methods: Sequence[Method]) -> str:
+    if standings(methods):
+        return ""
+    return (
+        "<h2>Among published models</h2><p>None of the benchmarks measured here is in the published table. "
+        "Evaluate sugarcrepe (all seven files) to be placed in it.</p>"
+    )
+
+
+def _glossary() -> str:
+    entries = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in words.GLOSSARY)
+    return f"<h2>What the words mean</h2><dl>{entries}</dl>"
+
+
+def _details(methods: Sequence[Method]) -> str:
+    """Per task: rule, version, and for each subset rows, missing rows, ties and chance."""
+    out = ["<h2>How it was measured</h2>"]
+    run = methods[0].runs[0]
+    for task, entry in run["tasks"].items():
+        rows = []
+        for name, s in entry["subsets"].items():
+            ties = " / ".join(str(_entry(m, task, name).get("ties", "")) for m in methods)
+            chance = "" if s.get("chance") is None else f"{s['chance']:.1f}"
+            cells = f"<td>{s['n']:,}</td><td>{s['missing']:,}</td><td>{ties}</td><td>{chance}</td>"
+            rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
+        scores = "; ".join(f"{k}: {v:.2f}" for k, v in entry.get("scores", {}).items() if v is not None)
+        rule = entry.get("ties", "strict")
+        facts = [f"Average: {entry['rule']}. Ties: {rule}. Task version {entry.get('version', '?')}."]
+        facts.append(f"{methods[0].label}, every average: {scores}.")
+        head = "<th>subset</th><th>rows</th><th>missing</th><th>ties (each model)</th><th>guessing</th>"
+        body = blocks.paragraphs(facts, "soft") + blocks.table(head, rows)
+        out.append(f"<details><summary>{escape(task)}</summary>{body}</details>")
+    skipped = {k: v for m in methods for r in m.runs for k, v in r.get("skipped", {}).items()}
+    out += [f'<p class="soft">Not measured: {escape(k)} ({escape(v)})</p>' for k, v in skipped.items()]
+    return "".join(out)
+
+
+def _entry(method: Method, task: str, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = method.runs[0]["tasks"].get(task, {}).get("subsets", {}).get(name, {})
+    return found
+
+
+def _footer(methods: Sequence[Method]) -> str:
+    run = methods[0].runs[0]
+    environment = run.get("environment", {})
+    packages = ", ".join(f"{k} {v}" for k, v in environment.get("packages", {}).items())
+    lines = [
+        f"Python {environment.get('python', '?')} on {environment.get('platform', '?')}; {packages}.",
+        f"Results schema {run['schema']}, metrics version {run.get('settings', {}).get('metrics_version', '?')}, "
+        f"bootstrap seed {run.get('settings', {}).get('seed', '?')}.",
+    ]
+    models = []
+    for method in methods:
+        info = method.runs[0].get("model", {})
+        facts = [str(info[k]) for k in ("name", "pretrained", "activation") if info.get(k)]
+        if info.get("sha256"):
+            facts.append(f"sha256 {str(info['sha256'])[:12]}")
+        models.append(f"<li>{escape(method.label)}: {escape(', '.join(facts) or 'no facts given')}</li>")
+    command = environment.get("command", "")
+    shown = f"<p>Command: <code>{escape(command)}</code></p>" if command else ""
+    return f"<footer>{blocks.paragraphs(lines)}{shown}<p>Models:</p><ul>{''.join(models)}</ul></footer>"

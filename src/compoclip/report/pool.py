@@ -1,0 +1,209 @@
+"""Results of several runs as methods: runs with one label are seeds of one method, and each is set against the base."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compoclip.errors import InputError
+from compoclip.evaluation.results import SUMMARY, read_results, shared_rows
+from compoclip.evaluation.statistics import Interval, paired_difference
+
+Results = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Method:
+    """One method and its runs (seeds), all measured the same way. `place` is its row, and picks its colour."""
+
+    label: str
+    runs: tuple[Results, ...]
+    place: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A figure in percent: mean over seeds, `spread` (standard deviation) where there are several, the interval of a
+    single run, and the paired difference to the base where both were measured on the same rows."""
+
+    value: float | None
+    spread: float | None = None
+    ci95: tuple[float, float] | None = None
+    delta: Interval | None = None
+
+    @property
+    def verdict(self) -> str:
+        """better, worse, or same: whether the interval of the difference leaves zero out."""
+        if self.delta is None or self.delta.low <= 0 <= self.delta.high:
+            return "same"
+        return "better" if self.delta.mean > 0 else "worse"
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column shows: a `title`, its weighted subsets `(task, subset, weight)`, and the key of the summary, or the
+    subset's metric (only `accuracy` has rows to compare)."""
+
+    title: str
+    strata: tuple[tuple[str, str, float], ...]
+    summary: str | None = None
+    metric: str = "accuracy"
+
+
+def load_results(paths: Sequence[str | Path]) -> list[Results]:
+    """Results files or run directories, in the order given. Runs that were named by default and would share a name are
+    told apart by their directory; a label given on purpose pools them as seeds of one method.
+
+    Raises InputError for a file that is none, and for no file at all.
+    """
+    if not paths:
+        raise InputError("no results given; name one or more results.json files or run directories")
+    loaded = [read_results(p) for p in paths]
+    labels = [r.get("label", "model") for r in loaded]
+    for path, results in zip(map(Path, paths), loaded):
+        if labels.count(results.get("label", "model")) > 1 and not results.get("settings", {}).get("labelled", False):
+            results["label"] = (
+                path.name if path.is_dir() else f"{path.parent.name}/{path.stem}".removesuffix("/results")
+            )
+    return loaded
+
+
+def pool(results: Sequence[Results], base: int = 0) -> list[Method]:
+    """Methods in order of first appearance, the one that holds `results[base]` first."""
+    if not results:
+        raise InputError("no results to report")
+    if not 0 <= base < len(results):
+        raise InputError(f"base {base} is none of the {len(results)} results")
+    by_label: dict[str, list[Results]] = {}
+    for run in [results[base], *results[:base], *results[base + 1 :]]:
+        by_label.setdefault(str(run.get("label", "model")), []).append(run)
+    return [Method(label, tuple(runs), i) for i, (label, runs) in enumerate(by_label.items())]
+
+
+def subsets_of(methods: Sequence[Method], part: str) -> list[tuple[str, str]]:
+    """(task, subset) of one part that any method has, in order of appearance."""
+    found: dict[tuple[str, str], None] = {}
+    for method in methods:
+        for run in method.runs:
+            for task, entry in run["tasks"].items():
+                for name, subset in entry["subsets"].items():
+                    if subset.get("part", "composition") == part:
+                        found[task, name] = None
+    return list(found)
+
+
+def summary_columns(methods: Sequence[Method]) -> list[Column]:
+    """Composition, zero-shot, and retrieval both ways, as far as measured."""
+    titles = {
+        "comp": "composition",
+        "zeroshot": "zero-shot",
+        "i2t": "retrieval image → text",
+        "t2i": "retrieval text → image",
+    }
+    columns = []
+    for key in SUMMARY:
+        if any(run["summary"].get(key) is not None for m in methods for run in m.runs):
+            columns.append(Column(titles[key], _summary_strata(methods[0].runs[0], key), key))
+    return columns
+
+
+def _summary_strata(run: Results, key: str) -> tuple[tuple[str, str, float], ...]:
+    strata: list[tuple[str, str, float]] = []
+    for task, entry in run["tasks"].items():
+        parts = {n: s.get("part", "composition") for n, s in entry["subsets"].items()}
+        if key == "comp" and "composition" in parts.values():
+            weights = entry.get("weights", {}).get(entry["rule"]) or {
+                n: 1.0 for n, p in parts.items() if p == "composition"
+            }
+            total = sum(weights.values())
+            strata += [(task, n, w / total) for n, w in weights.items() if w > 0]
+        elif key == "zeroshot":
+            strata += [(task, n, 1.0) for n, p in parts.items() if p == "zeroshot"]
+        elif key in ("i2t", "t2i"):
+            strata += [(task, n, 1.0) for n, p in parts.items() if p == "retrieval" and n.endswith(f"/{key}")]
+    return tuple(strata)
+
+
+def subset_columns(methods: Sequence[Method], part: str) -> list[Column]:
+    """One column a subset of a part; the task is named where there are several."""
+    pairs = subsets_of(methods, part)
+    several = len({task for task, _ in pairs}) > 1
+    columns = []
+    for task, name in pairs:
+        title = name.removeprefix("zeroshot/").replace("retrieval/", "")
+        title = title.replace("i2t", "image → text").replace("t2i", "text → image") if part == "retrieval" else title
+        columns.append(Column(f"{task}: {title}" if several else title, ((task, name, 1.0),)))
+    return columns
+
+
+def recall_columns(methods: Sequence[Method]) -> list[Column]:
+    """R@1, R@5 and R@10 of every retrieval subset."""
+    columns = []
+    for plain in subset_columns(methods, "retrieval"):
+        columns.append(Column(f"{plain.title} R@1", plain.strata))
+        columns += [Column(f"{plain.title} R@{k}", plain.strata, metric=f"R@{k}") for k in (5, 10)]
+    return columns
+
+
+def value(run: Results, column: Column) -> float | None:
+    if column.summary is not None:
+        return run["summary"].get(column.summary)
+    task, name, _ = column.strata[0]
+    subset = run["tasks"].get(task, {}).get("subsets", {}).get(name)
+    return None if subset is None else subset.get(column.metric)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(np.mean(known)) if known else None
+
+
+def cell(method: Method, base: Method, column: Column) -> Cell:
+    """A method's figure in a column, and its paired difference to the base."""
+    values = [value(run, column) for run in method.runs]
+    mean = _mean(values)
+    known = [v for v in values if v is not None]
+    spread = float(np.std(known, ddof=1)) if len(known) > 1 else None
+    return Cell(mean, spread, _own_interval(method, column), _delta(method, base, column, mean))
+
+
+def _own_interval(method: Method, column: Column) -> tuple[float, float] | None:
+    if len(method.runs) > 1 or column.metric != "accuracy":
+        return None
+    run = method.runs[0]
+    if column.summary is None:
+        task, name, _ = column.strata[0]
+        found = run["tasks"].get(task, {}).get("subsets", {}).get(name, {}).get("ci95")
+        return tuple(found) if found else None
+    own = Column(column.title, _summary_strata(run, column.summary), column.summary)
+    rows = [shared_rows([run], task, name) for task, name, _ in own.strata]
+    mean = value(run, own)
+    if mean is None or not rows or any(r is None for r in rows):
+        return None
+    strata = [r[0] for r in rows if r is not None]
+    got = paired_difference([np.zeros(len(s)) for s in strata], strata, [w for _, _, w in own.strata])
+    return got.low + mean - got.mean, got.high + mean - got.mean
+
+
+def _delta(method: Method, base: Method, column: Column, mean: float | None) -> Interval | None:
+    start = _mean([value(run, column) for run in base.runs])
+    if method.place == base.place or mean is None or start is None or column.metric != "accuracy":
+        return None
+    runs = [*base.runs, *method.runs]
+    split = len(base.runs)
+    first, second = [], []
+    for task, name, _ in column.strata:
+        rows = shared_rows(runs, task, name)
+        if rows is None:
+            return None
+        first.append(np.mean(rows[:split], axis=0))
+        second.append(np.mean(rows[split:], axis=0))
+    if not first:
+        return None
+    got = paired_difference(first, second, [w for _, _, w in column.strata])
+    shift = (mean - start) - got.mean  # where a subset's headline is no plain mean of its rows
+    return Interval(mean - start, got.low + shift, got.high + shift)

@@ -1,0 +1,45 @@
+"""The same figures as a table for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from compoclip.report.pool import Cell, Column, Results, cell, pool, subset_columns, summary_columns
+
+COLOURS = {"better": "green", "worse": "red", "same": "dim"}
+
+
+def text(found: Cell) -> str:
+    """A figure with its difference to the base on the next line, in rich's markup."""
+    if found.value is None:
+        return "–"
+    out = f"{found.value:.1f}"
+    if found.spread is not None:
+        out += f" ±{found.spread:.1f}"
+    if found.delta is not None:
+        d = found.delta
+        out += f"\n[{COLOURS[found.verdict]}]{d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f})[/]"
+    return out
+
+
+def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Table:
+    """A rich table of methods and their four figures (`detail`: and every subset), with paired 95 % intervals of the
+    differences to `results[base]`. Runs of equal label are pooled as seeds."""
+    methods = pool(results, base)
+    columns: list[Column] = summary_columns(methods)
+    if detail:
+        columns += [c for part in ("composition", "zeroshot", "retrieval") for c in subset_columns(methods, part)]
+    seeds = any(len(m.runs) > 1 for m in methods)
+    caption = "percent; second line: difference to the first row and its 95 % interval"
+    out = Table(caption=caption if len(methods) > 1 else "percent", show_lines=len(methods) > 1)
+    out.add_column("model", overflow="fold")
+    if seeds:
+        out.add_column("seeds", justify="right")
+    for column in columns:
+        out.add_column(column.title, justify="right")
+    for method in methods:
+        cells = [text(cell(method, methods[0], column)) for column in columns]
+        out.add_row(method.label.replace("[", r"\["), *([str(len(method.runs))] if seeds else []), *cells)
+    return out

@@ -1,0 +1,179 @@
+"""Plain words: what was found, in sentences, and what the terms mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from compoclip.report.pool import Cell, Method
+
+GLOSSARY: tuple[tuple[str, str], ...] = (
+    (
+        "CLIP",
+        "A model with two halves, one that reads pictures and one that reads text. Both give a list of numbers; "
+        "the closer the two lists, the better the model thinks the text fits the picture.",
+    ),
+    (
+        "composition",
+        "Who does what to whom, which thing has which colour, how many, where. A model without it sees the same in "
+        "“a dog chases a cat” and “a cat chases a dog”: a bag of words. "
+        "Measured by showing a picture with a true caption and a false one made of nearly the same words.",
+    ),
+    (
+        "hard negative",
+        "A caption that is almost right: one word exchanged, two words swapped. Training with them teaches "
+        "composition, and may make the model forget other things.",
+    ),
+    (
+        "zero-shot recognition",
+        "Naming what a picture shows by choosing among class names, without training on those classes. "
+        "It stands for what the model knew before fine-tuning, so a loss here is forgetting.",
+    ),
+    (
+        "retrieval (image → text, text → image)",
+        "Finding the caption of a picture among all captions, and the picture of a caption among all pictures. "
+        "R@5 is how often it is among the first five.",
+    ),
+    (
+        "chance",
+        "What guessing would score: 50 % with two captions to choose from.",
+    ),
+    (
+        "95 % interval",
+        "The range in which the figure would fall 95 times of 100 if other test pictures of the same kind were drawn. "
+        "For a difference it is computed on the same rows for both models; if it holds zero, "
+        "the difference may well be luck.",
+    ),
+    (
+        "tie",
+        "Both captions got exactly the same score. It counts as wrong unless a benchmark's own rule says otherwise.",
+    ),
+    (
+        "blend (WiSE-FT)",
+        "A model whose weights lie between the base's and the tuned one's. A curve in the plot joins the blends: "
+        "often one of them keeps most of what both ends are good at.",
+    ),
+    (
+        "base",
+        "The model before fine-tuning. Every difference on this page is to it.",
+    ),
+)
+
+
+INTRODUCTION = (
+    "Composition is telling apart captions made of the same words: a red square left of a blue circle, or a blue "
+    "square left of a red circle? Zero-shot recognition is naming what is there, which the model could do before fine-tuning. "
+    "Teaching the one can make it forget the other; this page shows both."
+)
+
+KINDS = {
+    "swap-attribute": "the colours of two things are exchanged",
+    "swap-object": "two things exchange their places in the sentence",
+    "replace-attribute": "one colour or pattern is another one",
+    "replace-object": "one thing is another one",
+    "replace-relation": "where the things lie is told wrongly",
+    "add-attribute": "something untrue is added",
+    "count": "the number is wrong",
+    "word-order": "the same words in an order that makes no sense",
+    "swap_obj": "two things exchange their places in the sentence",
+    "swap_att": "the attributes of two things are exchanged",
+    "replace_obj": "one thing is another one",
+    "replace_att": "one attribute is another one",
+    "replace_rel": "a relation or action is another one",
+    "add_obj": "a thing that is not there is added (the shorter caption is true in 99 % of these rows)",
+    "add_att": "an attribute that is not there is added (the shorter caption is true in 99 % of these rows)",
+}
+
+
+def listed(names: Sequence[str]) -> str:
+    """a, b and c."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
+
+
+def signed(value: float) -> str:
+    """+6.2, −3.0, 0.0: one decimal, with a sign that reads as one."""
+    return f"{value:+.1f}".replace("-", "−") if abs(value) >= 0.05 else "0.0"
+
+
+def points(cell: Cell) -> str:
+    """+6.2 points (95 % interval 4.9 to 7.5)."""
+    assert cell.delta is not None
+    d = cell.delta
+    return f"{signed(d.mean)} points (95 % interval {signed(d.low)} to {signed(d.high)})"
+
+
+def headline(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence[Cell]) -> list[str]:
+    """What the figures say, in a few sentences: who gains composition, and what that costs in recognition.
+
+    `comp` and `zeroshot` hold one cell a method (empty where not measured), the base first.
+    """
+    base = methods[0].label
+    if not comp and not zeroshot:
+        return ["Neither composition nor zero-shot recognition was measured; see the tables below."]
+    if len(methods) == 1:
+        return _alone(base, comp, zeroshot)
+    out = _composition(methods, comp) if comp else ["Composition was not measured."]
+    if zeroshot:
+        out += _recognition(methods, comp, zeroshot)
+    return out
+
+
+def _alone(name: str, comp: Sequence[Cell], zeroshot: Sequence[Cell]) -> list[str]:
+    out = []
+    if comp and comp[0].value is not None:
+        out.append(
+            f"{name} prefers the true caption to a false one in {comp[0].value:.1f} % of the composition rows "
+            "(100 is perfect, 50 is guessing where there are two captions)."
+        )
+    if zeroshot and zeroshot[0].value is not None:
+        out.append(f"It names {zeroshot[0].value:.1f} % of the pictures right without training on their classes.")
+    out.append("Give a second model to see differences: compoclip report BASE TUNED --out DIR.")
+    return out
+
+
+def _composition(methods: Sequence[Method], comp: Sequence[Cell]) -> list[str]:
+    base = methods[0].label
+    tuned = [(m, c) for m, c in zip(methods[1:], comp[1:]) if c.value is not None]
+    if comp[0].value is None or not tuned:
+        return ["Composition was not measured for the base and another method together."]
+    best, cell = max(tuned, key=lambda pair: pair[1].value or 0.0)
+    out = []
+    how = f": {points(cell)}" if cell.delta is not None else ""
+    if cell.verdict == "better" or cell.delta is None:
+        out.append(
+            f"{best.label} is best at composition: it prefers the true caption in {cell.value:.1f} % of the rows, "
+            f"where {base} does in {comp[0].value:.1f} %{how}."
+        )
+    else:
+        out.append(
+            f"No method is surely better at composition than {base} ({comp[0].value:.1f} %). "
+            f"The highest is {best.label} with {cell.value:.1f} %{how}."
+        )
+    worse = [m.label for m, c in tuned if c.verdict == "worse"]
+    if worse:
+        out.append(f"{listed(worse)} {'is' if len(worse) == 1 else 'are'} worse at composition than {base}.")
+    return out
+
+
+def _recognition(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence[Cell]) -> list[str]:
+    base = methods[0].label
+    rows = list(zip(methods[1:], comp[1:] or [Cell(None)] * (len(methods) - 1), zeroshot[1:]))
+    lost = [(m, z) for m, _, z in rows if z.verdict == "worse"]
+    out = []
+    if lost:
+        worst, cell = min(lost, key=lambda pair: pair[1].delta.mean if pair[1].delta else 0.0)
+        count = "one method pays" if len(lost) == 1 else f"{len(lost)} methods pay"
+        out.append(f"There is a price: {count} with zero-shot recognition, {worst.label} most, {points(cell)}.")
+    elif any(z.delta is not None for _, _, z in rows):
+        out.append(f"None of the methods surely loses zero-shot recognition against {base}.")
+    gained = [(m, c, z) for m, c, z in rows if c.verdict == "better" and z.delta is not None]
+    if len(gained) > 1:
+        keeper, c, z = max(gained, key=lambda row: row[2].delta.mean if row[2].delta else 0.0)
+        highest = max(gained, key=lambda row: row[1].value or 0.0)[0]
+        if keeper.label == highest.label:
+            out.append(f"{keeper.label} also keeps the most of what {base} knew: zero-shot {points(z)}.")
+            return out
+        out.append(
+            f"Of the methods that gain composition, {keeper.label} keeps the most: "
+            f"composition {points(c)}, zero-shot {points(z)}."
+        )
+    return out
