@@ -8,6 +8,7 @@ import json
 import os
 import pickle
 import struct
+import sys
 import tarfile
 import zlib
 from collections.abc import Callable
@@ -276,3 +277,53 @@ def test_flickr8k(shared: Path) -> None:
 def test_json_module_reads_reports(tmp_path: Path, shards: Shards) -> None:
     shards(1, 1)
     assert json.loads(json.dumps(open_source(tmp_path).report.as_dict()))["samples"] == 1
+
+
+class FakeHub:
+    """What a source uses of the `datasets` package, over rows in memory."""
+
+    class Image:
+        def __init__(self, decode: bool) -> None:
+            self.decode = decode
+
+    class Data:
+        def __init__(self, rows: list[dict]) -> None:
+            self.rows, self.column_names = rows, list(rows[0])
+            self.features = {"image": type("Feature", (), {"decode": True})()}
+
+        def cast_column(self, name: str, feature: FakeHub.Image) -> FakeHub.Data:
+            assert (name, feature.decode) == ("image", False)
+            return self
+
+        def __getitem__(self, key: object):
+            return [row[key] for row in self.rows] if isinstance(key, str) else self.rows[key]  # type: ignore[index]
+
+    def __init__(self) -> None:
+        rows = [
+            {"image": {"bytes": jpeg(k), "path": None}, "captions": captions}
+            for k, captions in enumerate([["a", "b"], [], ["c"]])
+        ]
+        self.sets: object = {"train": self.Data(rows), "test": self.Data(rows[2:])}
+
+    def load_from_disk(self, spec: str) -> object:
+        return self.sets
+
+    def load_dataset(self, spec: str) -> object:
+        raise ConnectionError("no network\nand a traceback")
+
+
+def test_hugging_face_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: object() if name == "datasets" else real(name))
+    monkeypatch.setitem(sys.modules, "datasets", FakeHub())
+    (tmp_path / "dataset_dict.json").write_text("{}")
+    source = open_source(tmp_path)
+    assert [s.captions for s in source] == [("a", "b"), ("c",)]
+    assert source[1].image.load().getpixel((0, 0))[0] == 74
+    assert source.report.skipped == {"empty caption": 1}
+    assert source.sample_of_row(2) == 1
+    assert len(open_source(tmp_path, split="test")) == 1
+    with pytest.raises(InputError, match=r"no split 'val' \(splits there: train, test\)"):
+        open_source(tmp_path, split="val")
+    with pytest.raises(InputError, match=r"ConnectionError: no network\)"):
+        open_source("hf:owner/name")

@@ -1,0 +1,98 @@
+"""Named data sets and benchmarks: what they are, what they may be used for, where they come from, what a copy holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import yaml
+
+from compoclip.errors import InputError
+
+KINDS = ("images", "captions", "training", "benchmark")
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file to fetch. `to` and `unpack` are below the data folder; checksum is `sha256:HEX` or `md5:HEX`."""
+
+    url: str
+    to: str
+    bytes: int | None = None
+    checksum: str | None = None
+    unpack: str | None = None
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A repository of the Hugging Face hub to copy; `files` are patterns, none for all of it."""
+
+    repo: str
+    type: str
+    to: str
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a complete copy holds: a path or pattern below the data folder, and how many files match it."""
+
+    path: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A named set. `gate` says in words what stands in the way of a plain download; None where nothing does."""
+
+    name: str
+    title: str
+    kind: str
+    licence: str
+    size: str
+    home: str
+    files: tuple[Expected, ...]
+    gate: str | None = None
+    fetch: tuple[Download, ...] = ()
+    hub: Hub | None = None
+    needs: tuple[str, ...] = ()
+    note: str | None = None
+
+    @property
+    def how(self) -> str:
+        """`get` where `data get` fetches it, `form` where something has to be done by hand first."""
+        return "form" if self.gate and not self.fetch else "get"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "how": self.how}
+
+
+@lru_cache(maxsize=1)
+def entries() -> dict[str, Entry]:
+    """All named sets, by name, in the catalogue's order."""
+    text = (resources.files("compoclip.data") / "catalog.yaml").read_text(encoding="utf-8")
+    return {name: _entry(name, fields) for name, fields in yaml.safe_load(text).items()}
+
+
+def entry(name: str) -> Entry:
+    """One named set. Raises InputError with the nearest names."""
+    known = entries()
+    if name in known:
+        return known[name]
+    near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise InputError(f"{name}: no such data set{hint} (see `compoclip data ls`)")
+
+
+def _entry(name: str, fields: dict[str, Any]) -> Entry:
+    fields = dict(fields)
+    fields["fetch"] = tuple(Download(**item) for item in fields.get("fetch", ()))
+    fields["files"] = tuple(Expected(**item) for item in fields.get("files", ()))
+    fields["needs"] = tuple(fields.get("needs", ()))
+    if "hub" in fields:
+        hub = dict(fields["hub"])
+        fields["hub"] = Hub(**{**hub, "files": tuple(hub.get("files", ()))})
+    return Entry(name=name, **fields)

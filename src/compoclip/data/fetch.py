@@ -1,0 +1,226 @@
+"""Fetching files over HTTP: resumed where they were cut, checked against size and checksum, put in place whole."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.client
+import json
+import os
+import shutil
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from compoclip.data.catalog import Download
+from compoclip.errors import InputError, RunError
+from compoclip.io import write_text
+from compoclip.progress import bar
+
+BLOCK = 1 << 20
+TRIES = 6  # in a row without a new byte
+RETRIED = (408, 425, 429, 500, 502, 503, 504)
+TIMEOUT = 30.0  # seconds without a byte
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A file in place. `checked` is False where its makers publish no checksum; then `sha256` lies beside it."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    checked: bool
+    resumed_at: int
+
+
+@dataclass
+class _State:
+    """What is known of a half-fetched file: a resumed answer must be of the same version."""
+
+    url: str
+    version: str = ""
+    total: int = -1
+
+    @classmethod
+    def read(cls, path: Path, url: str) -> _State:
+        try:
+            state = cls(**json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, TypeError):
+            return cls(url)
+        return state if state.url == url else cls(url)
+
+
+def fetch_file(download: Download, root: Path, wait: Callable[[float], Any] = time.sleep) -> Fetched:
+    """Fetch one file below `root`. A file that is there and has the right size and checksum is left alone.
+
+    A connection that breaks is taken up again where it broke (HTTP Range), within this call and in the next one.
+    Raises RunError for a refusal, too little space, a wrong size or a wrong checksum; the wrong file is removed.
+    """
+    if not download.url.startswith(("http://", "https://")):
+        raise InputError(f"{download.url}: only http and https addresses are fetched")
+    path = root / download.to
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        return _check(path, path, download, 0)
+    part, note = path.with_name(path.name + ".part"), path.with_name(path.name + ".part.json")
+    state = _State.read(note, download.url)
+    if part.exists() and not (state.version or download.checksum):
+        part.unlink()  # nothing proves that these bytes belong to what the server has now
+    resumed = part.stat().st_size if part.exists() else 0
+    _transfer(download, part, note, state, wait)
+    done = _check(part, path, download, resumed)
+    note.unlink(missing_ok=True)
+    return done
+
+
+def _transfer(download: Download, part: Path, note: Path, state: _State, wait: Callable[[float], Any]) -> None:
+    failures, reason = 0, ""
+    with bar(download.to, download.bytes) as progress:
+        while failures < TRIES:
+            have = part.stat().st_size if part.exists() else 0
+            progress.advance(have - progress.done)
+            if state.total >= 0 and have == state.total:
+                return
+            pause = min(30.0, 0.5 * 2**failures)
+            try:
+                finished = _one_try(download, part, note, state, have, progress.advance)
+                if finished:
+                    return
+                reason = "the connection was cut"
+            except urllib.error.HTTPError as error:
+                reason = f"HTTP {error.code} {error.reason}"
+                if error.code == 416:  # nothing behind what we have: the file has changed, or we have too much
+                    part.unlink(missing_ok=True)
+                    state.version, state.total = "", -1
+                elif error.code in (401, 403):
+                    raise RunError(f"{download.url}: {reason}; it asks for a login or a form first") from None
+                elif error.code not in RETRIED:
+                    raise RunError(f"{download.url}: {reason}; look for its new address on the set's page") from None
+                else:
+                    pause = max(pause, _retry_after(error))
+            except (OSError, http.client.HTTPException) as error:
+                reason = str(getattr(error, "reason", None) or error) or type(error).__name__
+            grown = (part.stat().st_size if part.exists() else 0) > have
+            failures = 0 if grown else failures + 1
+            if failures < TRIES:
+                wait(pause)
+    raise RunError(f"{download.url}: gave up after {TRIES} tries ({reason}); run it again to go on where it stopped")
+
+
+def _one_try(
+    download: Download, part: Path, note: Path, state: _State, have: int, advance: Callable[[int], Any]
+) -> bool:
+    """One request; True where the file is whole."""
+    headers = {"User-Agent": "compoclip", "Accept-Encoding": "identity"}
+    if have and (state.version or download.checksum):
+        headers["Range"] = f"bytes={have}-"
+        if state.version:
+            headers["If-Range"] = state.version
+    request = urllib.request.Request(download.url, headers=headers)
+    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+        start, total = _span(answer)
+        if total < 0 and download.bytes is not None:
+            total = download.bytes
+        if answer.status == 206 and (start != have or (version and state.version and version != state.version)):
+            part.unlink(missing_ok=True)  # another piece, or another version: begin again
+            return False
+        if download.bytes is not None and total != download.bytes:
+            raise RunError(
+                f"{download.url}: {total} bytes, and not the {download.bytes} it should have; it has changed"
+            )
+        _check_space(part.parent, max(0, total - start), download)
+        state.version, state.total = "" if version.startswith("W/") else version, total
+        write_text(note, json.dumps(vars(state)))
+        advance(start - have)
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o644)
+        with open(descriptor, "r+b") as handle:
+            _lock(handle, part)
+            handle.truncate(start)
+            handle.seek(start)
+            _copy(answer, handle, total - start if total >= 0 else None, advance)
+            size = handle.tell()
+            os.fsync(handle.fileno())
+    return size == total if total >= 0 else True
+
+
+def _lock(handle: BinaryIO, part: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise RunError(f"{part}: another process is fetching this file; wait for it") from None
+
+
+def _span(answer: Any) -> tuple[int, int]:
+    """(first byte of the answer, size of the whole file or -1)."""
+    length = _number(answer.headers.get("Content-Length"))
+    if answer.status != 206:
+        return 0, length
+    span, _, total = (answer.headers.get("Content-Range") or "").removeprefix("bytes ").partition("/")
+    start = max(0, _number(span.partition("-")[0]))
+    return start, _number(total) if _number(total) >= 0 else (start + length if length >= 0 else -1)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else -1
+
+
+def _copy(answer: BinaryIO, handle: BinaryIO, limit: int | None, advance: Callable[[int], Any]) -> None:
+    """Copy at most `limit` bytes; a server that sends more than it said is not listened to."""
+    while limit is None or limit > 0:
+        block = answer.read(BLOCK if limit is None else min(BLOCK, limit))
+        if not block:
+            return
+        handle.write(block)
+        advance(len(block))
+        if limit is not None:
+            limit -= len(block)
+
+
+def _retry_after(error: urllib.error.HTTPError) -> float:
+    return float(min(120, max(0, _number(error.headers.get("Retry-After")))))
+
+
+def _check_space(folder: Path, needed: int, download: Download) -> None:
+    wanted = int(needed + (1.05 * max(needed, download.bytes or 0) if download.unpack else 0))
+    free = shutil.disk_usage(folder).free
+    if wanted > free:
+        raise RunError(
+            f"{folder}: {wanted / 1e9:.1f} GB are needed for {download.to} and {free / 1e9:.1f} GB are free; "
+            "make room, or choose another folder"
+        )
+
+
+def _check(found: Path, path: Path, download: Download, resumed: int) -> Fetched:
+    """Check size and checksum of `found` and move it to `path`; a wrong file is removed, unless it was there before."""
+    kind, _, wanted = (download.checksum or "").partition(":")
+    digests = {"sha256": hashlib.sha256()}
+    if kind == "md5":
+        digests["md5"] = hashlib.md5(usedforsecurity=False)
+    with open(found, "rb") as handle:
+        while block := handle.read(BLOCK):
+            for digest in digests.values():
+                digest.update(block)
+    size, sha256 = found.stat().st_size, digests["sha256"].hexdigest()
+    wrong = ""
+    if download.bytes is not None and size != download.bytes:
+        wrong = f"{size} bytes instead of {download.bytes}"
+    elif wanted and digests[kind].hexdigest() != wanted:
+        wrong = f"{kind} {digests[kind].hexdigest()} instead of {wanted}"
+    if wrong and found == path:
+        raise RunError(f"{path}: {wrong}; this is not the published file: move it away and run this again")
+    if wrong:
+        found.unlink()
+        raise RunError(
+            f"{download.url}: {wrong}; removed. Try again; if it stays so, the file has changed at its source"
+        )
+    if found != path:
+        os.replace(found, path)
+        if not wanted:
+            write_text(path.with_name(path.name + ".sha256"), f"{sha256}  {path.name}\n")
+    return Fetched(path, size, sha256, bool(wanted), resumed)

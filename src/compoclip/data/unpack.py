@@ -1,0 +1,121 @@
+"""Unpacking fetched archives. An archive with one unsafe member is refused as a whole, before anything is written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from compoclip.data.sources.base import safe_name
+from compoclip.errors import RunError
+from compoclip.progress import track
+
+MAX_RATIO = 200  # unpacked to packed size; photos do not shrink, and text does by a tenth
+
+
+@dataclass(frozen=True)
+class _Member:
+    name: str
+    size: int
+    open: Callable[[], IO[bytes]]
+
+
+def unpack(archive: Path, into: Path) -> int:
+    """Unpack a zip or tar below `into`; returns the number of files. Files that are there in the right size are kept.
+
+    Raises RunError for a name that leaves the folder, a link or device, an encrypted member, a bomb, too little space,
+    and an archive that is broken.
+    """
+    try:
+        if zipfile.is_zipfile(archive):
+            with zipfile.ZipFile(archive) as opened:
+                return _write(list(_zip_members(archive, opened)), archive, into)
+        with tarfile.open(archive, "r:*") as tar:
+            return _write(list(_tar_members(archive, tar)), archive, into)
+    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError) as error:
+        raise RunError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from None
+
+
+def _refused(archive: Path, name: str, why: str) -> RunError:
+    return RunError(f"{archive}: refused to unpack it, because its member {name!r} {why}; nothing was written")
+
+
+def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[_Member]:
+    for info in opened.infolist():
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if info.is_dir():
+            continue
+        name = safe_name(info.filename)
+        if name is None:
+            raise _refused(archive, info.filename, "would leave the folder")
+        if kind not in (0, stat.S_IFREG):
+            raise _refused(archive, info.filename, "is a link or a device")
+        if info.flag_bits & 1:
+            raise _refused(archive, info.filename, "is encrypted")
+        yield _Member(name, info.file_size, lambda info=info: opened.open(info))  # type: ignore[misc]
+
+
+def _tar_members(archive: Path, tar: tarfile.TarFile) -> Iterator[_Member]:
+    for info in tar:
+        if info.isdir():
+            continue
+        name = safe_name(info.name)
+        if name is None:
+            raise _refused(archive, info.name, "would leave the folder")
+        if not info.isreg():
+            raise _refused(archive, info.name, "is a link or a device")
+
+        def opener(info: tarfile.TarInfo = info) -> IO[bytes]:
+            handle = tar.extractfile(info)
+            assert handle is not None
+            return handle
+
+        yield _Member(name, info.size, opener)
+
+
+def _write(members: list[_Member], archive: Path, into: Path) -> int:
+    total, packed = sum(member.size for member in members), archive.stat().st_size
+    if total > MAX_RATIO * packed:
+        raise RunError(f"{archive}: refused to unpack it: {packed} bytes that say they hold {total}, a bomb")
+    into.mkdir(parents=True, exist_ok=True)
+    left = [member for member in members if not _there(into / member.name, member.size)]
+    needed, free = sum(member.size for member in left), shutil.disk_usage(into).free
+    if needed > free:
+        raise RunError(
+            f"{into}: {needed / 1e9:.1f} GB are needed to unpack and {free / 1e9:.1f} GB are free; make room"
+        )
+    root = into.resolve()
+    for member in track(left, f"unpacking {archive.name}"):
+        target = into / member.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if root not in (target.parent.resolve(), *target.parent.resolve().parents):
+            raise _refused(archive, member.name, "would leave the folder through a link that is there already")
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with member.open() as source, open(temporary, "wb") as handle:
+                _copy(source, handle, member, archive)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return len(members)
+
+
+def _there(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _copy(source: IO[bytes], handle: IO[bytes], member: _Member, archive: Path) -> None:
+    written = 0
+    while block := source.read(1 << 20):
+        written += len(block)
+        if written > member.size:
+            raise RunError(f"{archive}: its member {member.name!r} is larger than it says; fetch the archive again")
+        handle.write(block)
+    if written != member.size:
+        raise RunError(f"{archive}: its member {member.name!r} is cut short; fetch the archive again")

@@ -1,0 +1,102 @@
+"""Archives: good ones are unpacked, and one bad member means that nothing is written."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from compoclip.data.unpack import unpack
+from compoclip.errors import RunError
+
+from .conftest import write_tar
+
+
+def zipped(path: Path, members: dict[str, bytes], attributes: dict[str, int] | None = None) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = (attributes or {}).get(name, 0o644) << 16
+            opened.writestr(info, data)
+    return path
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+GOOD = {"a/1.jpg": os.urandom(3000), "a/b/2.txt": b"two", "./3.txt": b""}
+PLAIN = {"3.txt": b"", "a/1.jpg": GOOD["a/1.jpg"], "a/b/2.txt": b"two"}
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz"])
+def test_good_archives(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"x.{kind}"
+    if kind == "zip":
+        zipped(path, GOOD)
+    else:
+        with tarfile.open(path, "w:gz" if kind == "tar.gz" else "w") as tar:
+            for name, data in GOOD.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    assert unpack(path, tmp_path / "out") == 3
+    assert files(tmp_path / "out") == PLAIN
+    before = (tmp_path / "out/a/1.jpg").stat().st_ino
+    (tmp_path / "out/a/b/2.txt").unlink()
+    unpack(path, tmp_path / "out")
+    assert files(tmp_path / "out") == PLAIN
+    assert (tmp_path / "out/a/1.jpg").stat().st_ino == before  # what was there is not written again
+
+
+@pytest.mark.parametrize("name", ["../evil", "/abs", "a/../../evil", "..\\evil", "C:\\evil"])
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_names_that_leave_the_folder(tmp_path: Path, name: str, kind: str) -> None:
+    members = {"ok.txt": b"fine", name: b"evil"}
+    path = zipped(tmp_path / "x.zip", members) if kind == "zip" else write_tar(tmp_path / "x.tar", members)
+    with pytest.raises(RunError, match="would leave the folder; nothing was written"):
+        unpack(path, tmp_path / "in" / "out")
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == [path.name]
+
+
+def test_links_and_devices(tmp_path: Path) -> None:
+    zipped(tmp_path / "x.zip", {"ok": b"1", "link": b"/etc/passwd"}, {"link": 0o120777})
+    with pytest.raises(RunError, match="link or a device"):
+        unpack(tmp_path / "x.zip", tmp_path / "out")
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE):
+        with tarfile.open(tmp_path / "x.tar", "w") as tar:
+            info = tarfile.TarInfo("link")
+            info.type, info.linkname = kind, "/etc/passwd"
+            tar.addfile(info)
+        with pytest.raises(RunError, match="link or a device"):
+            unpack(tmp_path / "x.tar", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_link_that_is_there_already_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (tmp_path / "out").mkdir()
+    os.symlink(outside, tmp_path / "out" / "a")
+    with pytest.raises(RunError, match="link that is there already"):
+        unpack(zipped(tmp_path / "x.zip", GOOD), tmp_path / "out")
+    assert not list(outside.iterdir())
+
+
+def test_bombs_broken_and_cut_archives(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="bomb"):
+        unpack(zipped(tmp_path / "bomb.zip", {"zeros": bytes(20_000_000)}), tmp_path / "out")
+    whole = zipped(tmp_path / "x.zip", GOOD).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
+    damaged = bytearray(whole)
+    damaged[60:200] = bytes(140)
+    (tmp_path / "damaged.zip").write_bytes(damaged)
+    (tmp_path / "none.zip").write_bytes(b"no archive")
+    for name in ("cut.zip", "damaged.zip", "none.zip"):
+        with pytest.raises(RunError, match="fetch"):
+            unpack(tmp_path / name, tmp_path / name.removesuffix(".zip"))
