@@ -13,6 +13,7 @@ import argparse
 import gzip
 import json
 import math
+import re
 import time
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def world_words() -> set[str]:
         language.COUNT_TEMPLATES,
         language.CLASS_TEMPLATES,
     ):
-        texts += [t.replace("{a}", "").replace("{b}", "").replace("{relation}", "").replace("{}", "") for t in templates]
+        texts += [re.sub(r"{\w*}", "", template) for template in templates]
     return {word for text in texts for word in text.split()}
 
 
@@ -71,7 +72,8 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     needs, and padding is a token of its own, below it.
     """
     path = Path(open_clip.__file__).parent / "bpe_simple_vocab_16e6.txt.gz"
-    lines = gzip.open(path, "rt", encoding="utf-8").read().split("\n")
+    with gzip.open(path, "rt", encoding="utf-8") as handle:
+        lines = handle.read().split("\n")
     merges = [tuple(line.split()) for line in lines[1 : 49152 - 256 - 2 + 1]]
     rank = {pair: i for i, pair in enumerate(merges)}
     keep = set(range(COMMON_MERGES))
@@ -93,12 +95,17 @@ def build_tokenizer() -> PreTrainedTokenizerFast:
     ends = [(START, vocabulary[START]), (END, vocabulary[END])]
     bpe.post_processor = processors.TemplateProcessing(single=f"{START} $A {END}", special_tokens=ends)
     return PreTrainedTokenizerFast(
-        tokenizer_object=bpe, bos_token=START, eos_token=END, pad_token=PAD, model_max_length=CONTEXT, padding_side="right"
+        tokenizer_object=bpe,
+        bos_token=START,
+        eos_token=END,
+        pad_token=PAD,
+        model_max_length=CONTEXT,
+        padding_side="right",
     )
 
 
 def configuration(vocabulary: int) -> dict:
-    """open_clip's model and preprocessing configuration. `quick_gelu` false: the activation is stated, never guessed."""
+    """open_clip's model and preprocessing configuration. `quick_gelu` false states the activation."""
     return {
         "model_cfg": {
             "embed_dim": 128,
@@ -163,6 +170,19 @@ def export(model: open_clip.CLIP, config: dict, tokenizer: PreTrainedTokenizerFa
     (out / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
+def batch_at(args: argparse.Namespace, step: int) -> tuple[np.ndarray, list[str]]:
+    """Lessons that grow harder, then lessons and the broad world mixed, then the broad world alone."""
+    ease = max(0.0, 1 - step / args.lessons)
+    broad = min(1.0, max(0.0, step / args.lessons - 0.6))
+    scenes = []
+    for index in range(step * args.batch, (step + 1) * args.batch):
+        lesson = (index * 0.6180339887) % 1 >= broad
+        scenes.append(
+            world.lesson_scene(args.seed, index, ease) if lesson else world.pretrain_scene(args.seed, index)
+        )
+    return np.stack([scene.image for scene in scenes]), [scene.caption for scene in scenes]
+
+
 def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     torch.set_num_threads(args.threads)
@@ -173,7 +193,7 @@ def train(args: argparse.Namespace) -> None:
     begun, losses = time.time(), []
     for step in range(args.steps):
         # Drawn in line: a drawing thread would hold the interpreter lock that every small operator below waits for.
-        images, captions = world.pretrain_batch(args.seed, step, args.batch)
+        images, captions = batch_at(args, step)
         tokens = cut_tokens(tokenizer, captions)
         warm = min(1.0, (step + 1) / args.warmup)
         rate = args.lr * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
@@ -194,13 +214,18 @@ def train(args: argparse.Namespace) -> None:
         if (step + 1) % 50 == 0:
             pace = (time.time() - begun) / (step + 1)
             left = pace * (args.steps - step - 1) / 60
-            print(f"step {step + 1} loss {np.mean(losses[-50:]):.3f} {pace:.3f} s/step, {left:.1f} min left", flush=True)
+            recent = np.mean(losses[-50:])
+            print(f"step {step + 1} loss {recent:.3f} {pace:.3f} s/step, {left:.1f} min left", flush=True)
         if args.checkpoints and (step + 1) % args.every == 0:
             export(model, config, tokenizer, args.checkpoints)
             print(json.dumps(evaluate(args.checkpoints, args.eval_seed, 200)), flush=True)
             model.train()
     export(model, config, tokenizer, args.out)
     print(json.dumps(evaluate(args.out, args.eval_seed, 500), indent=2), flush=True)
+
+
+def percent(right: torch.Tensor) -> float:
+    return round(100 * right.float().mean().item(), 1)
 
 
 @torch.no_grad()
@@ -219,26 +244,27 @@ def evaluate(folder: Path, seed: int, n: int) -> dict:
     composition = {}
     for kind, rows in world.composition_tests(seed, n).items():
         image = pictures(np.stack([row.image for row in rows]))
-        right = (image * words([row.caption for row in rows])).sum(1) > (image * words([r.negative for r in rows])).sum(1)
-        composition[kind] = round(100 * right.float().mean().item(), 1)
+        true, false = words([row.caption for row in rows]), words([row.negative for row in rows])
+        composition[kind] = percent((image * true).sum(1) > (image * false).sum(1))
     zeroshot = {}
     for coloured in (False, True):
         for style, labelled in world.zeroshot_sets(seed, n, coloured).items():
-            classes = torch.stack([words([t.format(c) for t in labelled.templates]).mean(0) for c in labelled.class_names])
-            best = (pictures(labelled.images) @ F.normalize(classes, dim=-1).T).argmax(1).numpy()
+            prompts = [template.format(name) for name in labelled.class_names for template in labelled.templates]
+            classes = words(prompts).view(len(labelled.class_names), len(labelled.templates), -1).mean(1)
+            best = (pictures(labelled.images) @ F.normalize(classes, dim=-1).T).argmax(1)
             key = f"{style}, colour and shape" if coloured else style
-            zeroshot[key] = round(100 * float((best == labelled.labels).mean()), 1)
+            zeroshot[key] = percent(best == torch.from_numpy(labelled.labels))
     pool = world.retrieval_set(seed, n)
     texts = [caption for captions in pool.captions for caption in captions]
-    owner = np.repeat(np.arange(len(pool.captions)), [len(captions) for captions in pool.captions])
+    owner = torch.tensor([i for i, captions in enumerate(pool.captions) for _ in captions])
     scores = pictures(pool.images) @ words(texts).T
     return {
         "composition": composition,
         "composition mean": round(float(np.mean(list(composition.values()))), 1),
         "zero-shot": zeroshot,
         "zero-shot mean": round(float(np.mean([zeroshot[style] for style in world.STYLES])), 1),
-        "image-to-text R@1": round(100 * float((owner[scores.argmax(1).numpy()] == np.arange(len(pool.captions))).mean()), 1),
-        "text-to-image R@1": round(100 * float((scores.argmax(0).numpy() == owner).mean()), 1),
+        "image-to-text R@1": percent(owner[scores.argmax(1)] == torch.arange(len(pool.captions))),
+        "text-to-image R@1": percent(scores.argmax(0) == owner),
         "n": n,
         "seed": seed,
     }
@@ -251,6 +277,7 @@ def main() -> None:
     parser.add_argument("--checkpoints", type=Path, help="folder for intermediate models")
     parser.add_argument("--every", type=int, default=500, help="steps between intermediate models")
     parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--lessons", type=int, default=400, help="steps until lessons are as hard as the world")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
     parser.add_argument("--warmup", type=int, default=100)

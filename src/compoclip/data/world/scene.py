@@ -22,7 +22,7 @@ SMALL, LARGE = 13, 18
 # A relation holds from this many pixels on; pairs are 20 or more apart along one axis and 4 or less along the other.
 APART = 8
 
-STREAMS = {"pretrain": 1, "finetune": 2, "composition": 3, "zeroshot": 4, "retrieval": 5, "gallery": 6}
+STREAMS = {"pretrain": 1, "finetune": 2, "composition": 3, "zeroshot": 4, "retrieval": 5, "gallery": 6, "lesson": 7}
 _STYLE_SHARES = np.cumsum([0.36, 0.22, 0.18, 0.14, 0.10])
 
 
@@ -85,7 +85,7 @@ def generator(seed: int, stream: str, *index: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, STREAMS[stream], *index))))
 
 
-def _setting(rng: np.random.Generator, style: str) -> dict:
+def setting(rng: np.random.Generator, style: str) -> dict:
     """Ground, noise and clutter. Grounds are middling greys with a tint, on which both black and white show."""
     draws = rng.random(4)
     noise = int(rng.integers(0, 61 * 48 * 48))
@@ -132,7 +132,7 @@ def single(rng: np.random.Generator, style: str, shape: str | None = None) -> Sc
     shape_lot, colour = rng.integers(0, (len(SHAPES), len(COLOUR_NAMES)))
     name = shape or SHAPES[shape_lot]
     thing = Thing(name, COLOUR_NAMES[colour], half_radius, x, y, _tilt(rng))
-    return Scene((thing,), style, **_setting(rng, style))
+    return Scene((thing,), style, **setting(rng, style))
 
 
 def pair(rng: np.random.Generator, style: str, clear_sizes: bool = False) -> Scene:
@@ -157,7 +157,7 @@ def pair(rng: np.random.Generator, style: str, clear_sizes: bool = False) -> Sce
         else:
             half_radius = _radius(rng, 21)
         things.append(Thing(SHAPES[shape], COLOUR_NAMES[colour], half_radius, x, y, _tilt(rng)))
-    return Scene(tuple(things), style, **_setting(rng, style))
+    return Scene(tuple(things), style, **setting(rng, style))
 
 
 _CELLS = [(9, 12), (24, 12), (39, 12), (9, 36), (24, 36), (39, 36)]
@@ -175,4 +175,4 @@ def crowd(rng: np.random.Generator, style: str, count: int, alike: bool = True) 
         pick = 0 if alike else i
         x, y = _CELLS[cell][0] + int(jitter[i, 0]), _CELLS[cell][1] + int(jitter[i, 1])
         things.append(Thing(SHAPES[shapes[pick]], COLOUR_NAMES[colours[pick]], half_radius, x, y, _tilt(rng)))
-    return Scene(tuple(things), style, **_setting(rng, style))
+    return Scene(tuple(things), style, **setting(rng, style))

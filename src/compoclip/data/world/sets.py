@@ -18,7 +18,7 @@ from compoclip.data.world.language import (
     statement,
     together,
 )
-from compoclip.data.world.scene import COLOUR_NAMES, Scene, crowd, generator, pair, pick_style, single
+from compoclip.data.world.scene import COLOUR_NAMES, Scene, Thing, crowd, generator, pair, pick_style, setting, single
 from compoclip.data.world.shapes import SHAPES
 
 FINETUNE_STYLE = "solid"
@@ -63,6 +63,26 @@ def pretrain_scene(seed: int, index: int) -> Scene:
         scene = crowd(rng, style, 3, alike=False)
         caption = list_caption(scene.things, rng)
     return replace(scene, captions=(caption,))
+
+
+def lesson_scene(seed: int, index: int, ease: float) -> Scene:
+    """One solid thing named by its shape alone, for the first steps of pre-training.
+
+    With `ease` 1 it is large, upright and in the middle; towards 0 it comes to lie anywhere, turned, and of any size.
+    A small transformer that begins with the whole world learns colours at once and shapes hardly at all.
+    """
+    rng = generator(seed, "lesson", index)
+    hard = 1.0 - ease
+    smallest = round(22 - 11 * hard)
+    half_radius = int(rng.integers(smallest, 31))
+    room = half_radius // 2 + 1
+    reach = min(round(1 + 16 * hard), max(24 - room, 1))
+    shape, colour = rng.integers(0, (len(SHAPES), len(COLOUR_NAMES)))
+    x, y = (24 + int(v) for v in rng.integers(-reach, reach + 1, size=2))
+    tilt = 10 * int(np.rint((rng.integers(-2, 3)) * hard))
+    thing = Thing(SHAPES[shape], COLOUR_NAMES[colour], half_radius, x, y, tilt)
+    template = CLASS_TEMPLATES[rng.integers(0, len(CLASS_TEMPLATES))]
+    return Scene((thing,), "solid", **setting(rng, "solid"), captions=(template.format(thing.shape),))
 
 
 def pretrain_batch(seed: int, step: int, size: int) -> tuple[NDArray[np.uint8], list[str]]:
