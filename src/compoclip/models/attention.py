@@ -43,7 +43,10 @@ class PlainAttention(nn.Module):
         batch, length, width = query.shape
         parts = self.in_proj(query).view(batch, length, 3, self.heads, width // self.heads)
         q, k, v = parts.permute(2, 0, 3, 1, 4)  # each (N, H, T, W/H)
-        mask = None if attn_mask is None else attn_mask.to(q.dtype)
+        mask = attn_mask
+        if mask is not None:
+            # True shuts a position out of nn.MultiheadAttention, and lets it into scaled_dot_product_attention
+            mask = ~mask if mask.dtype == torch.bool else mask.to(q.dtype)
         if mask is not None and mask.ndim == 3:
             mask = mask.view(batch, self.heads, length, length)
         out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)

@@ -21,6 +21,10 @@ class Pooled(NamedTuple):
     tokens: Tensor | None
 
 
+class Projected(Pooled):
+    """Features that are in the joint space already, such as those kept of a tower that is frozen whole."""
+
+
 def has_patch_tokens(visual: Any) -> bool:
     """Whether `image_backbone(..., dense=True)` works for this tower."""
     if isinstance(visual, VisionTransformer):
@@ -49,16 +53,16 @@ def image_backbone(visual: Any, pixels: Tensor, dense: bool = False) -> Pooled:
     maps = trunk.forward_features(pixels)
     pooled = trunk.forward_head(maps)
     if maps.ndim == 4:
-        channels_last = maps.shape[-1] == trunk.num_features and maps.shape[1] != trunk.num_features
-        tokens = maps.flatten(1, 2) if channels_last else maps.flatten(2).transpose(1, 2)
-    else:
-        tokens = maps[:, getattr(trunk, "num_prefix_tokens", 0) :]
-        tokens = trunk.fc_norm(tokens) if hasattr(trunk, "fc_norm") else tokens
+        return Pooled(pooled, _head_everywhere(trunk, maps))
+    tokens = maps[:, getattr(trunk, "num_prefix_tokens", 0) :]
+    tokens = trunk.fc_norm(tokens) if hasattr(trunk, "fc_norm") else tokens
     return Pooled(pooled, _timm_classifier(trunk, tokens))
 
 
 def image_projection(visual: Any, features: Pooled) -> Pooled:
-    """Backbone features into the joint space, not normalised."""
+    """Backbone features into the joint space, not normalised. What is there already is handed back."""
+    if isinstance(features, Projected):
+        return features
     return Pooled(
         _project(visual, features.pooled), None if features.tokens is None else _project(visual, features.tokens)
     )
@@ -79,6 +83,18 @@ def _project(visual: Any, values: Tensor) -> Tensor:
     if isinstance(visual, TimmModel):
         return visual.head(values)
     return values
+
+
+def _head_everywhere(trunk: Any, maps: Tensor) -> Tensor:
+    """The trunk's head (pooling, norm, classifier) on each place of a map as if it were the whole map, (B, P, W).
+
+    A norm behind the pooling (ConvNeXt) has to see each place as it sees the pooled vector.
+    """
+    channels_last = maps.shape[-1] == trunk.num_features and maps.shape[1] != trunk.num_features
+    places = maps.flatten(1, 2) if channels_last else maps.flatten(2).transpose(1, 2)  # (B, P, C)
+    batch, count, channels = places.shape
+    single = (-1, 1, 1, channels) if channels_last else (-1, channels, 1, 1)
+    return trunk.forward_head(places.reshape(single)).view(batch, count, -1)
 
 
 def _timm_classifier(trunk: Any, tokens: Tensor) -> Tensor:

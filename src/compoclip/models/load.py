@@ -6,6 +6,8 @@ import contextlib
 import hashlib
 import json
 import logging
+import pickle
+import warnings
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -20,7 +22,8 @@ from compoclip.models.model import Model
 
 TINY = Path(__file__).parent / "tiny"
 ACTIVATIONS = {"gelu": False, "quickgelu": True}
-_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+# in the order open_clip prefers, so that the digest is that of the file it reads
+_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 @contextlib.contextmanager
@@ -29,7 +32,10 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            # it compares the tag with the architecture's default, not with the activation it is told to use
+            warnings.filterwarnings("ignore", message="QuickGELU mismatch")
+            yield
     finally:
         logging.disable(before)
 
@@ -68,24 +74,26 @@ def _from_directory(path: Path, name: str) -> Model:
     if not config_file.is_file():
         raise InputError(f"{path}: no open_clip_config.json here; give a folder written by train, convert or blend")
     config = read_json(config_file)
-    if not isinstance(config, dict) or "model_cfg" not in config:
-        raise InputError(f"{config_file}: no 'model_cfg' in it")
+    model_cfg = config.get("model_cfg") if isinstance(config, dict) else None
+    towers = ("vision_cfg", "text_cfg")
+    if not isinstance(model_cfg, dict) or not all(isinstance(model_cfg.get(key), dict) for key in towers):
+        raise InputError(f"{config_file}: no 'model_cfg' with 'vision_cfg' and 'text_cfg' in it")
     weights = next((path / w for w in _WEIGHTS if (path / w).is_file()), None)
     if weights is None:
         raise InputError(f"{path}: no weights here (looked for {', '.join(_WEIGHTS)})")
-    text_cfg = dict(config["model_cfg"].get("text_cfg", {}))
+    text_cfg = dict(model_cfg["text_cfg"])
     if text_cfg.get("hf_model_name"):
         # the folder may have moved since it was written; the text tower's own files travel with it
         beside = path / "text"
         if beside.is_dir():
             text_cfg["hf_model_name"] = text_cfg["hf_tokenizer_name"] = str(beside.resolve())
         text_cfg["hf_model_pretrained"] = False
-        config["model_cfg"]["text_cfg"] = text_cfg
+        model_cfg["text_cfg"] = text_cfg
     try:
         with _quiet():
             clip = open_clip.create_model(f"local-dir:{path}", text_cfg=deepcopy(text_cfg))
             tokenizer = open_clip.get_tokenizer(f"local-dir:{path}")
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+    except Exception as error:  # open_clip, transformers, torch and safetensors raise many kinds here
         raise InputError(f"{path}: open_clip cannot load it ({_first_line(error)})") from error
     return _wrap(clip, tokenizer, config, {"name": name, "pretrained": None, "sha256": sha256_file(weights)})
 
@@ -100,7 +108,8 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         quick = ACTIVATIONS[activation] if activation else bool(model_cfg.get("quick_gelu", False))
         weights: str | None = None
     elif tag:
-        quick, weights = bool(tag.get("quick_gelu", False)), pretrained
+        # a tag that is silent leaves it to its architecture (roberta-ViT-B-32)
+        quick, weights = bool(tag.get("quick_gelu", model_cfg.get("quick_gelu", False))), pretrained
     elif Path(pretrained).is_file():
         quick, weights = _activation_of_file(architecture, model_cfg, pretrained, activation), pretrained
         digest = sha256_file(pretrained)
@@ -111,7 +120,7 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         with _quiet():
             clip = open_clip.create_model(architecture, pretrained=weights, quick_gelu=quick, pretrained_hf=False)
             tokenizer = open_clip.get_tokenizer(architecture)
-    except Exception as error:  # open_clip, huggingface_hub and torch raise many kinds here, each with its own words
+    except Exception as error:  # huggingface_hub too
         raise InputError(f"{architecture}:{pretrained}: open_clip cannot load it ({_first_line(error)})") from error
     config = {
         "model_cfg": {**model_cfg, "quick_gelu": quick},
@@ -153,4 +162,6 @@ def _wrap(clip: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, pickle.UnpicklingError):
+        return "the file holds more than weights, and its code is not run; save its state dict alone, as safetensors"
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import nn
@@ -28,14 +30,15 @@ class Lora:
             raise InputError("this model has no transformer blocks with Linear layers to put LoRA on")
         for parameter in clip.parameters():
             parameter.requires_grad_(False)
-        config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, lora_dropout=0.0, bias="none")
+        scaled: Any = alpha  # annotated as an integer, used as a number
+        config = LoraConfig(r=rank, lora_alpha=scaled, target_modules=targets, lora_dropout=0.0, bias="none")
         inject_adapter_in_model(config, clip)
 
     def merge(self) -> None:
         """Fold the low-rank change into the base weights and restore the module's original structure and keys."""
         for name, module in list(self.clip.named_modules()):
             if isinstance(module, LoraLayer):
-                module.merge()  # type: ignore[operator]
+                module.merge()
                 self.clip.set_submodule(name, module.get_base_layer())
         close_attention(self.clip, self._originals)
         for parameter in self.clip.parameters():

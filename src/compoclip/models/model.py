@@ -74,15 +74,15 @@ class Model:
             if images.ndim != 4 or images.shape[1] != 3:
                 raise InputError(f"preprocessed images must be (N, 3, H, W); got {tuple(images.shape)}")
             return images
-        if isinstance(images, Image.Image):
-            images = [images]
         if not len(images):
             return torch.zeros(0, 3, 1, 1)
         return torch.stack([self.preprocess(image) for image in images])
 
     @torch.no_grad()
-    def encode_image(self, images: Sequence[Image.Image] | Tensor, batch_size: int = 64) -> Tensor:
-        """Images -> (N, D) float32 on the CPU, L2-normalised."""
+    def encode_image(self, images: Sequence[Image.Image] | Image.Image | Tensor, batch_size: int = 64) -> Tensor:
+        """Images (or one) -> (N, D) float32 on the CPU, L2-normalised."""
+        if isinstance(images, Image.Image):
+            images = [images]
         out = []
         with _evaluating(self.clip):
             for start in range(0, len(images), batch_size):
@@ -92,7 +92,7 @@ class Model:
 
     @torch.no_grad()
     def encode_text(self, texts: Sequence[str], batch_size: int = 256) -> Tensor:
-        """Texts -> (N, D) float32 on the CPU, L2-normalised."""
+        """Texts (or one) -> (N, D) float32 on the CPU, L2-normalised."""
         if isinstance(texts, str):
             texts = [texts]
         out = []
@@ -105,8 +105,7 @@ class Model:
     def score(self, image: Image.Image | Tensor, captions: Sequence[str]) -> Tensor:
         """Cosine of one image with each caption, (N,)."""
         one = image[None] if isinstance(image, Tensor) and image.ndim == 3 else image
-        features = self.encode_image([one] if isinstance(one, Image.Image) else one)
-        return (self.encode_text(captions) @ features[0]).cpu()
+        return self.encode_text(captions) @ self.encode_image(one)[0]
 
 
 @contextlib.contextmanager

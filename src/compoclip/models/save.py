@@ -10,17 +10,23 @@ from copy import deepcopy
 from pathlib import Path
 
 from open_clip.hf_model import HFTextEncoder
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from compoclip.errors import InputError, RunError
 from compoclip.models.model import Model
+
+CONFIG = "open_clip_config.json"
 
 
 def save(model: Model, out: str | Path) -> Path:
     """Write `open_clip_config.json`, `open_clip_model.safetensors` and tokenizer files; the folder appears whole.
 
-    An existing folder at `out` is replaced.
+    A model folder at `out` is replaced. Raises InputError where something else is there: it would be lost.
     """
-    out = Path(out)
+    out = Path(os.path.abspath(out))
+    if out.exists() and not (out.is_dir() and ((out / CONFIG).is_file() or not any(out.iterdir()))):
+        raise InputError(f"{out}: something is here that is not a model folder; choose another name")
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
@@ -37,16 +43,27 @@ def save(model: Model, out: str | Path) -> Path:
             model.tokenizer.tokenizer.save_pretrained(temporary)
         state = {k: v.detach().cpu().contiguous() for k, v in model.clip.state_dict().items()}
         save_file(state, temporary / "open_clip_model.safetensors")
-        (temporary / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+        (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
         os.chmod(temporary, 0o755)
-        if out.exists():
-            old = out.with_name(f".{out.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            os.replace(out, old)
-            os.replace(temporary, out)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(temporary, out)
+        _put(temporary, out)
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"{out}: cannot write the model ({error}); free space there or choose another place") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return out
+
+
+def _put(temporary: Path, out: Path) -> None:
+    """Rename into place; what was there comes back where that fails."""
+    if not out.exists():
+        os.replace(temporary, out)
+        return
+    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent)) / "old"
+    os.replace(out, old)
+    try:
+        os.replace(temporary, out)
+    except OSError:
+        os.replace(old, out)
+        raise
+    finally:
+        shutil.rmtree(old.parent, ignore_errors=True)

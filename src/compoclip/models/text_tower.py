@@ -45,7 +45,7 @@ def lengths(clip: Any, ids: Tensor) -> Tensor | None:
     part = text_part(clip)
     if isinstance(part, HFTextEncoder):
         known = part.config.model_type in _MASKED_ENCODERS and isinstance(part.pooler, (MeanPooler, ClsPooler))
-        return (ids != part.config.pad_token_id).sum(dim=1) if known else None
+        return _last_not(ids, part.config.pad_token_id) if known else None
     if (
         not isinstance(part, (CLIP, TextTransformer))
         or part.attn_mask is None
@@ -61,7 +61,7 @@ def _end_positions(part: Any, ids: Tensor) -> Tensor | None:
     if pool == "argmax":
         return ids.argmax(dim=1) + 1
     if pool == "eos":
-        return torch.eq(ids, eos).int().argmax(dim=1) + 1
+        return torch.eq(ids, int(eos or 0)).int().argmax(dim=1) + 1
     return None
 
 
@@ -90,11 +90,24 @@ def encode_ids(clip: Any, ids: Tensor, dense: bool = False, cut: bool = True) ->
     pooled = _project(part.text_projection, text_global_pool(hidden, ids, pool, eos_token_id=eos))
     if not dense:
         return TextOutput(pooled, None, None)
+    return TextOutput(pooled, _project(part.text_projection, hidden), _text_mask(part, ids))
+
+
+def _text_mask(part: Any, ids: Tensor) -> Tensor:
+    """True on words and the end token (N, T), by lengths: an id tells nothing, 0 being "!" in CLIP's vocabulary."""
     position = torch.arange(ids.shape[1], device=ids.device)[None, :]
-    # without a causal mask (SigLIP) there is no start token: everything but padding is text
-    padding_free = ids != getattr(part, "pad_id", 0)
-    mask = padding_free if count is None else (position >= 1) & (position < count[:, None])
-    return TextOutput(pooled, _project(part.text_projection, hidden), mask)
+    end = _end_positions(part, ids)
+    if end is not None:
+        return (position >= 1) & (position < end[:, None])
+    # SigLIP has no start token, and pads either with its end token, whose first place is text, or with `pad_id`
+    last = ids[:, -1]
+    end = _last_not(ids, last[:, None]) + (last != getattr(part, "pad_id", 0))
+    return position < end[:, None]
+
+
+def _last_not(ids: Tensor, padding: Tensor | int) -> Tensor:
+    """Tokens of each row up to and with the last that is not `padding` (N,)."""
+    return ((ids != padding) * torch.arange(1, ids.shape[1] + 1, device=ids.device)).amax(dim=1)
 
 
 def _hidden(part: Any, ids: Tensor) -> Tensor:
@@ -103,7 +116,8 @@ def _hidden(part: Any, ids: Tensor) -> Tensor:
     hidden = part.token_embedding(ids).to(dtype) + part.positional_embedding[:length].to(dtype)
     mask = None if part.attn_mask is None else part.attn_mask[:length, :length]
     if getattr(part, "use_pad_mask", False):
-        mask = part._build_additive_mask(ids, length, hidden.dtype)
+        padding = part._build_additive_mask(ids, length, hidden.dtype)
+        mask = padding if mask is None else mask + padding
     return part.ln_final(part.transformer(hidden, attn_mask=mask))
 
 
