@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -332,3 +333,18 @@ def test_extreme_shapes_are_refused(tmp_path: Path) -> None:
     source = open_source(write_tar(tmp_path / "t.tar", {"a.jpg": jpeg(1, (9000, 1)), "a.txt": b"x"}))
     with pytest.raises(InputError, match="9000 x 1"):
         source[0].image.load()
+
+
+@pytest.mark.usefixtures("deadline")
+def test_a_worker_that_dies_ends_the_run_in_words(tmp_path: Path, shards: Shards) -> None:
+    shards(1, 12)
+    home = os.getpid()
+
+    def dies(image) -> Tensor:
+        if os.getpid() != home:
+            os._exit(9)
+        return preprocess(image)
+
+    with pytest.raises(RunError, match="Use fewer workers") as caught:
+        list(stream(open_source(tmp_path), workers=2, preprocess=dies).epoch(0))
+    assert "\n" not in str(caught.value)

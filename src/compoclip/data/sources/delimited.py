@@ -95,10 +95,9 @@ def _record(raw: bytes, lines: _Lines, delimiter: str, width: int) -> tuple[list
         return cells_or_none, ""
     plain = text.split(delimiter)
     if unclosed:
-        if len(plain) != width or _ragged(lines.peek(0), delimiter, width):
-            joined = _join(text, lines, delimiter, width)
-            if joined is not None:
-                return joined, ""
+        joined = _join(text, lines, delimiter, width, len(plain) == width)
+        if joined is not None:
+            return joined, ""
     elif cells_or_none is None and delimiter == ",":
         plain = next(csv.reader([text], delimiter=delimiter))  # `"so" he said, ...`: the lenient reading
     return (plain, "") if len(plain) == width else (None, "ragged row")
@@ -112,20 +111,21 @@ def _strict(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
         return None, "end of data" in str(error)
 
 
-def _ragged(raw: bytes, delimiter: str, width: int) -> bool:
-    return bool(raw) and len(raw.decode("utf-8", "replace").split(delimiter)) != width
+def _join(text: str, lines: _Lines, delimiter: str, width: int, alone: bool) -> list[str] | None:
+    """The record whose quoted cell goes on over the next lines; None where the quote is a stray one.
 
-
-def _join(text: str, lines: _Lines, delimiter: str, width: int) -> list[str] | None:
+    In a TSV, whose makers seldom quote, a line that could stand `alone` is joined only with lines that could not.
+    """
     for k in range(MAX_JOINED):
         raw = lines.peek(k)
-        if not raw:
-            return None
         try:
-            text += "\n" + raw.decode("utf-8").rstrip("\r\n")
+            line = raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             return None
-        if b'"' not in raw:
+        if not raw or (alone and delimiter == "\t" and len(line.split(delimiter)) == width):
+            return None
+        text += "\n" + line
+        if '"' not in line:
             continue
         cells, unclosed = _strict(text, delimiter)
         if cells is not None and len(cells) == width:
