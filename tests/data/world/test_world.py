@@ -76,7 +76,7 @@ def test_a_negative_seed_is_refused():
 
 
 def test_training_and_tests_share_no_picture():
-    seed, n = 0, 150
+    seed, n = 0, 80
     pools = {
         "pretrain": world.pretrain_batch(seed, 0, 4 * n)[0],
         "finetune": world.finetune_set(seed, 4 * n).images,
