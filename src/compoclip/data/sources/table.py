@@ -60,10 +60,10 @@ class Grouper:
             self.report.skip("empty caption", where)
         elif not isinstance(value, str):
             self.report.skip("caption is not text", where, f"{type(value).__name__}")
-        elif not tidy(value):
-            self.report.skip("empty caption", where)
+        elif text := tidy(value):
+            return text
         else:
-            return tidy(value)
+            self.report.skip("empty caption", where)
         return None
 
     def finish(self) -> PackedSource:
