@@ -7,13 +7,24 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
+from typer.core import TyperGroup
 
 from compoclip.errors import InputError, RunError
 
+ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "ls")
+
+
+class InOrderOfWork(TyperGroup):
+    """Lists commands as they follow each other in the work, groups of commands among them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
 app = typer.Typer(
     name="compoclip",
+    cls=InOrderOfWork,
     help="Teach CLIP models composition without making them forget what they know.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -29,15 +40,21 @@ negatives_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="H
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
-@app.callback()
-def _main(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from compoclip import __version__
 
         print(__version__)
         raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    return
 
 
 @app.command()
@@ -58,6 +75,124 @@ def demo(
 
 app.add_typer(data_app, name="data")
 app.add_typer(negatives_app, name="negatives")
+
+
+@data_app.command("ls")
+def data_ls(debug: Debug = False) -> None:
+    """Named data sets and benchmarks: licence, size, how to get them.
+
+    Example: compoclip data ls
+    """
+    from compoclip.listing import data_sets
+
+    for line in data_sets():
+        print(line)
+
+
+@data_app.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="A name from `compoclip data ls`.")],
+    data_root: Annotated[Path, typer.Option(help="Folder to put it in.")] = Path("data"),
+    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Keep what was unpacked.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Fetch a data set, with checksum and resume; tells what to do where a licence has to be accepted first.
+
+    Example: compoclip data get sugarcrepe --data-root data
+    """
+    from compoclip.data.getting import get
+
+    _tell(get(name, data_root, keep_archives))
+
+
+@data_app.command("check")
+def data_check(
+    target: Annotated[str, typer.Argument(help="A name from `compoclip data ls`, or your own data.")],
+    data_root: Annotated[Path, typer.Option(help="Folder of named data sets.")] = Path("data"),
+    image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
+    image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
+    caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Tell which files of a named set are missing, or what is in your data and what is wrong with it.
+
+    Example: compoclip data check captions.tsv --image-root images
+    """
+    from compoclip.data.catalog import entries
+    from compoclip.data.checking import check
+
+    named = target in entries() and not Path(target).exists()
+    options = {} if named else {"image_root": image_root, "image_key": image_key, "caption_key": caption_key}
+    _tell(check(target, data_root, **options))
+
+
+@data_app.command("preview")
+def data_preview(
+    path: Annotated[str, typer.Argument(help="Table, webdataset tars or folder.")],
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
+    count: Annotated[int, typer.Option(help="Samples to show.")] = 12,
+    image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
+    debug: Debug = False,
+) -> None:
+    """A sheet of images with their captions.
+
+    Example: compoclip data preview captions.tsv --image-root images --out preview.png
+    """
+    from compoclip.data.preview import preview
+
+    print(preview(path, out, count, image_root=image_root)["out"])
+
+
+@negatives_app.command("build")
+def negatives_build(
+    inputs: Annotated[list[Path], typer.Argument(help="Captions: TSV, CSV, JSONL, Parquet or one a line.")],
+    out: Annotated[Path, typer.Option(help="Folder for Parquet shards and manifest.json.")],
+    kinds: Annotated[str, typer.Option(help="Kinds or bundles, comma-separated (compoclip ls negatives).")] = "degla",
+    per_caption: Annotated[int, typer.Option(help="Negatives a caption, at most.")] = 4,
+    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    epoch: Annotated[int, typer.Option(help="Another epoch gives other negatives.")] = 0,
+    caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    split: Annotated[str | None, typer.Option(help="Rows of this split only.")] = None,
+    parser: Annotated[str | None, typer.Option(help="spaCy model, by name or path.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a build that was stopped.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Captions in, hard negatives out.
+
+    Example: compoclip negatives build captions.tsv --out negatives --kinds fsc-clip --per-caption 4
+    """
+    from compoclip.negatives.build import build
+
+    manifest = build(
+        list(inputs), out, kinds, per_caption, workers, seed, resume, epoch, caption_key, split, parser=parser
+    )
+    _tell({key: value for key, value in manifest.items() if key not in ("versions",)})
+
+
+@negatives_app.command("inspect")
+def negatives_inspect(
+    folder: Annotated[Path, typer.Argument(help="Folder of `negatives build`.")],
+    debug: Debug = False,
+) -> None:
+    """Counts by kind, coverage, quality, how far a text-only model tells them apart, and samples.
+
+    Example: compoclip negatives inspect negatives
+    """
+    from compoclip.negatives.inspect import inspect, render
+    from compoclip.progress import console
+
+    console.file = sys.stdout
+    console.print(render(inspect(folder)))
+
+
+def _tell(values: dict[str, Any]) -> None:
+    """A result as YAML, which people and programs both read."""
+    import json
+
+    import yaml
+
+    print(yaml.safe_dump(json.loads(json.dumps(values, default=str)), sort_keys=False, allow_unicode=True), end="")
 
 
 @app.command()
@@ -223,20 +358,19 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         status = app(arguments, standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        sys.exit(0)
-    except click.UsageError as error:
-        _fail(f"{error.format_message()} (see compoclip --help)", 2, arguments)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (KeyboardInterrupt, typer.Abort):
         _fail("stopped", 1, [])
     except InputError as error:
         _fail(str(error), 2, arguments)
     except RunError as error:
         _fail(str(error), 1, arguments)
     except Exception as error:
+        # typer brings its own copy of click, under a private name: its usage errors are known by what they can do
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(getattr(error, "ctx").get_help())  # noqa: B009
+            sys.exit(0)
+        if hasattr(error, "format_message"):
+            _fail(f"{error.format_message()} (see compoclip --help)", 2, arguments)
         _fail(f"{type(error).__name__}: {error}; run again with --debug for the traceback", 1, arguments)
 
 

@@ -16,7 +16,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation import evaluate, read_results
 from compoclip.io import write_text
 from compoclip.models import Model, load
-from compoclip.negatives import build
+from compoclip.negatives.build import build
 from compoclip.progress import console
 from compoclip.report import table, write_report
 from compoclip.training import train

@@ -24,6 +24,15 @@ def listing(what: str) -> list[str]:
     return [f"{name:<{width}}  {text}" for name, text in rows]
 
 
+def data_sets() -> list[str]:
+    """Lines of `compoclip data ls`."""
+    from compoclip.data.catalog import entries
+
+    rows = [(e.name, e.kind, e.how, e.size, f"{e.title} [{e.licence}]") for e in entries().values()]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return ["  ".join([*(f"{row[i]:<{widths[i]}}" for i in range(4)), row[4]]) for row in rows]
+
+
 def _methods() -> list[tuple[str, str]]:
     return list(METHODS.items())
 

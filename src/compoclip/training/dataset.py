@@ -80,7 +80,8 @@ class TrainData:
     def prepare(self, model: Model, dense: bool) -> None:
         """Compute what a frozen image tower gives, once."""
         if self.config.lock_image:
-            self._frozen = FrozenImages.build(model, self.stream.all_images(), len(self.stream.source), dense)
+            head = self.config.unlock_image_head
+            self._frozen = FrozenImages.build(model, self.stream.all_images(), len(self.stream.source), dense, not head)
 
     def batches(self, epoch: int, start: int) -> Iterator[TrainBatch]:
         """Batches `start` and on of an epoch."""

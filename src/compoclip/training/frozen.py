@@ -9,7 +9,7 @@ from torch import Tensor
 
 from compoclip.errors import RunError
 from compoclip.models import Model
-from compoclip.models.image_tower import Pooled, image_backbone
+from compoclip.models.image_tower import Pooled, Projected, image_backbone, image_projection
 from compoclip.models.text_tower import TextOutput, encode_ids
 from compoclip.progress import track
 
@@ -17,15 +17,18 @@ CACHE_LIMIT_GIB = 8.0
 
 
 class FrozenImages:
-    """Backbone features of every image of a run, in memory: pooled (N, W) and, if `dense`, patches (N, P, W)."""
+    """Features of every image of a run, in memory: pooled (N, W) and, if `dense`, patches (N, P, W).
 
-    def __init__(self, pooled: Tensor, tokens: Tensor | None) -> None:
-        self.pooled, self.tokens = pooled, tokens
+    `project` keeps them in the joint space, for a tower frozen whole; else the backbone's, for a head that is trained.
+    """
+
+    def __init__(self, pooled: Tensor, tokens: Tensor | None, project: bool) -> None:
+        self.pooled, self.tokens, self.project = pooled, tokens, project
 
     @classmethod
     @torch.no_grad()
     def build(
-        cls, model: Model, batches: Iterable[tuple[Sequence[int], Tensor]], count: int, dense: bool
+        cls, model: Model, batches: Iterable[tuple[Sequence[int], Tensor]], count: int, dense: bool, project: bool
     ) -> FrozenImages:
         """Run the backbone over (indices, pixels) batches that cover 0..count-1.
 
@@ -35,6 +38,7 @@ class FrozenImages:
         model.clip.eval()
         for indices, pixels in track(batches, "image features"):
             out = image_backbone(model.clip.visual, pixels.to(model.device), dense)
+            out = image_projection(model.clip.visual, out) if project else out
             if pooled is None:
                 pooled = torch.zeros(count, out.pooled.shape[1])
                 size = pooled.numel() * 4 * (1 + (out.tokens.shape[1] if out.tokens is not None else 0)) / 2**30
@@ -49,11 +53,12 @@ class FrozenImages:
                 tokens[list(indices)] = out.tokens.float().cpu()
         if pooled is None:
             raise RunError("no images to compute features of")
-        return cls(pooled, tokens)
+        return cls(pooled, tokens, project)
 
     def take(self, indices: Sequence[int], device: torch.device) -> Pooled:
         rows = torch.as_tensor(list(indices), dtype=torch.long)
-        return Pooled(self.pooled[rows].to(device), None if self.tokens is None else self.tokens[rows].to(device))
+        kind = Projected if self.project else Pooled
+        return kind(self.pooled[rows].to(device), None if self.tokens is None else self.tokens[rows].to(device))
 
 
 class FrozenTexts:

@@ -97,7 +97,7 @@ def _teacher_features(
 ) -> dict[str, Tensor]:
     """The teacher's pooled features of the same batch. What is frozen is the same in student and teacher."""
     backbone = images if isinstance(images, Pooled) else image_backbone(teacher.visual, images)
-    image = image_projection(teacher.visual, Pooled(backbone.pooled, None)).pooled
+    image = image_projection(teacher.visual, backbone._replace(tokens=None)).pooled
     text = F.normalize((frozen or encode_ids(teacher, ids)).pooled.float(), dim=-1)
     out = {"teacher_image": F.normalize(image.float(), dim=-1), "teacher_text": text[of_caption]}
     if of_negative is not None:
