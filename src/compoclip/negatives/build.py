@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 from compoclip.errors import InputError, RunError
 from compoclip.io import read_json, write_json
+from compoclip.language.parser import parser_version
+from compoclip.negatives.balance import OVERSAMPLE, balance_build
 from compoclip.negatives.captions import Caption, content_hash, read_captions
 from compoclip.negatives.engine import Generator
 from compoclip.negatives.kinds import resolve_kinds
@@ -50,6 +53,7 @@ def build(
     vocabulary: str = "auto",
     parser: str | None = None,
     shard_size: int = SHARD,
+    balance: bool = False,
 ) -> dict[str, Any]:
     """Write negatives of every caption under `out` and return the manifest.
 
@@ -57,9 +61,13 @@ def build(
     how often the build was stopped and resumed. vocabulary: "captions" (the set's own words), "everyday", or "auto",
     the former from 300 captions on. split: only rows whose column `split` says so.
 
+    balance: make four times as many, then keep those that text alone cannot tell from captions (`balance.py`).
+
     Raises InputError for bad input, or where `out` holds another build; RunError where a worker dies.
     """
     out = Path(out)
+    if balance:
+        return _balanced_build(locals())
     names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds))
     if workers < 1 or per_caption < 1 or shard_size < 1:
         raise InputError("workers, per_caption and shard_size are at least 1")
@@ -69,7 +77,6 @@ def build(
     own = vocabulary == "captions" or (vocabulary == "auto" and len(captions) >= ENOUGH_CAPTIONS)
     words = Vocabulary.from_captions(caption.text for caption in captions).counts if own else None
     plan = Plan(names, per_caption, seed, epoch, words, parser)
-    generator = _generator(plan)
     count = -(-len(captions) // shard_size)
     header: dict[str, Any] = {
         "schema": SCHEMA,
@@ -78,7 +85,7 @@ def build(
         "seed": seed,
         "epoch": epoch,
         "vocabulary": "captions" if own else "everyday",
-        "versions": _versions(generator),
+        "versions": _versions(parser),
         "input_sha256": content_hash(captions),
         "inputs": [Path(p).name for p in ([inputs] if isinstance(inputs, (str, Path)) else inputs)],
         "captions": len(captions),
@@ -102,9 +109,22 @@ def build(
     return manifest
 
 
-def _versions(generator: Generator) -> dict[str, str]:
+def _balanced_build(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Build into a folder of its own (which a resumed run takes up again), then balance into the one asked for."""
+    out, per_caption = arguments["out"], arguments["per_caption"]
+    if (out / MANIFEST).is_file():
+        manifest = read_json(out / MANIFEST)
+        if arguments["resume"] and "balance" in manifest:
+            return dict(manifest)
+        raise InputError(f"{out}: holds negatives already; name another --out folder")
+    unbalanced = out / "unbalanced"
+    build(**{**arguments, "out": unbalanced, "per_caption": OVERSAMPLE * per_caption, "balance": False})
+    return balance_build(unbalanced, out, per_caption)
+
+
+def _versions(parser: str | None) -> dict[str, str]:
     packages = {name: version(name) for name in ("compoclip", "spacy", "lemminflect", "inflect")}
-    return packages | {"parser": generator.parser.version, "lexicon": "WordNet 3.0"}
+    return packages | {"parser": parser_version(parser), "lexicon": "WordNet 3.0"}
 
 
 def _open_folder(out: Path, header: dict[str, Any], resume: bool) -> None:
@@ -151,6 +171,8 @@ def _generator(plan: Plan) -> Generator:
         _GENERATORS.clear()
         words = Vocabulary(plan.vocabulary) if plan.vocabulary is not None else default_vocabulary()
         _GENERATORS[key] = Generator(plan.kinds, plan.per_caption, plan.seed, plan.epoch, words, plan.parser)
+        gc.collect()
+        gc.freeze()  # parser and lexicon live to the end: the collector need not walk them again and again
     return _GENERATORS[key]
 
 

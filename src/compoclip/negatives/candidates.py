@@ -57,13 +57,13 @@ def _same_field(word: str, vocabulary: Vocabulary) -> dict[str, int]:
         name.lower()
         for s in lexicon.senses(word, "n")
         for a in lexicon.ancestors(s.synset)
-        for name in lexicon.words[a]
+        for name in lexicon.words(a)
     }
     down = {
         name.lower()
         for sense in lexicon.senses(word, "n")
         for below in lexicon.descendants(sense.synset, 6)
-        for name in lexicon.words[below]
+        for name in lexicon.words(below)
     }
     return {other: vocabulary.noun(other) for other in fields if other not in up and other not in down}
 
@@ -75,9 +75,9 @@ def visible_nouns(vocabulary: Vocabulary) -> dict[str, int]:
     found = {}
     for word, count in vocabulary.lemmas.items():
         if count and plausible(word) and mostly_noun(word):
-            senses = [s for s in lexicon.senses(word, "n")[:3] if lexicon.lexfile[s.synset] in VISIBLE]
+            senses = [s for s in lexicon.senses(word, "n")[:3] if lexicon.lexfile(s.synset) in VISIBLE]
             if senses:
-                found[word] = lexicon.lexfile[senses[0].synset]
+                found[word] = lexicon.lexfile(senses[0].synset)
     return found
 
 
@@ -96,7 +96,7 @@ def mostly_noun(word: str) -> bool:
 @lru_cache(maxsize=50_000)
 def visible_field(word: str) -> int:
     """WordNet's lexicographer file of the noun's first sense that can be seen; 0 where it has none."""
-    files = (shared_lexicon().lexfile[sense.synset] for sense in shared_lexicon().senses(word, "n"))
+    files = (shared_lexicon().lexfile(sense.synset) for sense in shared_lexicon().senses(word, "n"))
     return next((file for file in files if file in VISIBLE), 0)
 
 
@@ -104,7 +104,7 @@ def visible_field(word: str) -> int:
 def is_animate(word: str) -> bool:
     """Is the commonest sense of this noun a person or an animal?"""
     senses = shared_lexicon().senses(word, "n")
-    return bool(senses) and shared_lexicon().lexfile[senses[0].synset] in (5, 18)
+    return bool(senses) and shared_lexicon().lexfile(senses[0].synset) in (5, 18)
 
 
 def _relatives(word: str, vocabulary: Vocabulary) -> dict[str, int]:
@@ -114,7 +114,7 @@ def _relatives(word: str, vocabulary: Vocabulary) -> dict[str, int]:
     best: dict[str, int] = {}
     best_score = 0
     for sense in senses[:6]:
-        if lexicon.lexfile[sense.synset] not in VISIBLE:
+        if lexicon.lexfile(sense.synset) not in VISIBLE:
             continue
         found = _siblings(lexicon, sense.synset, word, vocabulary)
         # an earlier sense is likelier: halve the evidence at each step down
@@ -126,16 +126,16 @@ def _relatives(word: str, vocabulary: Vocabulary) -> dict[str, int]:
 
 def _siblings(lexicon: Lexicon, synset: int, word: str, vocabulary: Vocabulary) -> dict[str, int]:
     own = set(lexicon.ancestors(synset)) | set(lexicon.descendants(synset, 3))
-    own_words = {other.lower() for number in own for other in lexicon.words[number]}
+    own_words = {other.lower() for number in own for other in lexicon.words(number)}
     level = {synset}
     for depth in (1, 2, 3):
-        level = {parent for below in level for parent in lexicon.parents[below]}
+        level = {parent for below in level for parent in lexicon.parents(below)}
         found: dict[str, int] = {}
         for parent in sorted(level):
             for other in lexicon.descendants(parent, depth + 1):
                 if other in own:
                     continue
-                for name in lexicon.words[other]:
+                for name in lexicon.words(other):
                     count = vocabulary.noun(name) if name.islower() and name not in own_words else 0
                     if count and plausible(name) and mostly_noun(name) and _main_sense(lexicon, name, other):
                         found[name] = count
@@ -147,7 +147,7 @@ def _siblings(lexicon: Lexicon, synset: int, word: str, vocabulary: Vocabulary) 
 def _main_sense(lexicon: Lexicon, word: str, synset: int) -> bool:
     """Is this synset the word's first sense among things that can be seen?"""
     for sense in lexicon.senses(word, "n"):
-        if lexicon.lexfile[sense.synset] in VISIBLE:
+        if lexicon.lexfile(sense.synset) in VISIBLE:
             return sense.synset == synset
     return False
 

@@ -93,7 +93,6 @@ class Generator:
         for text, edits in proposals:
             gate = refused(text, edits, own, truths, earlier)
             if gate is None:
-                earlier.add(normalised(text))
                 return Negative(text, name, edits)
             self.refusals[f"{name}/{gate}"] += 1
         return None

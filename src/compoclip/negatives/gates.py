@@ -27,7 +27,10 @@ def normalised(text: str) -> str:
 
 
 def refused(text: str, edits: tuple[Edit, ...], own: str, truths: frozenset[str], earlier: set[str]) -> str | None:
-    """The name of the gate that refuses the negative, or None. `own`, `truths` and `earlier` are normalised."""
+    """The name of the gate that refuses the negative, or None: then it is added to `earlier`.
+
+    `own`, `truths` and `earlier` are normalised.
+    """
     plain = _NOT_WORDS.sub(" ", text.lower()).strip()
     if plain == own or not plain:
         return "same-as-caption"
@@ -40,4 +43,5 @@ def refused(text: str, edits: tuple[Edit, ...], own: str, truths: frozenset[str]
     for edit in edits:
         if edit.new not in own and any(is_blocked(word) for word in edit.new.split() if word.lower() not in own):
             return "blocked-word"
+    earlier.add(plain)
     return None

@@ -237,4 +237,4 @@ class View:
 def _animate(word: str) -> bool:
     """Is the commonest sense of this noun an animal (WordNet's lexicographer file 5)?"""
     senses = shared_lexicon().senses(word, "n")
-    return bool(senses) and shared_lexicon().lexfile[senses[0].synset] == 5 and word not in MASS
+    return bool(senses) and shared_lexicon().lexfile(senses[0].synset) == 5 and word not in MASS

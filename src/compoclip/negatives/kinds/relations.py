@@ -127,10 +127,10 @@ def _is_thing(view: View, position: int, relation: str) -> bool:
         return False
     lexicon = shared_lexicon()
     senses = lexicon.senses(noun.lemma, "n")
-    if not senses or lexicon.lexfile[senses[0].synset] not in VISIBLE:
+    if not senses or lexicon.lexfile(senses[0].synset) not in VISIBLE:
         return False
     if noun.lemma in UNPLACED:
         return False
     if relation == "in":
-        return lexicon.lexfile[senses[0].synset] != _BODY and noun.lemma not in _CLOTHES and noun.article >= 0
+        return lexicon.lexfile(senses[0].synset) != _BODY and noun.lemma not in _CLOTHES and noun.article >= 0
     return True

@@ -1,0 +1,157 @@
+"""Each fault that released generators were measured to have, as a test of ours."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from compoclip.language.lexicon import is_blocked
+from compoclip.negatives import Generator, Vocabulary, generate
+from compoclip.negatives.candidates import adjective_candidates, noun_candidates
+from compoclip.negatives.gates import normalised, refused
+from compoclip.negatives.inspect import article_errors
+from compoclip.negatives.vocabulary import default_vocabulary
+
+ALL = ["swap-nouns", "swap-adjectives", "replace-nouns", "replace-adjectives", "replace-relations", "shuffle"]
+
+
+def texts(caption: str, kind: str) -> list[str]:
+    return [negative.text for negative in generate([caption], [kind], per_caption=30)[0]]
+
+
+@pytest.mark.parametrize("word", ["man", "woman", "child", "boy", "girl", "person", "player"])
+def test_no_slur_stands_in_for_a_person(word):
+    """Even with every noun of the lexicon in the vocabulary."""
+    from compoclip.language.lexicon import shared_lexicon
+
+    everything = {key[1:]: 1 for key in shared_lexicon()._index if key[0] == "n" and key[1:].isalpha()}
+    table = noun_candidates(word, Vocabulary(everything))
+    assert table.words
+    assert not [other for other in table.words if is_blocked(other)]
+
+
+@pytest.mark.parametrize(
+    ("word", "never"),
+    [
+        ("bus", {"brace", "connector", "network"}),
+        ("table", {"civilization", "array", "graph"}),
+        ("bat", {"mouse", "whale"}),
+    ],
+)
+def test_no_rare_sense(word, never):
+    found = set(noun_candidates(word, default_vocabulary()).words)
+    assert found
+    assert not found & never
+
+
+def test_replacements_come_from_the_vocabulary():
+    vocabulary = default_vocabulary()
+    for word in ("dog", "car", "table", "kitchen", "hydrant", "skateboard"):
+        assert all(vocabulary.noun(other) for other in noun_candidates(word, vocabulary).words)
+    for word in ("red", "large", "wooden", "wet"):
+        assert all(vocabulary.word(other) for other in adjective_candidates(word, vocabulary).words)
+
+
+@pytest.mark.parametrize(
+    ("caption", "kind"),
+    [
+        ("A computer keyboard and monitor.", "swap-nouns"),
+        ("Dogs and cats.", "swap-nouns"),
+        ("A man beside a woman", "swap-nouns"),
+        ("A large red bus.", "swap-adjectives"),
+        ("A black and white photograph", "swap-adjectives"),
+        ("Dog dog", "swap-nouns"),
+    ],
+)
+def test_no_swap_that_keeps_the_meaning(caption, kind):
+    assert texts(caption, kind) == []
+
+
+@pytest.mark.parametrize("caption", ["The bird stands on top of it.", "Someone takes one of them."])
+def test_pronouns_are_not_nouns(caption):
+    for text in texts(caption, "replace-nouns") + texts(caption, "swap-nouns"):
+        assert normalised(text).split()[-1] in ("it", "them")
+
+
+def test_articles_case_and_full_stop():
+    caption = "An elephant stands next to a car in a field."
+    for negatives in generate([caption], ALL, per_caption=40):
+        assert len(negatives) > 10
+        for negative in negatives:
+            assert not article_errors(negative.text) - article_errors(caption), negative
+            assert negative.text[0].isupper()
+            assert negative.text.endswith(".")
+            assert negative.text.count(".") == 1
+            inside = negative.text[1:]
+            assert inside == inside.lower()
+
+
+def test_names_keep_their_capital_and_the_old_first_word_loses_its_own():
+    assert texts("Dogs are chasing Canadian geese.", "swap-nouns") == ["Geese are chasing Canadian dogs."]
+
+
+@pytest.mark.parametrize("caption", ["", " ", ".", "a", "Dog", "!!!", "🐕", "a" * 400, "red red red red"])
+def test_odd_captions_do_no_harm(caption):
+    [negatives] = generate([caption], ALL, per_caption=10)
+    assert all(normalised(negative.text) != normalised(caption) for negative in negatives)
+
+
+def test_only_the_changed_word_changes():
+    """A list that replaced every occurrence would turn both."""
+    caption = "a red car behind a red car"
+    for text in texts(caption, "replace-adjectives"):
+        assert sum(a != b for a, b in zip(text.split(), caption.split())) == 1 or re.search(r"\ban\b", text)
+
+
+def test_gates_refuse_and_count():
+    own = normalised("A red car.")
+    assert refused("a RED  car", (), own, frozenset(), set()) == "same-as-caption"
+    assert refused("A car.", (), own, frozenset({"a car"}), set()) == "true-of-image"
+    earlier: set[str] = set()
+    assert refused("A blue car.", (), own, frozenset(), earlier) is None
+    assert refused("a blue car", (), own, frozenset(), earlier) == "repeated"
+    long = " ".join(["dog"] * 80)
+    assert refused(long + " cat", (), normalised(long), frozenset(), set()) == "cut-off"
+    generator = Generator("shuffle-1", per_caption=30)
+    list(generator.run(["three green stars"], ["x"]))
+    assert generator.refusals["shuffle-1/repeated"] > 0
+    assert generator.made["shuffle-1"] == sum(generator.made.values())
+
+
+def test_real_captions(shared):
+    """1,000 real captions: coverage, no equal text, no blocked word, few article errors, no plain conjunct swap."""
+    import csv
+
+    with open(shared / "reference/annotations/negclip_valid.tsv", encoding="utf-8", newline="") as handle:
+        captions = [row["title"] for row in csv.DictReader(handle, delimiter="\t")][::5]
+    kinds = ["swap-nouns", "swap-adjectives", "replace-nouns", "replace-adjectives", "shuffle"]
+    found = generate(captions, kinds, per_caption=5, vocabulary=Vocabulary.from_captions(captions))
+    assert sum(bool(negatives) for negatives in found) >= 0.99 * len(captions)
+    total = errors = conjuncts = 0
+    for caption, negatives in zip(captions, found):
+        for negative in negatives:
+            total += 1
+            assert normalised(negative.text) != normalised(caption)
+            assert not any(
+                is_blocked(word) for word in set(negative.text.lower().split()) - set(caption.lower().split())
+            )
+            errors += bool(article_errors(negative.text) - article_errors(caption))
+            if negative.kind == "swap-nouns":
+                conjuncts += plain_conjuncts_swapped(caption, negative.text)
+    assert errors <= 0.005 * total
+    assert conjuncts <= 0.001 * total
+
+
+def plain_conjuncts_swapped(caption: str, negative: str) -> bool:
+    """Read off the words: "x and y" became "y and x", each with no more than an article before it."""
+    pattern = r"\b(\w+) and (?:a |an |the )?(\w+)\b"
+    before = re.findall(pattern, caption.lower())
+    after = set(re.findall(pattern, negative.lower()))
+    rest_before = sorted(re.findall(r"\w+", caption.lower()))
+    for x, y in before:
+        if (y, x) in after and rest_before == sorted(re.findall(r"\w+", negative.lower())):
+            left = caption.lower().split(f"{x} and")[0].split()
+            if not left or left[-1] in ("a", "an", "the", "of", "with", "and", "on", "in"):
+                return True
+    return False
