@@ -17,7 +17,6 @@ from compoclip.errors import InputError
 from compoclip.evaluation.task import Task
 from compoclip.models import Model
 from compoclip.models.image_tower import Pooled
-from compoclip.progress import console
 from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import heldout_task, split
 
@@ -53,8 +52,6 @@ class TrainData:
             whole = WorldSource(config.seed, config.world_scenes)
         else:
             whole = open_source(config.data, config.image_root, config.image_key, config.caption_key, config.split)
-        if whole.report.total_skipped:
-            console.print(f"[yellow]{config.data}: {whole.report}[/yellow]")
         source, kept = split(whole, config.held_out)
         wants = "negatives" in needs and config.negatives_per_caption > 0
         negatives = negatives_of(config, whole, kept) if wants else {}
