@@ -132,7 +132,9 @@ def _axes(frame: Frame, x_title: str, y_title: str) -> list[str]:
     return out
 
 
-def _label(frame: Frame, text: str, x: float, y: float, size: float = 13.0, style: str = "label") -> str:
+def _label(
+    frame: Frame, text: str, x: float, y: float, size: float = 13.0, style: str = "label", lead_from: float = 26
+) -> str:
     """The text at the free place nearest to (x, y), with a thin line back where that is far."""
     width, height = 0.58 * size * len(text) + 4, size + 2
     best: tuple[float, float, float, int, int] | None = None
@@ -148,7 +150,7 @@ def _label(frame: Frame, text: str, x: float, y: float, size: float = 13.0, styl
     _, cx, cy, far, _ = best
     frame.taken.append((cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2))
     line = ""
-    if far > 26:
+    if far > lead_from:
         edge_x = min(max(x, cx - width / 2), cx + width / 2)
         edge_y = min(max(y, cy - height / 2), cy + height / 2)
         line = f'<line class="lead" x1="{x:.1f}" y1="{y:.1f}" x2="{edge_x:.1f}" y2="{edge_y:.1f}"/>'
@@ -195,6 +197,7 @@ def tradeoff(
         frame.taken.append((x - 1, frame.top, x + 1, height - frame.bottom))
     for x, y in cloud.points if cloud is not None else ():
         out.append(f'<circle class="cloud" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2.6"/>')
+        frame.taken.append((frame.x(x) - 3, frame.y(y) - 3, frame.x(x) + 3, frame.y(y) + 3))
     for curve in curves:
         path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for _, x, y in curve.points)
         dots = "".join(f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2"/>' for _, x, y in curve.points)
@@ -211,7 +214,8 @@ def tradeoff(
         out.append(f'<g class="c{p.place % 9}">{_whisker(frame, p)}{mark(p.place, x, y)}{title}</g>')
     out += [_label(frame, p.label, frame.x(p.x), frame.y(p.y)) for p in points]
     for name, x, y in cloud.named if cloud is not None else ():
-        out.append(_label(frame, name, frame.x(x), frame.y(y), 11.0, "name"))
+        out.append(f'<circle class="ring" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="4.5"/>')
+        out.append(_label(frame, name, frame.x(x), frame.y(y), 11.0, "name", lead_from=10))
     words = escape(f"{y_title} against {x_title}")
     return (
         f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{words}" xmlns="http://www.w3.org/2000/svg">'

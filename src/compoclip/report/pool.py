@@ -135,7 +135,8 @@ def subset_columns(methods: Sequence[Method], part: str) -> list[Column]:
     columns = []
     for task, name in pairs:
         title = name.removeprefix("zeroshot/").replace("retrieval/", "")
-        title = title.replace("i2t", "image → text").replace("t2i", "text → image") if part == "retrieval" else title
+        if part == "retrieval":
+            title = title.replace("/", ": ").replace("i2t", "image → text").replace("t2i", "text → image")
         columns.append(Column(f"{task}: {title}" if several else title, ((task, name, 1.0),)))
     return columns
 

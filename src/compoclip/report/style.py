@@ -33,7 +33,7 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font
 th,td{padding:.45rem .5rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
 tr:last-child td,tr:last-child th{border-bottom:0}
 thead th{font-weight:600;color:var(--soft);vertical-align:bottom;background:var(--card);white-space:normal;
- min-width:4.6rem}
+ min-width:4.6rem;overflow-wrap:anywhere}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--bg);z-index:1}
 thead th:first-child{background:var(--card);min-width:7rem}
 tbody th{font-weight:600}
@@ -59,6 +59,7 @@ svg .whisker{stroke:currentColor;stroke-width:1.4;opacity:.55}
 svg .curve{fill:none;stroke:currentColor;stroke-width:2;opacity:.65}
 svg .level{stroke:currentColor;stroke-width:1.6;stroke-dasharray:6 4}
 svg .lead{stroke:var(--soft);stroke-width:1} svg .cloud{fill:var(--soft);opacity:.45}
+svg .ring{fill:none;stroke:var(--fg);stroke-width:1.2}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(255px,1fr));gap:.8rem}
 .card{border:1px solid var(--line);border-radius:10px;padding:.8rem;background:var(--card)}
 .card img{display:block;width:144px;max-width:100%;height:auto;border-radius:6px;margin-bottom:.5rem}

@@ -61,8 +61,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 
 INTRODUCTION = (
     "Composition is telling apart captions made of the same words: a red square left of a blue circle, or a blue "
-    "square left of a red circle? Zero-shot recognition is naming what is there, which the model could do before fine-tuning. "
-    "Teaching the one can make it forget the other; this page shows both."
+    "square left of a red circle? Zero-shot recognition is naming what is there, which the model could do before "
+    "fine-tuning. Teaching the one can make it forget the other; this page shows both."
 )
 
 KINDS = {

@@ -1,0 +1,204 @@
+"""The page: self-contained, escaped, and saying what the figures say."""
+
+from __future__ import annotations
+
+import copy
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+from tests.evaluation.fakes import RandomModel
+from tests.evaluation.test_tasks import JUDGE, crepe
+from tests.report.made import BASE, GAINS, KEEPS, SAME, flags, results
+
+from compoclip.errors import InputError
+from compoclip.report import table, write_report
+from compoclip.report.against import standings
+from compoclip.report.blocks import thumbnail
+from compoclip.report.pool import Cell, pool
+from compoclip.report.words import headline, listed, signed
+
+VOID = {"meta", "img", "br", "line", "circle", "polygon", "polyline"}
+
+
+class Checker(HTMLParser):
+    """Collects text and addresses, and whether every tag is closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.words: list[str] = []
+        self.addresses: list[str] = []
+        self.tags: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def read(path: Path) -> tuple[Checker, str]:
+    checker = Checker()
+    checker.feed(path.read_text(encoding="utf-8"))
+    assert not checker.open
+    return checker, " ".join(" ".join(checker.words).split())
+
+
+EXAMPLE = {
+    "image": Image.new("RGB", (48, 48), (200, 0, 0)),
+    "caption": "a red <b>square</b>",
+    "negative": "a blue square",
+    "kind": "swap",
+    "choices": {"base": False, "negclip": True, "mix": 0.25, "plain": -0.5},
+}
+
+
+def test_the_page_stands_alone(tmp_path: Path) -> None:
+    curves = {"negclip": [(0.0, 55.0, 80.0), (0.5, 80.0, 70.0), (1.0, 90.0, 50.0)]}
+    path = write_report(
+        [BASE, GAINS, KEEPS, SAME], tmp_path, curves=curves, examples=[EXAMPLE], title="A & B", notes="N."
+    )
+    assert path == tmp_path / "report.html"
+    checker, words = read(path)
+    assert "script" not in checker.tags
+    assert "link" not in checker.tags
+    assert all(a.startswith("data:image/png;base64,") for a in checker.addresses)
+    assert not re.search(r"url\(|@import|https?://(?!www\.w3\.org)", path.read_text())
+    assert "A & B" in words
+    assert "a red <b>square</b>" in words
+    for text in (
+        "negclip is best at composition",
+        "90.0",
+        "+35.0",
+        "hard negative",
+        "0123456789ab",
+        "✗ false (-0.500)",
+    ):
+        assert text in words, text
+    assert 'name="viewport"' in path.read_text()
+    assert "prefers-color-scheme:dark" in path.read_text()
+    assert "polyline" in checker.tags
+
+
+def test_text_from_results_is_escaped(tmp_path: Path) -> None:
+    evil = copy.deepcopy(GAINS)
+    evil["label"] = "<img src=x onerror=alert(1)>"
+    evil["model"]["name"] = "<script>alert(2)</script>"
+    evil["skipped"] = {"<i>": "<u>"}
+    checker, words = read(write_report([BASE, evil], tmp_path))
+    assert not {"script", "i", "u", "img"} & checker.tags
+    assert "<img src=x onerror=alert(1)>" in words
+
+
+def test_headline_names_gain_price_and_keeper() -> None:
+    sentences = " ".join(_headline([BASE, GAINS, KEEPS, SAME]))
+    assert (
+        "negclip is best at composition: it prefers the true caption in 90.0 % of the rows, where base does in 55.0 %"
+        in sentences
+    )
+    assert "2 methods pay with zero-shot recognition, negclip most, −30.0 points" in sentences
+    assert "mix keeps the most" in sentences
+
+
+def test_headline_does_not_claim_what_may_be_luck() -> None:
+    sentences = " ".join(_headline([BASE, SAME]))
+    assert "No method is surely better at composition than base" in sentences
+    assert "one method pays" in sentences
+    alone = " ".join(_headline([BASE]))
+    assert "55.0 %" in alone
+    assert "Give a second model" in alone
+
+
+def _headline(runs: list) -> list[str]:
+    from compoclip.report.page import _column
+
+    methods = pool(runs)
+    return headline(methods, _column(methods, "comp"), _column(methods, "zeroshot"))
+
+
+def test_one_method_that_is_both_best_and_keeps_most_is_named_once() -> None:
+    best = results("ours", [flags(100, 95), flags(50, 49)], [flags(200, 159)])
+    base = results("base", [flags(100, 60), flags(50, 25)], [flags(200, 160)])
+    other = results("negclip", [flags(100, 90), flags(50, 45)], [flags(200, 100)])
+    assert any(s.startswith("ours also keeps the most of what base knew") for s in _headline([base, other, best]))
+
+
+def test_nothing_measured_is_said() -> None:
+    assert "Neither" in headline(pool([BASE]), [], [])[0]
+    assert "not measured" in " ".join(headline(pool([BASE, GAINS]), [Cell(None), Cell(None)], []))
+
+
+def test_page_without_zeroshot_has_no_plot(tmp_path: Path) -> None:
+    runs = [results(name, [flags(40, n)], []) for name, n in (("base", 20), ("x", 30))]
+    path = write_report(runs, tmp_path)
+    read(path)
+    assert "What was gained" not in path.read_text()
+
+
+def test_small_pictures_are_enlarged_without_smoothing() -> None:
+    import base64
+
+    image = Image.new("RGB", (2, 2))
+    image.putpixel((0, 0), (255, 0, 0))
+    shown = Image.open(io.BytesIO(base64.b64decode(thumbnail(image).split(",")[1])))
+    assert shown.size == (288, 288)
+    assert set(shown.getdata()) == {(0, 0, 0), (255, 0, 0)}
+    photo = Image.open(io.BytesIO(base64.b64decode(thumbnail(Image.new("RGB", (1000, 500))).split(",")[1])))
+    assert photo.size == (288, 144)
+
+
+def test_standing_among_published_models(tmp_path: Path) -> None:
+    from compoclip.evaluation import evaluate
+
+    data = crepe(tmp_path / "data")
+    perfect, random = evaluate(JUDGE, "sugarcrepe", data, label="judge"), evaluate(RandomModel(), "sugarcrepe", data)
+    (standing,) = standings(pool([random, perfect]))
+    assert standing.key == "sugarcrepe"
+    assert len(standing.cloud) == 202
+    first = standing.neighbours[0]
+    assert (first.rank, first.label, first.mine) == (1, "judge", True)
+    assert standing.neighbours[-1].rank == 204
+    assert any(n.label == "ViT-B-32 openai" and abs(n.value - 73.026) < 1e-3 for n in standing.neighbours)
+    _, words = read(write_report([random, perfect], tmp_path, against="published"))
+    assert "Among published models: SugarCrepe" in words
+    assert "202 published models" in words
+
+
+def test_standing_warns_of_missing_rows_and_of_nothing_in_common(tmp_path: Path) -> None:
+    from compoclip.evaluation import evaluate
+
+    run = evaluate(JUDGE, "sugarcrepe", crepe(tmp_path / "data"), limit=1, label="judge")
+    assert "Measured on 7 of 7 rows" in standings(pool([run]))[0].warning
+    _, words = read(write_report([BASE], tmp_path, against="published"))
+    assert "None of the benchmarks measured here is in the published table" in words
+    with pytest.raises(InputError, match="use published"):
+        write_report([BASE], tmp_path, against="others")
+
+
+def test_terminal_table_shows_differences() -> None:
+    console = Console(width=140, record=True, file=io.StringIO())
+    console.print(table([BASE, GAINS]))
+    text = console.export_text()
+    assert "90.0" in text
+    assert "+35.0" in text
+    assert "negclip" in text
+    console.print(table([BASE], detail=True))
+    assert "k1" in console.export_text()
+
+
+def test_words() -> None:
+    assert listed(["a"]) == "a"
+    assert listed(["a", "b", "c"]) == "a, b and c"
+    assert (signed(3.25), signed(-1.5), signed(0.04), signed(-0.04)) == ("+3.2", "−1.5", "0.0", "0.0")
