@@ -62,9 +62,12 @@ def batch_features(
             "image_tokens": visual.tokens,
             "text_tokens": encoded.tokens[of_caption],
             "text_mask": encoded.mask[of_caption],
-            "negative_tokens": encoded.tokens[of_negative],
-            "negative_token_mask": encoded.mask[of_negative],
         }
+        if of_negative is not None:
+            values |= {
+                "negative_tokens": encoded.tokens[of_negative],
+                "negative_token_mask": encoded.mask[of_negative],
+            }
     if teacher is not None and "teacher" in needs:
         same_text = encoded if frozen_texts is not None else None
         values |= _teacher_features(teacher, images, ids, same_text, of_caption, of_negative)
