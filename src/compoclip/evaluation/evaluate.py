@@ -9,8 +9,10 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation import results as result_file
+from compoclip.evaluation.cache import open_caches
+from compoclip.evaluation.controls import controls as control_figures
 from compoclip.evaluation.encode import FeatureBank, encode
-from compoclip.evaluation.forms import Outcome
+from compoclip.evaluation.forms import Choice, Outcome
 from compoclip.evaluation.protocols import check_rule
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
 from compoclip.evaluation.tasks import TASKS
@@ -42,12 +44,16 @@ def load_tasks(tasks: Sequence[Task], request: Request, skip_absent: bool) -> tu
     return loaded, skipped
 
 
-def grade(loaded: Loaded, bank: FeatureBank, seed: int) -> tuple[dict[str, str], dict[str, Outcome]]:
+def grade(
+    loaded: Loaded, bank: FeatureBank, seed: int, controls: bool = False
+) -> tuple[dict[str, str], dict[str, Outcome]]:
     parts: dict[str, str] = {}
     outcomes: dict[str, Outcome] = {}
     for subset in loaded.subsets:
         for name, outcome in subset.grade(bank, seed):
             parts[name], outcomes[name] = subset.part, outcome
+            if controls and isinstance(subset, Choice):
+                outcome.metrics["controls"] = control_figures(subset, bank, outcome.identity, seed)
     return parts, outcomes
 
 
@@ -64,6 +70,7 @@ def evaluate(
     output_path: str | Path | None = None,
     label: str | None = None,
     cache_dir: str | Path | None = None,
+    controls: bool = True,
     extra: Sequence[Task] = (),
 ) -> dict[str, Any]:
     """Measure a model; returns the results of the contract (schema 1, percentages 0 to 100).
@@ -72,8 +79,9 @@ def evaluate(
     it has them), or a name or path that `compoclip.load` takes. `tasks` are names, comma-separated or a list, or
     "all", which skips tasks whose data is not there and says so under `skipped`. `limit` keeps the first rows of each
     subset, `log_samples` adds a row-by-row log, `seed` is that of the bootstrap, `ties` a rule of
-    `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `output_path` writes
-    the file as well.
+    `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `controls` puts what
+    text alone would score beside each composition subset; `cache_dir` keeps features between calls; `output_path`
+    writes the file as well.
     Raises InputError for unknown names, absent or broken data, and features that are not finite.
     """
     names, every = chosen(tasks) if tasks or not extra else ([], False)
@@ -93,7 +101,7 @@ def evaluate(
     bank = _encode(model, loaded, batch_size, cache_dir)
     entries, samples = {}, []
     for name, rows in loaded.items():
-        parts, outcomes = grade(rows, bank, seed)
+        parts, outcomes = grade(rows, bank, seed, controls)
         entries[name] = result_file.task_entry(known[name], parts, outcomes, rows.found, seed)
         if ties is not None:
             entries[name]["ties"] = ties
@@ -128,4 +136,11 @@ def _encode(model: Any, loaded: dict[str, Loaded], batch_size: int, cache_dir: s
     subsets = [s for rows in loaded.values() for s in rows.subsets]
     pictures = [p for s in subsets for p in s.pictures()]
     captions = [c for s in subsets for c in s.captions()]
-    return encode(model, pictures, captions, batch_size)
+    if cache_dir is None:
+        return encode(model, pictures, captions, batch_size)
+    images, texts = open_caches(cache_dir, model)
+    try:
+        return encode(model, pictures, captions, batch_size, image_cache=images, text_cache=texts)
+    finally:
+        images.close()
+        texts.close()

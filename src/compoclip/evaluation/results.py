@@ -104,11 +104,20 @@ def task_entry(
         "chance": float(np.mean(chances)) if chances else None,
         "scores": scores,
         "scores_ci95": intervals,
+        "controls": mean_controls(subsets, weights[headline]) if headline else {},
         "weights": weights,
         "ties": task.rule,
         "version": task.version,
         "data": found,
     }
+
+
+def mean_controls(subsets: dict[str, Any], weights: dict[str, float]) -> dict[str, float]:
+    """The controls averaged as the score is; {} where a subset has none."""
+    used = [(weights[n], subsets[n].get("controls") or {}) for n in weights if weights[n] > 0]
+    names = set.intersection(*(set(c) for _, c in used)) if used else set()
+    total = sum(w for w, _ in used)
+    return {name: sum(w * c[name] for w, c in used) / total for name in sorted(names)}
 
 
 def summary(tasks: dict[str, dict[str, Any]]) -> dict[str, float | None]:

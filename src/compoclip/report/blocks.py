@@ -42,8 +42,11 @@ def figure(found: Cell) -> str:
     return f"<td>{body}</td>"
 
 
-def figures(methods: Sequence[Method], columns: Sequence[Column], chances: Sequence[float | None] = ()) -> str:
-    """A table of methods and columns."""
+Extra = tuple[str, Sequence[float | None]]
+
+
+def figures(methods: Sequence[Method], columns: Sequence[Column], extras: Sequence[Extra] = ()) -> str:
+    """A table of methods and columns; `extras` are lines below, such as what guessing gives."""
     base = methods[0]
     head = "".join(f"<th>{escape(c.title)}</th>" for c in columns)
     rows = []
@@ -54,9 +57,10 @@ def figures(methods: Sequence[Method], columns: Sequence[Column], chances: Seque
         )
         cells = "".join(figure(cell(method, base, c)) for c in columns)
         rows.append(f'<tr><th scope="row">{key(method)}{escape(method.label)}{first}{seeds}</th>{cells}</tr>')
-    if any(c is not None for c in chances):
-        cells = "".join(f'<td class="soft">{c:.1f}</td>' if c is not None else "<td></td>" for c in chances)
-        rows.append(f'<tr><th scope="row" class="soft">guessing</th>{cells}</tr>')
+    for title, values in extras:
+        if any(v is not None for v in values):
+            cells = "".join(f'<td class="soft">{v:.1f}</td>' if v is not None else "<td></td>" for v in values)
+            rows.append(f'<tr class="extra"><th scope="row" class="soft">{escape(title)}</th>{cells}</tr>')
     return table(f"<th>model</th>{head}", rows)
 
 

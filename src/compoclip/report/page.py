@@ -140,17 +140,25 @@ def _summary(methods: Sequence[Method]) -> str:
     if not columns:
         return ""
     reading = blocks.paragraphs([HOW_TO_READ], "soft") if len(methods) > 1 else ""
-    chances = [_chance(methods[0].runs[0], c) for c in columns]
-    return "<h2>Every model in one table</h2>" + blocks.figures(methods, columns, chances) + reading
+    extras = _extras(methods[0].runs[0], columns)
+    return "<h2>Every model in one table</h2>" + blocks.figures(methods, columns, extras) + reading
 
 
-def _chance(run: Results, column: Column) -> float | None:
+def _extras(run: Results, columns: Sequence[Column]) -> list[blocks.Extra]:
+    """Lines below a table: what guessing gives, and what text alone gives."""
+    lines = [("guessing", "chance"), *((title, name) for name, title in words.CONTROLS.items())]
+    return [(title, [_beside(run, column, name) for column in columns]) for title, name in lines]
+
+
+def _beside(run: Results, column: Column, name: str) -> float | None:
+    """Chance or a control of a column, averaged as its figure is; None where a subset has none."""
     found, total = 0.0, 0.0
-    for task, name, weight in column.strata:
-        chance = run["tasks"].get(task, {}).get("subsets", {}).get(name, {}).get("chance")
-        if chance is None:
+    for task, subset, weight in column.strata if column.metric == "accuracy" else ():
+        entry = run["tasks"].get(task, {}).get("subsets", {}).get(subset, {})
+        value = entry.get("chance") if name == "chance" else (entry.get("controls") or {}).get(name)
+        if value is None:
             return None
-        found, total = found + weight * chance, total + weight
+        found, total = found + weight * value, total + weight
     return found / total if total else None
 
 
@@ -158,8 +166,8 @@ def _part(methods: Sequence[Method], part: str, heading: str) -> str:
     columns = recall_columns(methods) if part == "retrieval" else subset_columns(methods, part)
     if not columns:
         return ""
-    chances = [_chance(methods[0].runs[0], c) if c.metric == "accuracy" else None for c in columns]
-    return f"<h2>{escape(heading)}</h2>" + blocks.figures(methods, columns, chances) + _kinds(columns)
+    extras = _extras(methods[0].runs[0], columns)
+    return f"<h2>{escape(heading)}</h2>" + blocks.figures(methods, columns, extras) + _kinds(columns)
 
 
 def _kinds(columns: Sequence[Column]) -> str:

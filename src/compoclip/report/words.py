@@ -38,6 +38,11 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "What guessing would score: 50 % with two captions to choose from.",
     ),
     (
+        "without looking",
+        "The grey lines below the tables: what a trick scores that does not look at the picture. "
+        "A benchmark on which such a trick does well says little about seeing.",
+    ),
+    (
         "95 % interval",
         "The range in which the figure would fall 95 times of 100 if other test pictures of the same kind were drawn. "
         "For a difference it is computed on the same rows for both models; if it holds zero, "
@@ -81,6 +86,14 @@ KINDS = {
     "replace_rel": "a relation or action is another one",
     "add_obj": "a thing that is not there is added (the shorter caption is true in 99 % of these rows)",
     "add_att": "an attribute that is not there is added (the shorter caption is true in 99 % of these rows)",
+}
+
+
+CONTROLS = {
+    "shorter": "always the shorter caption",
+    "language_model": "a language model that sees no picture",
+    "no_picture": "the base, shown an average picture",
+    "shuffled": "the base, shown another picture",
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Any
+
 import numpy as np
 
 from compoclip.evaluation.forms import Choice, Retrieval, Subset, ZeroShot
@@ -12,16 +15,26 @@ TEST_SEED = 9_000_001  # far from the small seeds that training draws from
 PAIRS, LABELLED, CAPTIONED = 400, 500, 500  # rows a composition kind, images a style, images of the retrieval set
 
 
-def load(request: Request) -> Loaded:
+@lru_cache(maxsize=2)
+def _drawn(limit: int) -> tuple[Any, Any, Any]:
+    """The test data; drawing takes seconds, and one process often measures many models."""
     from compoclip.data import world
 
+    return (
+        world.composition_tests(TEST_SEED, min(PAIRS, limit)),
+        world.zeroshot_sets(TEST_SEED, min(LABELLED, limit)),
+        world.retrieval_set(TEST_SEED, min(CAPTIONED, limit)),
+    )
+
+
+def load(request: Request) -> Loaded:
     rule = request.ties or "strict"
-    limit = request.limit or 1 << 30
+    pairs, labelled_sets, captioned = _drawn(request.limit or 1 << 30)
     subsets: list[Subset] = []
-    for kind, rows in world.composition_tests(TEST_SEED, min(PAIRS, limit)).items():
+    for kind, rows in pairs.items():
         images = [from_array(r.image, f"world {kind} row {i}") for i, r in enumerate(rows)]
         subsets.append(Choice(kind, images, [[r.caption, r.negative] for r in rows], rule=rule))
-    for style, labelled in world.zeroshot_sets(TEST_SEED, min(LABELLED, limit)).items():
+    for style, labelled in labelled_sets.items():
         subsets.append(
             ZeroShot(
                 f"zeroshot/{style}",
@@ -32,7 +45,6 @@ def load(request: Request) -> Loaded:
                 rule=rule,
             )
         )
-    captioned = world.retrieval_set(TEST_SEED, min(CAPTIONED, limit))
     pictures = [from_array(x, f"world retrieval image {i}") for i, x in enumerate(captioned.images)]
     subsets.append(Retrieval("retrieval", pictures, captioned.captions, rule=rule))
     return Loaded(subsets, {"seed": TEST_SEED})

@@ -1,0 +1,106 @@
+"""Features on disk, so that a second run over the same data with the same model reads no image.
+
+A folder a model, named by a hash of its weights, configuration and preprocessing. An image is known by its file (path,
+size, time of change, place in the archive, crop), a caption by its text. Parts are written whole and never changed,
+so several processes may share a folder, and a killed run loses at most one part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from compoclip.errors import InputError
+from compoclip.evaluation.protocols import Array
+from compoclip.io import atomic_path
+
+PART = 8192  # rows of one part
+
+
+def weights_key(model: Any) -> str:
+    """Hash of all that decides a model's features. Raises InputError for a model that shows no weights."""
+    module = getattr(model, "clip", model)
+    digest = hashlib.blake2b(digest_size=12)
+    if hasattr(module, "state_dict"):
+        for name, tensor in sorted(module.state_dict().items()):
+            data = tensor.detach().cpu().contiguous()
+            digest.update(f"{name} {tuple(data.shape)} {data.dtype}".encode())
+            digest.update(data.reshape(-1).view(dtype=_bytes()).numpy().tobytes() if data.numel() else b"")
+        digest.update(str((getattr(model, "info", None) or {}).get("activation")).encode())
+        digest.update(str(getattr(model, "config", "")).encode())
+    elif (getattr(model, "info", None) or {}).get("sha256"):
+        digest.update(str(model.info["sha256"]).encode())
+    else:
+        raise InputError("features cannot be kept: the model has neither weights (state_dict) nor info['sha256']")
+    settings = re.sub(r" at 0x[0-9a-f]+", "", repr(getattr(model, "preprocess", None)))
+    digest.update(settings.encode())
+    return digest.hexdigest()
+
+
+def _bytes() -> Any:
+    import torch
+
+    return torch.uint8
+
+
+class FeatureCache:
+    """Features of one kind (images or texts) of one model: `get` before encoding, `put` after, `close` at the end."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._rows: dict[bytes, Array] = {}
+        for part in sorted(folder.glob("*.npz")):
+            self._rows.update(_read(part))
+        self._new: dict[bytes, Array] = {}
+
+    @staticmethod
+    def _name(key: str) -> bytes:
+        return hashlib.blake2b(key.encode(), digest_size=16).digest()
+
+    def get(self, keys: Sequence[str]) -> dict[str, Array]:
+        """The features that are there, by key; each (D,)."""
+        found = {}
+        for key in keys:
+            row = self._rows.get(self._name(key))
+            if row is not None:
+                found[key] = row
+        return found
+
+    def put(self, keys: Sequence[str], features: Array) -> None:
+        """Keep `features` (N, D); they are on disk after `close`, or as soon as a part is full."""
+        self._new.update(zip(map(self._name, keys), features))
+        if len(self._new) >= PART:
+            self.close()
+
+    def close(self) -> None:
+        if not self._new:
+            return
+        names = np.frombuffer(b"".join(self._new), dtype=np.uint8).reshape(-1, 16)
+        rows = np.stack(list(self._new.values()))
+        part = self.folder / f"{hashlib.blake2b(names.tobytes(), digest_size=10).hexdigest()}-{os.getpid()}.npz"
+        with atomic_path(part) as temporary, open(temporary, "wb") as handle:
+            np.savez(handle, names=names, rows=rows)
+        self._rows.update(self._new)
+        self._new = {}
+
+
+def _read(part: Path) -> dict[bytes, Array]:
+    try:
+        with np.load(part, allow_pickle=False) as stored:
+            return dict(zip(map(bytes, stored["names"]), np.asarray(stored["rows"], dtype=np.float32)))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{part}: broken part of the feature cache ({error}); delete it and run again") from None
+
+
+def open_caches(folder: str | Path, model: Any) -> tuple[FeatureCache, FeatureCache]:
+    """The caches of a model's images and captions below `folder`."""
+    root = Path(folder) / weights_key(model)
+    return FeatureCache(root / "images"), FeatureCache(root / "texts")
