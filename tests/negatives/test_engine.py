@@ -82,7 +82,7 @@ def test_edits_say_what_changed():
 
 
 def test_kinds_and_bundles_resolve():
-    assert resolve_kinds("swap-nouns,negclip") == ["swap-nouns", "swap-adjectives"]
+    assert resolve_kinds("swap-nouns,shuffle-bigram,swap-nouns") == ["swap-nouns", "shuffle-2"]
     assert set(resolve_kinds("fsc-clip")) <= set(KINDS)
     with pytest.raises(InputError, match="swap-noun'"):
         resolve_kinds("swap-noun")

@@ -65,6 +65,51 @@ NOUN_CLASSES: dict[str, str] = {
     "time": "morning evening night afternoon",
 }
 
+VERB_CLASSES: dict[str, str] = {
+    "posture": "sit stand lie kneel crouch jump sleep",
+    "motion": "walk run jump swim crawl climb dance",
+    "travel": "drive park stop crash",
+    "mount": "ride push pull carry repair wash",
+    "hand": "hold throw catch drop kick carry push pull lift",
+    "ball": "hit throw catch kick serve miss",
+    "mouth": "eat drink cook cut bake smell",
+    "eyes": "watch ignore photograph paint",
+    "read": "read write draw paint burn",
+    "dress": "wear remove hold wash",
+    "graze": "graze sleep run fight",
+    "face": "smile cry frown laugh yawn",
+    "state": "open close",
+    "fill": "fill empty",
+    "cover": "cover uncover",
+    "rise": "rise fall",
+    "enter": "enter leave",
+    "on": "surf swim paddle fish",
+    "snow": "ski skate snowboard sled",
+    "talk": "talk sing shout whisper sleep",
+    "play": "play watch",
+    "wait": "wait run leave",
+    "fly": "fly land crash",
+}
+ADVERB_CLASSES: dict[str, str] = {
+    "speed": "quickly slowly",
+    "pace": "fast slow",
+    "place": "outside inside",
+    "doors": "outdoors indoors",
+    "level": "upstairs downstairs",
+    "way": "up down",
+    "above": "above below",
+    "height": "high low",
+    "together": "together apart",
+    "alone": "alone together",
+    "mood": "happily sadly angrily",
+    "sound": "loudly quietly",
+    "care": "carefully carelessly",
+    "order": "neatly messily",
+    "near": "nearby far",
+    "front": "forward backward",
+    "light": "brightly dimly",
+    "frequency": "always never",
+}
 # One way only: a person may give way to these, not these to a person.
 DIRECTED: dict[str, str] = {
     "person": "dog cow horse sheep bird elephant cat giraffe zebra bear",
@@ -96,7 +141,7 @@ ADJECTIVE_CLASSES: dict[str, str] = {
     "mood": "happy sad angry",
     "weather": "sunny cloudy rainy snowy",
     "hair": "blond brunette bald",
-    "texture": "smooth rough fluffy furry",
+    "texture": "smooth rough",
     "fashion": "modern antique",
     "hardness": "soft hard",
     "weight": "heavy light",
@@ -237,6 +282,10 @@ oval ellipse circle ring
 diamond square
 rectangle square
 cross plus
+sit rest
+hold carry lift
+push carry
+walk stand
 bag backpack purse suitcase basket box
 hand arm
 head face
@@ -274,8 +323,8 @@ COLLOCATIONS = word_set(
 
 @cache
 def members(part: str) -> dict[str, tuple[str, ...]]:
-    """word -> the others of its classes, sorted, for part of speech "n" or "a"."""
-    classes = NOUN_CLASSES if part == "n" else ADJECTIVE_CLASSES
+    """word -> the others of its classes, sorted, for part of speech "n", "a", "v" or "r"."""
+    classes = {"n": NOUN_CLASSES, "a": ADJECTIVE_CLASSES, "v": VERB_CLASSES, "r": ADVERB_CLASSES}[part]
     found: dict[str, set[str]] = {}
     for text in classes.values():
         words = {word.replace("_", " ") for word in text.split()}

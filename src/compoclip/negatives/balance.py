@@ -52,7 +52,7 @@ def balanced(pairs: Sequence[Pair], captions: Sequence[str], key: str) -> tuple[
     language = language_model_margins(pairs, captions)
     report: dict[str, Any] = {"before": len(pairs)}
     for step in range(ROUNDS + 1):
-        margins = classifier_margins([pairs[i] for i in kept])
+        margins = classifier_margins([pairs[i] for i in kept.tolist()])
         figures = [round(accuracy(margins), 1), round(accuracy(language[kept]), 1)]
         report.setdefault("blind_before", figures)
         report["blind_after"] = figures

@@ -157,6 +157,24 @@ def plausible(word: str) -> bool:
 
 
 @lru_cache(maxsize=20_000)
+def verb_candidates(word: str, vocabulary: Vocabulary) -> Table:
+    """Verbs for other deeds of the same sort, which can take the same objects, or the opposite."""
+    weights = {other: vocabulary.lemma_count(other, "v") for other in members("v").get(word, ())}
+    if not any(weights.values()):
+        weights = {other: vocabulary.lemma_count(other, "v") for other in shared_lexicon().antonyms(word, "v")}
+    return _table({w: c for w, c in weights.items() if w not in near_synonyms(word) and " " not in w})
+
+
+@lru_cache(maxsize=20_000)
+def adverb_candidates(word: str, vocabulary: Vocabulary) -> Table:
+    """Adverbs that contradict this one."""
+    weights = {other: 1 + vocabulary.word(other) for other in members("r").get(word, ())}
+    if not weights:
+        weights = {other: vocabulary.word(other) for other in shared_lexicon().antonyms(word, "r")}
+    return _table({w: c for w, c in weights.items() if " " not in w})
+
+
+@lru_cache(maxsize=20_000)
 def adjective_candidates(word: str, vocabulary: Vocabulary) -> Table:
     """Adjectives that contradict this one: of the same class (another colour), or its opposites."""
     close = near_synonyms(word) | {word}

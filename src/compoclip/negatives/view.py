@@ -23,18 +23,19 @@ PRONOUN_LIKE = word_set(
 # Nouns that say where, how much or of what sort, not what: another in their place changes the grammar, not the scene.
 RELATIONAL = word_set(
     """
-    left right top bottom front back side sides middle center centre edge end corner rest way inside outside close up
-    distance background foreground direction air day time times shade view kind type sort variety number
-    amount part parts bit style fashion course order process position motion midair area addition case use
+    left right top bottom front back side sides middle center centre edge end corner rest way inside
+    outside close up types kinds sorts colors colours sizes distance background foreground direction air
+    day time times shade view kind type sort variety number amount part parts bit style fashion course
+    order process position motion midair area addition case use
     """
 )
 MEASURES = word_set(
     """
-    group bunch couple pair piece pieces set stack pile row rows slice slices line series herd flock crowd
-    team collection handful dozen assortment array cluster batch plenty mixture half portion majority
-    hundred hundreds image picture photo photograph view close-up closeup body glass cup load patch stretch
-    sheet loaf head can block pack packs plate plates bowl bowls tray trays bottle bottles box boxes basket
-    baskets cups glasses platter bag bags bucket jar pot pan crate school flock type
+    group bunch couple pair piece pieces set stack pile row rows slice slices line series herd flock
+    crowd team collection handful dozen assortment array cluster batch plenty mixture half portion
+    majority hundred hundreds image picture photo photograph view close-up closeup body glass cup load
+    patch stretch sheet loaf head can block pack packs plate plates bowl bowls tray trays bottle bottles
+    box boxes basket baskets cups glasses platter bag bags bucket jar pot pan crate school flock type
     """
 )
 COLOUR_NAMES = frozenset(
@@ -43,9 +44,10 @@ COLOUR_NAMES = frozenset(
 # After a preposition and without an article these are turns of phrase: "on display", "in bed".
 IDIOMS = word_set(
     """
-    display hand place bed town public motion flight action line sale duty leash guard board foot focus color
-    colour school church work home night noon dusk dawn dinner lunch breakfast sunset daylight stage mid-air tow
-    command camera film video purpose fashion season tv television mind shape half transit tandem unison costume
+    display hand place bed town public motion flight action line sale duty leash guard board foot focus
+    color colour school church work home night noon formation dusk dawn dinner lunch breakfast sunset
+    daylight stage mid-air tow command camera film video purpose fashion season tv television mind shape
+    half transit tandem unison costume
     """
 )
 DETERMINERS = word_set(
@@ -179,6 +181,11 @@ class View:
         words, spaces = self.parsed.words, self.parsed.spaces
         after = position + 1 < len(words) and not spaces[position] and words[position + 1] in ("-", "/", "'s", "’s")
         return after or (position > 0 and not spaces[position - 1] and words[position - 1] in ("-", "/"))
+
+    def said(self, start: int, end: int) -> str:
+        """The words of tokens start to end (end not in), spaced as in the caption, without a sentence's capital."""
+        left, right = self.span(start, end)
+        return self.words[start] + self.parsed.text[left + len(self.words[start]) : right]
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Character span of tokens start to end (end not in)."""

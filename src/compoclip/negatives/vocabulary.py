@@ -27,7 +27,7 @@ class Vocabulary:
             self.lemmas[stem] += count
             if stem != word:
                 self.lemmas[word] += 0
-        self._key = frozenset(self.counts.items())
+        self._by_pos: dict[str, Counter[str]] = {}
 
     @classmethod
     def from_captions(cls, captions: Iterable[str], least: int = 1) -> Vocabulary:
@@ -39,6 +39,15 @@ class Vocabulary:
     def noun(self, word: str) -> int:
         """How often a noun lemma occurs in any form; 0 for a word the captions do not have."""
         return self.lemmas.get(word, 0)
+
+    def lemma_count(self, word: str, pos: str) -> int:
+        """How often any form of a lemma of this part of speech occurs."""
+        if pos not in self._by_pos:
+            found: Counter[str] = Counter()
+            for surface, count in self.counts.items():
+                found[lemma(surface, pos)] += count
+            self._by_pos[pos] = found
+        return self._by_pos[pos].get(word, 0)
 
     def word(self, word: str) -> int:
         return self.counts.get(word, 0)

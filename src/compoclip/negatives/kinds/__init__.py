@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from compoclip.errors import InputError
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds import relations, replace, shuffle, swap
+from compoclip.negatives.kinds import attributes, counts, orders, phrases, relations, replace, shuffle, swap, verbs
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
@@ -28,22 +28,51 @@ KINDS: dict[str, Kind] = {
     for kind in (
         Kind("swap-nouns", "two nouns change places", swap.nouns),
         Kind("swap-adjectives", "two adjectives of different nouns change places", swap.adjectives),
+        Kind("swap-noun-phrases", "two noun phrases change places", phrases.noun_phrases),
+        Kind("swap-verb-phrases", "what two things are doing changes places", phrases.verb_phrases),
+        Kind("swap-adverbs", "two adverbs change places", phrases.adverbs),
         Kind("replace-nouns", "a noun gives way to another of its class", replace.nouns),
         Kind("replace-adjectives", "an adjective gives way to one that contradicts it", replace.adjectives),
         Kind("replace-relations", "a relation gives way to its opposite (left of, right of)", relations.propose),
+        Kind("replace-verbs", "a deed gives way to another the doer could do", verbs.replace_verbs),
+        Kind("replace-adverbs", "an adverb gives way to its opposite", verbs.replace_adverbs),
+        Kind(
+            "replace-prepositions",
+            "a preposition of place gives way to one that excludes it",
+            verbs.replace_prepositions,
+        ),
+        Kind("attribute-colour", "another colour", attributes.of_list("colour")),
+        Kind("attribute-size", "another size", attributes.of_list("size")),
+        Kind("attribute-material", "another material", attributes.of_list("material")),
+        Kind("attribute-state", "another state (open, wet, empty, old, ...)", attributes.of_list("state")),
+        Kind("count", "another number of things", counts.count),
+        Kind("negation", "what the picture shows is denied", counts.negate),
         Kind("shuffle", "pieces of two or three words are put in another order", shuffle.bigrams_or_trigrams),
         Kind("shuffle-1", "single words are put in another order", shuffle.of_length(1)),
         Kind("shuffle-2", "pieces of two words are put in another order", shuffle.of_length(2)),
         Kind("shuffle-3", "pieces of three words are put in another order", shuffle.of_length(3)),
+        Kind("shuffle-4", "pieces of four words are put in another order", shuffle.of_length(4)),
+        Kind("shuffle-5", "pieces of five words are put in another order", shuffle.of_length(5)),
+        Kind("order-nouns-adjectives", "nouns and adjectives change places", orders.nouns_and_adjectives),
+        Kind("order-others", "all but nouns and adjectives changes places", orders.all_but_nouns_and_adjectives),
+        Kind("order-within-trigrams", "the words of each run of three change places", orders.within_trigrams),
     )
 }
 
 BUNDLES: dict[str, tuple[str, ...]] = {
-    "negclip": ("swap-nouns", "swap-adjectives"),
+    "negclip": ("swap-noun-phrases", "swap-nouns", "swap-verb-phrases", "swap-adjectives", "swap-adverbs"),
     "fsc-clip": ("swap-nouns", "swap-adjectives", "replace-nouns", "replace-adjectives", "shuffle-2"),
     "degla": ("shuffle", "swap-nouns", "swap-adjectives", "replace-adjectives", "replace-nouns"),
+    "svlc": ("attribute-colour", "attribute-size", "attribute-material", "attribute-state", "replace-verbs", "count"),
+    "aro": ("order-nouns-adjectives", "order-others", "shuffle-3", "order-within-trigrams"),
 }
-ALIASES = {"shuffle-bigram": "shuffle-2", "shuffle-trigram": "shuffle-3"}
+ALIASES = {
+    "shuffle-bigram": "shuffle-2",
+    "shuffle-trigram": "shuffle-3",
+    "order-trigrams": "shuffle-3",
+    "attribute-action": "replace-verbs",
+}
+ALIASES |= {"attribute-count": "count", "attribute-color": "attribute-colour"}
 
 
 def resolve_kinds(kinds: str | list[str] | tuple[str, ...]) -> list[str]:

@@ -121,16 +121,23 @@ def _match(view: View, at: int) -> tuple[int, int, tuple[str, ...]] | None:
     return None
 
 
+def is_placed_before_thing(view: View, at: int) -> bool:
+    """Is the token at `at` a preposition with an object after it that can be seen?"""
+    if view.parsed.tags[at] not in ("IN", "RP", "RB", "TO") or view.parsed.deps[at] not in ("prep", "ROOT", "pcomp"):
+        return False
+    if at and view.lower[at] == "with" and view.parsed.tags[at - 1] in ("VBN", "VBD"):
+        return False
+    objects = [child for child in view.children[at] if view.parsed.deps[child] == "pobj" and child > at]
+    return bool(objects) and _is_thing(view, objects[0], view.lower[at])
+
+
 def _is_thing(view: View, position: int, relation: str) -> bool:
     noun = next((noun for noun in view.nouns if noun.head == position), None)
     if noun is None:
         return False
-    lexicon = shared_lexicon()
-    senses = lexicon.senses(noun.lemma, "n")
-    if not senses or lexicon.lexfile(senses[0].synset) not in VISIBLE:
-        return False
-    if noun.lemma in UNPLACED:
+    files = [shared_lexicon().lexfile(sense.synset) for sense in shared_lexicon().senses(noun.lemma, "n")[:2]]
+    if noun.lemma in UNPLACED or not any(file in VISIBLE for file in files):
         return False
     if relation == "in":
-        return lexicon.lexfile(senses[0].synset) != _BODY and noun.lemma not in _CLOTHES and noun.article >= 0
+        return files[0] != _BODY and noun.lemma not in _CLOTHES and noun.article >= 0
     return True

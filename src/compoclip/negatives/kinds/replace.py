@@ -23,7 +23,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
     for noun in draw.shuffled(view.nouns):
         table, start = _table_of(view, noun, vocabulary)
         article = view.lower[noun.article] if noun.article >= 0 else ""
-        for word in _drawn(table, draw):
+        for word in drawn(table, draw):
             mass = word in MASS
             if word in taken or (mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an"))):
                 continue
@@ -54,20 +54,30 @@ def _table_of(view: View, noun: Noun, vocabulary: Vocabulary) -> tuple[Table, in
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """An adjective gives way to one that cannot be true with it."""
     for i, thing in draw.shuffled(described_things(view)):
-        tag = view.parsed.tags[i]
-        stem = lemma(view.lower[i], "a") if tag in ("JJR", "JJS") else view.lower[i]
-        siblings = {view.lower[c] for c in view.children[thing]}
-        animate = is_animate(lemma(view.lower[thing], "n")) if stem in ("old", "new", "young") else None
-        for word in _drawn(adjective_candidates(stem, vocabulary), draw):
-            if (animate is True and word == "new") or (animate is False and word == "young"):
-                continue
-            form = inflect(word, tag) if tag in ("JJR", "JJS") else word
-            if form in siblings or form in view.others:
-                continue
-            yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
+        yield from replaced(view, draw, vocabulary, i, thing)
 
 
-def _drawn(table: Table, draw: Draw) -> Iterator[str]:
+def replaced(
+    view: View, draw: Draw, vocabulary: Vocabulary, i: int, thing: int
+) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """The caption with adjective `i` of noun `thing` replaced, a few times."""
+    tag = view.parsed.tags[i]
+    stem = lemma(view.lower[i], "a") if tag in ("JJR", "JJS") else view.lower[i]
+    siblings = {view.lower[c] for c in view.children[thing]}
+    if stem in ("old", "new", "young"):
+        wrong = "new" if is_animate(lemma(view.lower[thing], "n")) else "young"
+        if "brand" in view.lower[max(0, i - 1) : i]:
+            return
+    else:
+        wrong = ""
+    for word in drawn(adjective_candidates(stem, vocabulary), draw):
+        form = inflect(word, tag) if tag in ("JJR", "JJS") else word
+        if word == wrong or form in siblings or form in view.others:
+            continue
+        yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
+
+
+def drawn(table: Table, draw: Draw) -> Iterator[str]:
     """A few different words of the table, by weight."""
     if not table.words:
         return

@@ -64,19 +64,19 @@ def _swap(view: View, a: Noun, b: Noun) -> tuple[str, tuple[Edit, ...]] | None:
 
 def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
     """The noun in the number of its new place, or None where it cannot stand there."""
-    words = view.words[noun.start : noun.head + 1]
+    words = view.said(noun.start, noun.head + 1)
     if noun.mass:
         after = view.lower[place.head + 1 : place.head + 4]
         if place.plural and (place.counted or any(verb in after for verb in ("are", "were", "have"))):
             return None
-        return " ".join(words)
+        return words
     if noun.lemma in PAIRS:
         article = view.lower[place.article] if place.article >= 0 else ""
-        return None if article in ("a", "an") or place.counted else " ".join(words)
+        return None if article in ("a", "an") or place.counted else words
     if place.mass or noun.plural == place.plural:
-        return " ".join(words)
+        return words
     form = inflect(noun.lemma, "NNS") if place.plural else noun.lemma
-    return " ".join([*words[:-1], form])
+    return words[: len(words) - len(view.words[noun.head])] + form
 
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:

@@ -1,0 +1,121 @@
+"""Swaps of whole phrases and of adverbs (the other three swaps of NegCLIP, Yuksekgonul et al. 2023, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from compoclip.language.words import word_set
+from compoclip.negatives.draw import Draw
+from compoclip.negatives.meaning import conjuncts, same_meaning_nouns
+from compoclip.negatives.types import Edit
+from compoclip.negatives.view import View
+from compoclip.negatives.vocabulary import Vocabulary
+
+_VERBS = frozenset({"VBG", "VBZ", "VBP", "VBD", "VBN"})
+_BE = word_set(
+    """
+    is are was were be been being has have had does do did
+    """
+)
+_NO_SWAP = word_set(
+    """
+    not n't very so too as also just almost about there here then more most even next half close straight far upside
+    pretty around by back out up down well already
+    """
+)
+
+
+def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """Two noun phrases, articles and adjectives included, change places."""
+    pairs = [
+        (a, b)
+        for a, b in combinations(view.nouns, 2)
+        if a.head < b.phrase
+        and view.lower[a.phrase : a.head + 1] != view.lower[b.phrase : b.head + 1]
+        and not conjuncts(view, a.head, b.head)
+        and not same_meaning_nouns(view, a._replace(adjectives=()), b._replace(adjectives=()))
+        and a.plural == b.plural
+    ]
+    for a, b in draw.shuffled(pairs):
+        yield _exchange(view, (a.phrase, a.head + 1), (b.phrase, b.head + 1))
+
+
+def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """What two different things are doing changes places: "a man eating a cake near a dog chasing a cat"."""
+    found = []
+    for i, tag in enumerate(view.parsed.tags):
+        end, doer = (_end(view, i), doer_of(view, i)) if tag in _VERBS and view.lower[i] not in _BE else (0, None)
+        stuck = i > 0 and not view.parsed.spaces[i - 1]
+        if end and doer is not None and not stuck and view.parsed.tags[doer].startswith("N"):
+            found.append((i, end, doer))
+    pairs = [
+        (a, b)
+        for a, b in combinations(found, 2)
+        if a[1] <= b[0]
+        and not a[0] < b[2] < a[1]
+        and view.lower[a[2]] != view.lower[b[2]]
+        and view.parsed.tags[a[0]] == view.parsed.tags[b[0]]
+        and view.lower[a[0] : a[1]] != view.lower[b[0] : b[1]]
+    ]
+    for a, b in draw.shuffled(pairs):
+        yield _exchange(view, (a[0], a[1]), (b[0], b[1]))
+
+
+def doer_of(view: View, verb: int) -> int | None:
+    """The noun that does it: what a participle describes, or the subject; for a second verb that of the first."""
+    parsed = view.parsed
+    for _ in range(4):
+        if parsed.deps[verb] == "acl" and parsed.tags[parsed.heads[verb]].startswith("N"):
+            return parsed.heads[verb]
+        subjects = [c for c in view.children[verb] if parsed.deps[c] in ("nsubj", "nsubjpass") and c < verb]
+        if subjects:
+            return subjects[0]
+        if parsed.deps[verb] not in ("conj", "advcl", "xcomp") or parsed.heads[verb] == verb:
+            return None
+        verb = parsed.heads[verb]
+    return None
+
+
+def _end(view: View, verb: int) -> int:
+    """Where the verb's phrase ends: after its objects and particles, before other clauses; 0 where it has none."""
+    end = verb + 1
+    for child in view.children[verb]:
+        if child > verb and view.parsed.deps[child] in ("dobj", "prt", "prep") and child >= end:
+            edge = _right_edge(view, child)
+            if view.parsed.deps[child] == "prep" and child != end:
+                break
+            if any(view.parsed.tags[i] in _VERBS for i in range(child, edge + 1)):
+                return 0 if end == verb + 1 else end
+            end = edge + 1
+    return end
+
+
+def _right_edge(view: View, position: int) -> int:
+    edge = position
+    while view.children[edge] and max(view.children[edge]) > edge:
+        edge = max(view.children[edge])
+    return edge
+
+
+def adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """Two adverbs of different words change places."""
+    parsed = view.parsed
+    found = [
+        i
+        for i, tag in enumerate(parsed.tags)
+        if tag == "RB" and parsed.deps[i] == "advmod" and view.lower[i] not in _NO_SWAP and view.lower[i].isalpha()
+    ]
+    pairs = [
+        (i, j)
+        for i, j in combinations(found, 2)
+        if view.lower[i] != view.lower[j] and parsed.heads[i] != parsed.heads[j]
+    ]
+    for i, j in draw.shuffled(pairs):
+        yield _exchange(view, (i, i + 1), (j, j + 1))
+
+
+def _exchange(view: View, one: tuple[int, int], other: tuple[int, int]) -> tuple[str, tuple[Edit, ...]]:
+    first, second = view.said(*one), view.said(*other)
+    edits = (view.edit(*one, second), view.edit(*other, first))
+    return view.rewrite([(*one, second), (*other, first)]), edits
