@@ -59,6 +59,9 @@ class TrainConfig(BaseModel):
     lora_alpha: float = Field(1.0, gt=0)
     lock_image: bool = Field(False, description="freeze the image tower and keep its features")
     unlock_image_head: bool = Field(False, description="with lock_image, train the projection into the joint space")
+    feature_cache: str | None = Field(
+        None, description="folder that keeps a locked image tower's features for other runs"
+    )
     lock_text: bool = Field(False, description="freeze the text tower and keep its features")
     teacher_decay: float = Field(0.9996, ge=0, le=1, description="decay of the teacher's moving average")
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -67,7 +67,9 @@ def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
         terms = sum(line[name] for name in ("contrastive", "image_grounded", "text_grounded", "distillation"))
         assert line["loss"] == pytest.approx(terms, rel=1e-5)
     base, tuned = (json.loads((run / name).read_text()) for name in ("results-base.json", "results.json"))
-    assert base["tasks"]["heldout"]["score"] != tuned["tasks"]["heldout"]["score"]
+    assert (base["label"], tuned["label"]) == ("base", "degla")
+    assert base["tasks"]["heldout"]["subsets"].keys() == tuned["tasks"]["heldout"]["subsets"].keys()
+    assert base["model"]["sha256"] != tuned["model"]["sha256"]
     assert read_config(run / "config.yaml") == config("degla", tmp_path / "run")
 
 
@@ -177,9 +179,6 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, changes: dict, words: 
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object):
-        return lambda features: {"contrastive": features.image.sum() * float("nan")}
-
     class Goal:
         needs: frozenset[str] = frozenset()
 
@@ -210,3 +209,18 @@ def test_bf16_and_gradient_checkpointing_train(tmp_path: Path) -> None:
     plain = train(config("fsc-clip", tmp_path / "plain", steps=2))
     exact = [json.loads(line)["loss"] for line in (plain / "metrics.jsonl").read_text().splitlines()]
     assert losses[0] == pytest.approx(exact[0], rel=0.05)
+
+
+def test_kept_features_of_a_locked_tower_give_the_same_run(tmp_path: Path) -> None:
+    locked = {"lock_image": True, "steps": 3}
+    fresh = weights(train(config("fsc-clip", tmp_path / "fresh", **locked)))
+    kept = {**locked, "feature_cache": str(tmp_path / "features")}
+    assert weights(train(config("fsc-clip", tmp_path / "first", **kept))) == fresh
+    files = list((tmp_path / "features").iterdir())
+    assert len(files) == 1
+    assert weights(train(config("fsc-clip", tmp_path / "second", **kept))) == fresh
+    train(config("negclip", tmp_path / "pooled", **kept))
+    assert list((tmp_path / "features").iterdir()) == files
+    files[0].write_bytes(b"not features")
+    with pytest.raises(InputError, match="delete it"):
+        train(config("fsc-clip", tmp_path / "broken", **kept))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import hashlib
 import json
@@ -173,6 +174,7 @@ def _generator(plan: Plan) -> Generator:
         _GENERATORS[key] = Generator(plan.kinds, plan.per_caption, plan.seed, plan.epoch, words, plan.parser)
         gc.collect()
         gc.freeze()  # parser and lexicon live to the end: the collector need not walk them again and again
+        atexit.register(gc.unfreeze)  # what is frozen at exit is reported as leaked by other extensions
     return _GENERATORS[key]
 
 

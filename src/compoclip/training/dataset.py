@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +76,31 @@ class TrainData:
         return cls(config, stream, heldout_task(kept, negatives) if kept is not None else None)
 
     def prepare(self, model: Model, dense: bool) -> None:
-        """Compute what a frozen image tower gives, once."""
-        if self.config.lock_image:
-            head = self.config.unlock_image_head
-            self._frozen = FrozenImages.build(model, self.stream.all_images(), len(self.stream.source), dense, not head)
+        """Compute what a frozen image tower gives, once; or find it in `feature_cache`."""
+        if not self.config.lock_image:
+            return
+        project = not self.config.unlock_image_head
+        files = self._kept_features(model, project)
+        for with_patches in (True, False):
+            if files and files[with_patches].exists() and (with_patches or not dense):
+                self._frozen = FrozenImages.read(files[with_patches], project, dense)
+                return
+        count = len(self.stream.source)
+        self._frozen = FrozenImages.build(model, self.stream.all_images(), count, dense, project)
+        if files and not self.stream.broken:
+            self._frozen.write(files[dense])
+
+    def _kept_features(self, model: Model, project: bool) -> dict[bool, Path]:
+        """Where features of these images by these weights are kept, with patches (True) and without."""
+        if self.config.feature_cache is None:
+            return {}
+        weights = hashlib.sha256()
+        for name, value in sorted(model.clip.visual.state_dict().items()):
+            weights.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+        key = f"{weights.hexdigest()}{model.config['preprocess_cfg']}{self.stream.source.fingerprint}{project}"
+        stem = hashlib.sha256(key.encode()).hexdigest()[:24]
+        folder = Path(self.config.feature_cache)
+        return {True: folder / f"{stem}-patches.safetensors", False: folder / f"{stem}.safetensors"}
 
     def batches(self, epoch: int, start: int) -> Iterator[TrainBatch]:
         """Batches `start` and on of an epoch."""

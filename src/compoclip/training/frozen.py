@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from compoclip.errors import RunError
+from compoclip.errors import InputError, RunError
+from compoclip.io import atomic_path
 from compoclip.models import Model
 from compoclip.models.image_tower import Pooled, Projected, image_backbone, image_projection
 from compoclip.models.text_tower import TextOutput, encode_ids
@@ -54,6 +58,21 @@ class FrozenImages:
         if pooled is None:
             raise RunError("no images to compute features of")
         return cls(pooled, tokens, project)
+
+    def write(self, path: Path) -> None:
+        with atomic_path(path) as temporary:
+            save_file(
+                {name: v for name, v in (("pooled", self.pooled), ("tokens", self.tokens)) if v is not None}, temporary
+            )
+
+    @classmethod
+    def read(cls, path: Path, project: bool, dense: bool) -> FrozenImages:
+        """What `write` wrote. Raises InputError for a file it did not."""
+        try:
+            kept = load_file(path)
+            return cls(kept["pooled"], kept["tokens"] if dense else None, project)
+        except (SafetensorError, KeyError, OSError) as error:
+            raise InputError(f"{path}: not a file of kept features ({error}); delete it") from None
 
     def take(self, indices: Sequence[int], device: torch.device) -> Pooled:
         rows = torch.as_tensor(list(indices), dtype=torch.long)
