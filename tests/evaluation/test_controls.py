@@ -11,11 +11,12 @@ from tests.evaluation.test_forms import Oracle
 from tests.evaluation.test_tasks import JUDGE, crepe
 
 from compoclip.evaluation import evaluate
+from compoclip.evaluation.aggregate import SIZES
 from compoclip.evaluation.controls import controls, text_only
 from compoclip.evaluation.encode import encode
 from compoclip.evaluation.forms import Choice
 from compoclip.evaluation.pictures import from_array
-from compoclip.evaluation.tasks.sugarcrepe import SIZES, read_rows
+from compoclip.evaluation.tasks.sugarcrepe import read_rows
 
 
 def pic(i: int) -> object:

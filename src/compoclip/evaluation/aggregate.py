@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from compoclip.errors import InputError
-from compoclip.evaluation.tasks.sugarcrepe import GROUPS, SIZES
 
 Scores = Mapping[str, float]
+
+SIZES = {
+    "replace_obj": 1652,
+    "replace_att": 788,
+    "replace_rel": 1406,
+    "swap_obj": 245,
+    "swap_att": 666,
+    "add_obj": 2062,
+    "add_att": 692,
+}  # rows of SugarCrepe's subsets
+GROUPS = ("replace", "swap", "add")
 
 MMVP = (
     "Orientation and Direction",

@@ -7,6 +7,7 @@ a place outside itself is refused.
 from __future__ import annotations
 
 import hashlib
+import io
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -75,6 +76,20 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES) and not PurePosixPath(name).name.startswith(".")
 
 
+def decode(source: Path | bytes, name: str, where: str) -> Image.Image:
+    """RGB pixels of an image file, or of a NumPy array of blue-green-red pixels (EqBen's YouCook2 frames)."""
+    if not name.lower().endswith(".npy"):
+        return open_image(source, where)
+    try:
+        stored = io.BytesIO(source) if isinstance(source, bytes) else source
+        pixels = np.load(stored, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{where}: broken array ({error})") from None
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8:
+        raise InputError(f"{where}: an array of (height, width, 3) bytes is needed, not {pixels.shape} {pixels.dtype}")
+    return Image.fromarray(np.ascontiguousarray(pixels[..., ::-1]))
+
+
 def _by_last_part(names: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     twice: set[str] = set()
@@ -118,7 +133,7 @@ class FolderStore:
         path = self._path(name)
         if path is None:
             return None
-        return Picture(f"file:{path.resolve()}", str(path), lambda: open_image(path), _stamp(path))
+        return Picture(f"file:{path.resolve()}", str(path), lambda: decode(path, name, str(path)), _stamp(path))
 
     def read_bytes(self, name: str) -> bytes:
         path = self._path(name)
@@ -160,7 +175,7 @@ class TarStore:
         if member is None:
             return None
         where = f"{self.path}:{member}"
-        return Picture(f"tar:{where}", where, lambda: open_image(self.read_bytes(member), where), self._stamp)
+        return Picture(f"tar:{where}", where, lambda: decode(self.read_bytes(member), member, where), self._stamp)
 
     def read_bytes(self, name: str) -> bytes:
         offset, size = self._members[name]
@@ -192,7 +207,7 @@ class ZipStore:
         if member is None:
             return None
         where = f"{self.path}:{member}"
-        return Picture(f"zip:{where}", where, lambda: open_image(self.read_bytes(member), where), self._stamp)
+        return Picture(f"zip:{where}", where, lambda: decode(self.read_bytes(member), member, where), self._stamp)
 
     def read_bytes(self, name: str) -> bytes:
         try:

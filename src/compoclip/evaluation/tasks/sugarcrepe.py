@@ -6,22 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
+from compoclip.evaluation.aggregate import GROUPS, SIZES
 from compoclip.evaluation.forms import Choice
 from compoclip.evaluation.pictures import Picture, Store, beside, open_store
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look, plain_mean, pooled
 from compoclip.io import read_json
 
-SIZES = {
-    "replace_obj": 1652,
-    "replace_att": 788,
-    "replace_rel": 1406,
-    "swap_obj": 245,
-    "swap_att": 666,
-    "add_obj": 2062,
-    "add_att": 692,
-}
 FIELDS = ("filename", "caption", "negative_caption")
-GROUPS = ("replace", "swap", "add")
 
 ANNOTATIONS = ("sugarcrepe", "sugar-crepe/data", "annotations/sugarcrepe", "reference/annotations/sugarcrepe", ".")
 IMAGES = (

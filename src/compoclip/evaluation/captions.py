@@ -1,0 +1,91 @@
+"""Rows of one image and several captions, from a benchmark's file to a `Choice`: what those tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.forms import Choice
+from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.places import Finder, find_files, find_images
+from compoclip.evaluation.task import Loaded, Request
+
+
+@dataclass(frozen=True)
+class Row:
+    """One question: image name, captions with the true one first, a box (x, y, width, height) to cut out, a group."""
+
+    image: str
+    candidates: tuple[str, ...]
+    box: tuple[int, int, int, int] | None = None
+    group: str | None = None
+
+
+Reader = Callable[[Path], Sequence[Row]]
+
+
+@dataclass(frozen=True)
+class Files:
+    """A benchmark's layout: `files` maps a file to its subset's name, `read` reads one, `rule` is the official one."""
+
+    task: str
+    folders: Sequence[str]
+    files: dict[str, str]
+    images: Sequence[str]
+    read: Reader
+    rule: str = "strict"
+    most: int | None = None  # rows of a file that count, after missing images are left out
+
+
+def _cut(row: Row, picture: Picture) -> Picture:
+    return picture if row.box is None else picture.crop(*row.box)
+
+
+def subset(
+    name: str, rows: Sequence[Row], find: Finder, request: Request, rule: str, most: int | None = None
+) -> Choice:
+    """The rows whose image is there, as a `Choice`; the others are counted as missing."""
+    here = [(row, picture) for row in rows if (picture := find(row.image)) is not None]
+    missing = len(rows) - len(here)
+    kept = request.cut(here if most is None else here[:most])
+    grouped = any(row.group is not None for row, _ in kept)
+    return Choice(
+        name,
+        [_cut(row, picture) for row, picture in kept],
+        [row.candidates for row, _ in kept],
+        missing=missing,
+        rule=request.ties or rule,
+        groups=[str(row.group) for row, _ in kept] if grouped else None,
+    )
+
+
+def loader(files: Files) -> Callable[[Request], Loaded]:
+    """A task's reader over its files."""
+
+    def load(request: Request) -> Loaded:
+        root = request.root(files.task)
+        found = find_files(files.task, root, files.folders, files.files)
+        tables = {name: files.read(path) for name, path in found.items()}
+        for name, path in found.items():
+            if not tables[name]:
+                raise InputError(f"{path}: no rows")
+        find = Finder(find_images(files.task, root, files.images, [r.image for rows in tables.values() for r in rows]))
+        subsets = [
+            subset(files.files[name], rows, find, request, files.rule, files.most) for name, rows in tables.items()
+        ]
+        where = str(next(iter(found.values())).parent)
+        return Loaded(list(subsets), {"annotations": where, "images": find.store.where})
+
+    return load
+
+
+def box(path: Path, where: str, row: dict[str, Any], *names: str) -> tuple[int, int, int, int]:
+    """Four whole numbers of a row. Raises InputError naming the row."""
+    try:
+        x, y, width, height = (int(float(row[name])) for name in names)
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: {where} needs the numbers {', '.join(names)}") from None
+    return x, y, width, height

@@ -1,0 +1,82 @@
+"""Where benchmarks and their images are looked for below a data root, with one message that tells every place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.pictures import Picture, Store, beside, open_store
+from compoclip.evaluation.task import DataMissing
+from compoclip.io import read_json
+
+
+def find_files(task: str, root: Path, folders: Sequence[str], names: Iterable[str]) -> dict[str, Path]:
+    """The files of the first folder that has any of `names`. Raises DataMissing with every place looked at."""
+    names = list(names)
+    for folder in folders:
+        found = {name: root / folder / name for name in names if (root / folder / name).is_file()}
+        if found:
+            return found
+    looked = ", ".join(str(root / folder) for folder in folders)
+    raise DataMissing(
+        f"{task}: none of {', '.join(names[:4])}{' …' if len(names) > 4 else ''} found; looked in {looked}"
+    )
+
+
+def find_images(task: str, root: Path, stems: Sequence[str], wanted: Sequence[str]) -> Store:
+    """The first place (a folder, .tar or .zip at a stem) that holds any of the wanted images."""
+    for stem in stems:
+        place = beside(root / stem)
+        store = None if place is None else open_store(place)
+        if store is not None and any(store.get(name) for name in wanted):
+            return store
+    looked = ", ".join(str(root / stem) for stem in stems)
+    example = wanted[0] if wanted else "(none named)"
+    raise DataMissing(f"{task}: no image such as {example} found; looked for a folder, .tar or .zip at {looked}")
+
+
+class Finder:
+    """Looks images up once each, and counts those that are not there."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._known: dict[str, Picture | None] = {}
+
+    def __call__(self, name: str) -> Picture | None:
+        if name not in self._known:
+            self._known[name] = self.store.get(name)
+        return self._known[name]
+
+    def all(self, names: Sequence[str]) -> list[Picture] | None:
+        """Every one of the names, or None where one is missing."""
+        found = [self(name) for name in names]
+        pictures = [p for p in found if p is not None]
+        return pictures if len(pictures) == len(found) else None
+
+
+def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """(id, row) of a JSON list of objects, an object of objects, or JSON lines. Raises InputError naming a bad row."""
+    if path.suffix == ".jsonl":
+        from compoclip.evaluation.tables import read_table
+
+        return [(f"line {number}", row) for number, row in read_table(path)]
+    table = read_json(path)
+    if not isinstance(table, (dict, list)):
+        raise InputError(f"{path}: must be a list of rows, or an object of rows by id")
+    pairs = table.items() if isinstance(table, dict) else enumerate(table)
+    rows = []
+    for key, row in pairs:
+        if not isinstance(row, dict):
+            raise InputError(f"{path}: row {key} must be an object")
+        rows.append((f"row {key}", row))
+    return rows
+
+
+def texts(path: Path, where: str, row: dict[str, Any], *names: str) -> list[str]:
+    """Fields of a row that must be texts. Raises InputError naming the row and the fields it needs."""
+    values = [row.get(name) for name in names]
+    if not all(isinstance(v, str) and v for v in values):
+        raise InputError(f"{path}: {where} needs the texts {', '.join(names)}")
+    return [str(v) for v in values]

@@ -1,0 +1,53 @@
+"""SugarCrepe++ (Dumpala et al. 2024): two captions that say the same and one that does not."""
+
+from __future__ import annotations
+
+from compoclip.evaluation.forms import Equivalence, Subset
+from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
+from compoclip.evaluation.task import Average, Loaded, Request, Task, plain_mean, pooled
+from compoclip.evaluation.tasks.sugarcrepe import IMAGES
+
+NAMES = ("replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj")
+FIELDS = ("filename", "caption", "caption2", "negative_caption")
+FOLDERS = ("sugarcrepe_pp", "sugarcrepe_pp/data", "scpp/data")
+
+
+def load(request: Request) -> Loaded:
+    root = request.root("sugarcrepe_pp")
+    files = find_files("sugarcrepe_pp", root, FOLDERS, [f"{n}.json" for n in NAMES])
+    tables = {
+        file.removesuffix(".json"): [
+            texts(path, where, row, "filename", "caption", "caption2", "negative_caption")
+            for where, row in rows_of(path)
+        ]
+        for file, path in files.items()
+    }
+    wanted = [row[0] for rows in tables.values() for row in rows]
+    find = Finder(find_images("sugarcrepe_pp", root, ("sugarcrepe_pp/images", *IMAGES), wanted))
+    subsets: list[Subset] = []
+    for name, rows in tables.items():
+        here = [(p, (a, b, no)) for file, a, b, no in rows if (p := find(file)) is not None]
+        kept = request.cut(here)
+        missing = len(rows) - len(here)
+        subsets.append(Equivalence(name, [p for p, _ in kept], [t for _, t in kept], missing=missing))
+    return Loaded(subsets, {"annotations": str(next(iter(files.values())).parent), "images": find.store.where})
+
+
+def averages(counts: dict[str, int]) -> dict[str, Average]:
+    return {"mean of subsets": plain_mean(counts), "micro": pooled(counts)}
+
+
+TASK = Task(
+    name="sugarcrepe_pp",
+    title="SugarCrepe++: both true captions above the false one (ITT), and with the text alone (TOT)",
+    source="https://github.com/Sri-Harsha/scpp (annotations), COCO val2017 (photos)",
+    licence="MIT (annotations), text CC BY 4.0",
+    size="4,757 rows in 5 subsets",
+    chance="33.3",
+    rule="strict; score: mean of the subsets' ITT",
+    citation="Dumpala et al., SugarCrepe++: Sensitivity to Semantic and Lexical Alterations, NeurIPS 2024",
+    version="1",
+    needs="DIR/sugarcrepe_pp/*.json and COCO val2017 photos as for sugarcrepe",
+    load=load,
+    averages=averages,
+)
