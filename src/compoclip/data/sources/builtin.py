@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,12 +32,18 @@ class ArrayImage(ImageRef):
         return Image.fromarray(self.pixels)
 
 
+@lru_cache(maxsize=1)
+def _drawn(seed: int, count: int) -> world.Captioned:
+    """Several runs on one set follow each other in a demo; drawing takes longer than a run's set-up."""
+    return world.finetune_set(seed, count)
+
+
 class WorldSource(Source):
     """The first `count` fine-tuning scenes of a seed, each with its true captions."""
 
     def __init__(self, seed: int, count: int) -> None:
         self.name = f"world (seed {seed}, {count} scenes)"
-        self._set = world.finetune_set(seed, count)
+        self._set = _drawn(seed, count)
         self.report = Report(samples=count, captions=sum(map(len, self._set.captions)), rows=count)
         self.fingerprint = hashlib.sha256(repr((seed, count, self._set.captions)).encode()).hexdigest()
 
