@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.errors import InputError
+from compoclip.evaluation.aggregate import ELEVATER
 from compoclip.evaluation.forms import Outcome
 from compoclip.evaluation.statistics import interval, stratified_means
 from compoclip.evaluation.task import Average, Task
@@ -140,14 +141,20 @@ def individual(results: dict[str, Any]) -> dict[str, float]:
     """`{"sugarcrepe::swap_obj": 61.2, ...}` in percent, as `aggregate` takes them; two-by-two subsets give three."""
     out: dict[str, float] = {}
     for task, entry in results["tasks"].items():
+        if task == "vl_checklist":  # the published columns are its leaves, each a mean of sources
+            out |= {f"{task}::{k}": v for k, v in entry["scores"].items() if "_" in k and v is not None}
+            continue
         for name, subset in entry["subsets"].items():
             if subset["accuracy"] is None:
                 continue
             if "group" in subset:
-                out |= {f"{task}::{name}::{k}": subset[k] for k in ("text", "image", "group")}
+                prefix = task if len(entry["subsets"]) == 1 else f"{task}::{name}"
+                out |= {f"{prefix}::{k}": subset[k] for k in ("text", "image", "group")}
             elif subset["part"] == "retrieval":
                 place, way = name.rsplit("/", 1)
                 out |= {f"{place}::{way}/{k}": v for k, v in subset.items() if k.startswith("R@")}
+            elif subset["part"] == "zeroshot":
+                out[f"{'elevator' if name in ELEVATER else task}::{name}"] = subset["accuracy"]
             else:
                 out[f"{task}::{name}"] = subset["accuracy"]
     return out

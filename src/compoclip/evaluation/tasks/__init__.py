@@ -9,6 +9,8 @@ from compoclip.evaluation.tasks import (
     sugarcrepe_pp,
     two_by_two,
     valse,
+    vl_checklist,
+    which_image,
     world,
     zeroshot,
 )
@@ -24,6 +26,8 @@ TASKS: dict[str, Task] = {
         valse.TASK,
         sugarcrepe_pp.TASK,
         *choices.TASKS,
+        *which_image.TASKS,
+        vl_checklist.TASK,
         *two_by_two.TASKS,
     )
 }

@@ -11,6 +11,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.forms import Subset, TwoByTwo
 from compoclip.evaluation.pictures import is_image
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of
+from compoclip.evaluation.tables import field, read_table
 from compoclip.evaluation.task import Average, Loaded, Request, Task, plain_mean
 
 Group = Callable[[dict[str, Any]], str]
@@ -41,6 +42,8 @@ def _image(layout: Layout, name: str) -> str:
 def _rows(layout: Layout, path: Path) -> list[tuple[str, dict[str, Any]]]:
     from compoclip.io import read_json
 
+    if path.suffix == ".csv":
+        return _mmvp_rows(path)
     if path.suffix == ".json":
         table = read_json(path)
         if isinstance(table, list) and table and isinstance(table[0], list):  # Cola: [image, caption, image, caption]
@@ -252,4 +255,46 @@ COUNTERFACTUALS = Task(
     averages=mean_of("group"),
 )
 
-TASKS = (WINOGROUND, COLORSWAP, EQBEN, VISMIN, COLA, COUNTERFACTUALS)
+
+def _mmvp_rows(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """MMVP's table has a line an image; lines 2k-1 and 2k are a pair."""
+    lines = list(read_table(path))
+    if len(lines) % 2:
+        raise InputError(f"{path}: {len(lines)} lines, but each pair needs two")
+    rows = []
+    for (number, first), (_, second) in zip(lines[::2], lines[1::2]):
+        category = str(field(path, number, first, ["Type"]))
+        row: dict[str, Any] = {"category": category}
+        for k, line in enumerate((first, second)):
+            question = str(field(path, number, line, ["Question ID"]))
+            row[f"image_{k}"] = f"{category}/{question}.jpg"
+            row[f"text_{k}"] = "a photo of " + str(field(path, number, line, ["Statement"]))
+        rows.append((f"line {number}", row))
+    return rows
+
+
+MMVP = Task(
+    name="mmvp_vlm",
+    title="MMVP-VLM: pairs of images that CLIP sees as alike",
+    source="https://huggingface.co/datasets/MMVP/MMVP_VLM",
+    licence="MIT (README)",
+    size="135 pairs in 9 categories",
+    chance="25 text, 25 image, 16.7 group",
+    rule="strict; prompts 'a photo of …'; score: mean of the categories' group scores (the paper takes image)",
+    citation="Tong et al., Eyes Wide Shut? Exploring the Visual Shortcomings of Multimodal LLMs, CVPR 2024",
+    version="1",
+    needs="DIR/mmvp_vlm/Questions.csv and 'MLLM_VLM Images/CATEGORY/ID.jpg' beside it",
+    load=loader(
+        Layout(
+            "mmvp_vlm",
+            _places("mmvp_vlm"),
+            ("Questions.csv",),
+            ("mmvp_vlm/MLLM_VLM Images", "mmvp_vlm/images", "MLLM_VLM Images"),
+            ("image_0", "image_1", "text_0", "text_1"),
+            lambda row: str(row["category"]),
+        )
+    ),
+    averages=mean_of("group"),
+)
+
+TASKS = (MMVP, WINOGROUND, COLORSWAP, EQBEN, VISMIN, COLA, COUNTERFACTUALS)
