@@ -29,7 +29,7 @@ NOUN_CLASSES: dict[str, str] = {
     "sport": "baseball tennis soccer basketball football golf volleyball hockey rugby",
     "seat": "chair bench couch sofa stool",
     "furniture": "table bed desk dresser shelf cabinet bookcase",
-    "bathroom": "toilet sink bathtub shower mirror",
+    "bathroom": "toilet sink bathtub shower",
     "kitchen": "stove oven refrigerator microwave toaster dishwasher blender",
     "dish": "plate bowl cup glass mug bottle jar pan pot",
     "cutlery": "fork knife spoon chopsticks",
@@ -180,6 +180,8 @@ airplane plane aeroplane aircraft jet airliner jetliner
 kid child
 baby infant
 store shop market
+city town village
+lamp light
 donut doughnut
 rock stone
 big large huge giant enormous massive gigantic great
@@ -245,7 +247,7 @@ hill mountain slope field
 mountain hill slope snow
 tree forest branch
 house home building barn
-building tower church skyscraper house store castle
+building tower church skyscraper house store castle wall window door
 tower building church clock
 plate dish platter tray
 bowl dish

@@ -52,11 +52,14 @@ def balanced(pairs: Sequence[Pair], captions: Sequence[str], key: str) -> tuple[
     language = language_model_margins(pairs, captions)
     report: dict[str, Any] = {"before": len(pairs)}
     for step in range(ROUNDS + 1):
+        if not len(kept):
+            report["blind_after"] = None
+            break
         margins = classifier_margins([pairs[i] for i in kept.tolist()])
         figures = [round(accuracy(margins), 1), round(accuracy(language[kept]), 1)]
         report.setdefault("blind_before", figures)
         report["blind_after"] = figures
-        if step == ROUNDS or max(figures) <= GOAL or not len(kept):
+        if step == ROUNDS or max(figures) <= GOAL:
             break
         gaps = np.stack([np.tanh(margins / 4), np.tanh(language[kept])], axis=1)
         order = Draw("balance", key, step).shuffled(range(len(kept)))

@@ -24,9 +24,14 @@ Pair = tuple[str, str]  # caption, negative
 
 
 class Blind(NamedTuple):
-    """Accuracies in percent on pairs; `n` pairs. `shorter`: the true caption is the shorter one (ties count half)."""
+    """Accuracies in percent; `n` pairs.
+
+    classifier, language_model: which of a pair is the caption; single: is this one text a caption or a negative;
+    shorter: the shorter of a pair is the caption (ties count half).
+    """
 
     classifier: float
+    single: float
     language_model: float
     shorter: float
     n: int
@@ -79,6 +84,25 @@ def _train(examples: Sequence[tuple[np.ndarray, np.ndarray]], epochs: int) -> np
                 squares[at] += gradient * gradient
                 weights[at] += sign * 0.5 * gradient / np.sqrt(squares[at])
     return weights
+
+
+def single_accuracy(pairs: Sequence[Pair], epochs: int = 4) -> float:
+    """Percent of texts told rightly as caption or negative, one at a time, by a held-out blind classifier."""
+    folds = np.array([_fold(caption) for caption, _ in pairs])
+    # one more position, in every text, is the intercept
+    made = [[np.append(features(text), BUCKETS) for text in pair] for pair in pairs]
+    right = 0
+    for fold in range(FOLDS):
+        weights, squares = np.zeros(BUCKETS + 1), np.full(BUCKETS + 1, 1e-8)
+        examples = [(made[i][k], 1.0 - k) for i in np.flatnonzero(folds != fold).tolist() for k in (0, 1)]
+        for _ in range(epochs):
+            for at, label in Draw("single").shuffled(examples):
+                gradient = label - 1.0 / (1.0 + math.exp(-min(max(float(weights[at].sum()), -30.0), 30.0)))
+                squares[at] += gradient * gradient
+                weights[at] += 0.3 * gradient / np.sqrt(squares[at])
+        for i in np.flatnonzero(folds == fold).tolist():
+            right += sum((weights[made[i][k]].sum() > 0) == (k == 0) for k in (0, 1))
+    return 100 * right / (2 * len(pairs)) if pairs else math.nan
 
 
 class TrigramModel:
@@ -145,6 +169,7 @@ def blind(pairs: Sequence[Pair], captions: Sequence[str] | None = None) -> Blind
     lengths = np.array([len(negative) - len(caption) for caption, negative in pairs], dtype=float)
     return Blind(
         accuracy(classifier_margins(pairs)),
+        single_accuracy(pairs),
         accuracy(language_model_margins(pairs, captions)),
         accuracy(lengths),
         len(pairs),

@@ -39,9 +39,9 @@ def noun_candidates(word: str, vocabulary: Vocabulary) -> Table:
     close = near_synonyms(word) | {word}
     weights = {other: vocabulary.noun(other) for other in members("n").get(word, ())}
     weights = {other: weight for other, weight in weights.items() if weight}
-    if len(weights) < ENOUGH:
+    if len(weights) < 2:
         weights |= _relatives(word, vocabulary)
-    if len(weights) < ENOUGH:
+    if len(weights) < 2:
         weights |= _same_field(word, vocabulary)
     return _table({w: c for w, c in weights.items() if w not in close})
 

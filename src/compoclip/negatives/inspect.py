@@ -26,7 +26,8 @@ def inspect(folder: str | Path, blind_limit: int = BLIND_LIMIT, samples: int = _
 
     Returns `captions`, `negatives`, `coverage`, and by kind under `kinds`: `n`, `coverage`, `equal_to_caption`,
     `duplicates`, `blocked_words`, `new_article_errors`, `mean_edited_words`, `length_gap` (mean characters longer than
-    the caption), `blind_classifier`, `blind_language_model`, `samples`. `blind_limit` 0 leaves the blind models out.
+    the caption), `blind_classifier`, `blind_single`,
+    `blind_language_model`, `samples`. `blind_limit` 0 leaves the blind models out.
     Raises InputError where the folder holds no finished build.
     """
     rows = list(iterate(folder))
@@ -46,6 +47,7 @@ def inspect(folder: str | Path, blind_limit: int = BLIND_LIMIT, samples: int = _
         if blind_limit:
             report = blind([(caption, negative.text) for caption, negative in chosen[:blind_limit]], captions)
             kinds[kind]["blind_classifier"] = round(report.classifier, 1)
+            kinds[kind]["blind_single"] = round(report.single, 1)
             kinds[kind]["blind_language_model"] = round(report.language_model, 1)
             kinds[kind]["shorter_is_true"] = round(report.shorter, 1)
         kinds[kind]["samples"] = [[caption, negative.text] for caption, negative in chosen[:samples]]
@@ -104,7 +106,17 @@ def render(report: dict[str, Any]) -> Any:
 
     table = Table(title=f"{report['folder']}: {report['negatives']} negatives of {report['captions']} captions")
     table.add_column("kind")
-    for heading in ("n", "coverage %", "= caption", "a/an errors %", "words edited", "longer by", "blind %", "LM %"):
+    for heading in (
+        "n",
+        "coverage %",
+        "= caption",
+        "a/an errors %",
+        "words edited",
+        "longer by",
+        "blind %",
+        "one text %",
+        "LM %",
+    ):
         table.add_column(heading, justify="right")
     for kind, m in report["kinds"].items():
         table.add_row(
@@ -116,12 +128,13 @@ def render(report: dict[str, Any]) -> Any:
             f"{m['mean_edited_words']:.1f}",
             f"{m['length_gap']:+.1f}",
             str(m.get("blind_classifier", "")),
+            str(m.get("blind_single", "")),
             str(m.get("blind_language_model", "")),
         )
     note = Text(
         f"{report['coverage']:.2f} % of captions have a negative; {report['duplicates']} duplicates. "
-        "blind, LM: how often text alone picks the true caption, by a 1-3-gram classifier and a trigram model; "
-        "50 is best.\n"
+        "blind, LM: how often text alone picks the true caption of a pair, by a 1-3-gram classifier and a trigram "
+        "model; one text: how often a classifier tells a text by itself. 50 is best.\n"
     )
     samples = Text()
     for kind, m in report["kinds"].items():

@@ -150,7 +150,8 @@ class View:
         ):
             start = adjectives.pop(0)
         bare = article < 0 and not counted and not plural
-        if bare and _animate(stem):  # "a herd of zebra": a plural without an ending
+        several = counted and not plural and "one" not in lower[phrase:start]
+        if (bare or several) and _animate(stem):  # "a herd of zebra", "two cat": a plural without an ending
             bare, plural = False, True
         return Noun(
             head,

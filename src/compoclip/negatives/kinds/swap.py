@@ -67,7 +67,7 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
     words = view.said(noun.start, noun.head + 1)
     if noun.mass:
         after = view.lower[place.head + 1 : place.head + 4]
-        if place.plural and (place.counted or any(verb in after for verb in ("are", "were", "have"))):
+        if (place.plural and place.counted) or any(verb in after for verb in ("are", "were", "have")):
             return None
         return words
     if noun.lemma in PAIRS:
