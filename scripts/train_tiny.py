@@ -22,7 +22,7 @@ import open_clip
 import torch
 import torch.nn.functional as F
 from open_clip.transformer import text_global_pool
-from safetensors.torch import load_model, save_file
+from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -189,13 +189,11 @@ def train(args: argparse.Namespace) -> None:
     tokenizer = build_tokenizer()
     config = configuration(len(tokenizer))
     model = build_model(config)
-    if args.start:
-        load_model(model, str(args.start / "open_clip_model.safetensors"))
     optimiser = torch.optim.AdamW(parameter_groups(model, 0.1), lr=args.lr, betas=(0.9, 0.98), eps=1e-6)
     begun, losses = time.time(), []
     for step in range(args.steps):
         # Drawn in line: a drawing thread would hold the interpreter lock that every small operator below waits for.
-        images, captions = batch_at(args, args.first_step + step)
+        images, captions = batch_at(args, step)
         tokens = cut_tokens(tokenizer, captions)
         warm = min(1.0, (step + 1) / args.warmup)
         rate = args.lr * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
@@ -278,13 +276,11 @@ def main() -> None:
     parser.add_argument("--evaluate", type=Path, metavar="FOLDER", help="only print the figures of the model in FOLDER")
     parser.add_argument("--checkpoints", type=Path, help="folder for intermediate models")
     parser.add_argument("--every", type=int, default=500, help="steps between intermediate models")
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--start", type=Path, help="folder of a model to train on from, with a fresh schedule")
-    parser.add_argument("--first-step", type=int, default=0, help="with --start: the step of the data to go on from")
+    parser.add_argument("--steps", type=int, default=2600)
     parser.add_argument("--lessons", type=int, default=400, help="steps until lessons are as hard as the world")
-    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--batch", type=int, default=96)
     parser.add_argument("--lr", type=float, default=1e-3)
-    parser.add_argument("--warmup", type=int, default=100)
+    parser.add_argument("--warmup", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--eval-seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=500, help="rows of each test with --evaluate")
