@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -29,10 +30,7 @@ def weights_key(model: Any) -> str:
     module = getattr(model, "clip", model)
     digest = hashlib.blake2b(digest_size=12)
     if hasattr(module, "state_dict"):
-        for name, tensor in sorted(module.state_dict().items()):
-            data = tensor.detach().cpu().contiguous()
-            digest.update(f"{name} {tuple(data.shape)} {data.dtype}".encode())
-            digest.update(data.reshape(-1).view(dtype=_bytes()).numpy().tobytes() if data.numel() else b"")
+        digest.update(_weights(module))
         digest.update(str((getattr(model, "info", None) or {}).get("activation")).encode())
         digest.update(str(getattr(model, "config", "")).encode())
     elif (getattr(model, "info", None) or {}).get("sha256"):
@@ -44,10 +42,26 @@ def weights_key(model: Any) -> str:
     return digest.hexdigest()
 
 
-def _bytes() -> Any:
+_hashed: WeakKeyDictionary[Any, tuple[Any, bytes]] = WeakKeyDictionary()
+
+
+def _weights(module: Any) -> bytes:
+    """Hash of a module's weights, computed again only where a tensor was replaced or written to since."""
     import torch
 
-    return torch.uint8
+    state = sorted(module.state_dict(keep_vars=True).items())
+    stamp = tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in state)
+    known = _hashed.get(module)
+    if known is not None and known[0] == stamp:
+        return known[1]
+    digest = hashlib.blake2b(digest_size=20)
+    for name, tensor in state:
+        data = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(data.shape)} {data.dtype}".encode())
+        if data.numel():
+            digest.update(memoryview(data.reshape(-1).view(dtype=torch.uint8).numpy()))
+    _hashed[module] = (stamp, digest.digest())
+    return digest.digest()
 
 
 class FeatureCache:
