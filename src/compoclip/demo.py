@@ -120,7 +120,7 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = 
     )
     console.file = sys.stdout
     console.print(table(results))
-    console.print(f"The report, with pictures: {page}")
+    console.print(f"The report, with pictures: {page}", soft_wrap=True)
     return page
 
 
