@@ -32,5 +32,5 @@ def test_the_demo_leaves_a_page_that_stands_alone(tmp_path: Path, capsys: pytest
     before = (tmp_path / "runs" / "degla" / "export" / "open_clip_model.safetensors").read_bytes()
     assert run_demo(tmp_path, plan=SMALL) == page
     assert (tmp_path / "runs" / "degla" / "export" / "open_clip_model.safetensors").read_bytes() == before
-    with pytest.raises(InputError, match="other settings"):
+    with pytest.raises(InputError, match="another --out"):
         run_demo(tmp_path, plan=SMALL, seed=1)
