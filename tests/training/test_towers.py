@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from compoclip.losses import objective
 from compoclip.models.image_tower import image_projection
 from compoclip.models.teacher import Teacher
+from compoclip.training import towers
 from compoclip.training.frozen import FrozenImages, FrozenTexts
 from compoclip.training.towers import batch_features
 from models.clips import captions, pixels
@@ -82,25 +83,33 @@ def test_the_double_loop(clip, name, dense):
     assert out.image.requires_grad
 
 
-def test_texts_that_come_twice_are_encoded_once(clip):
-    model = clip("vit")
+@pytest.mark.parametrize("name", ["vit", "hf-mean"])
+def test_texts_that_come_twice_are_encoded_once(clip, name, monkeypatch):
+    model = clip(name)
     seen = []
-    hook = model.clip.token_embedding.register_forward_hook(lambda module, args, out: seen.append(tuple(out.shape[:2])))
+    original = towers.encode_ids
+
+    def counting(module, ids, *args, **kwargs):
+        seen.append(len(ids))
+        return original(module, ids, *args, **kwargs)
+
+    monkeypatch.setattr(towers, "encode_ids", counting)
     batch_features(model, pixels(model, 6), TEXTS, NEGATIVES, 2, frozenset({"negatives"}))
-    hook.remove()
-    distinct = {*TEXTS, *(n for row in NEGATIVES for n in row[:2])}
-    assert len(distinct) == 12
-    assert sum(rows for rows, _ in seen) == 12
+    out = batch_features(model, pixels(model, 6), TEXTS, NEGATIVES, 2, frozenset())
+    assert seen == [len({*TEXTS, *(n for row in NEGATIVES for n in row[:2])}), len(set(TEXTS))] == [12, 5]
+    assert out.negatives is out.negative_mask is out.teacher_text is out.image_id is None
 
 
-def test_an_objective_without_negatives_encodes_none(clip):
+def test_what_texts_begin_alike_with_is_computed_once(clip):
     model = clip("vit")
     seen = []
-    hook = model.clip.token_embedding.register_forward_hook(lambda module, args, out: seen.append(len(out)))
-    out = batch_features(model, pixels(model, 6), TEXTS, NEGATIVES, 2, frozenset())
+    hook = model.clip.token_embedding.register_forward_hook(
+        lambda module, args, out: seen.append(out.shape[:2].numel())
+    )
+    rows = [["a red dog", "a red cat and a dog"]]
+    batch_features(model, pixels(model, 1), ["a red cat"], rows, 2, frozenset({"negatives"}))
     hook.remove()
-    assert sum(seen) == 5
-    assert out.negatives is out.negative_mask is out.teacher_text is out.image_id is None
+    assert seen == [11]  # start a red; cat end; dog end; and a dog end
 
 
 def test_tokens_without_negatives(clip):

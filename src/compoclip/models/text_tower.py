@@ -16,6 +16,8 @@ from open_clip.transformer import TextTransformer, text_global_pool
 from torch import Tensor, nn
 
 from compoclip.errors import InputError
+from compoclip.models.attention import PlainAttention
+from compoclip.models.packing import Packed, pack
 
 # encoders with absolute or relative positions counted from the start, whose attention masks padding out
 _MASKED_ENCODERS = {"bert", "roberta", "xlm-roberta", "distilbert", "mpnet", "electra", "albert", "camembert"}
@@ -65,8 +67,10 @@ def _end_positions(part: Any, ids: Tensor) -> Tensor | None:
     return None
 
 
-def encode_ids(clip: Any, ids: Tensor, dense: bool = False, cut: bool = True) -> TextOutput:
+def encode_ids(clip: Any, ids: Tensor, dense: bool = False, cut: bool = True, share: bool = False) -> TextOutput:
     """Token ids (N, L) to features in the joint space, not normalised. `cut=False` keeps the full length.
+
+    share: compute what texts begin alike with once, where the tower is causal; equal up to rounding.
 
     Raises InputError when `dense` is asked of a tower whose tokens cannot be projected.
     """
@@ -84,6 +88,14 @@ def encode_ids(clip: Any, ids: Tensor, dense: bool = False, cut: bool = True) ->
             )
         out = part(ids) if part is not clip else clip.encode_text(ids)
         return TextOutput(out[0] if isinstance(out, tuple) else out, None, None)
+    if share and count is not None and len(ids) and _plain_blocks(part):
+        packed = pack(ids, count)
+        nodes = _packed_hidden(part, packed)  # (R L, W)
+        ends = packed.path.gather(1, count[:, None] - 1)[:, 0]
+        pooled = _project(part.text_projection, nodes[ends])
+        if not dense:
+            return TextOutput(pooled, None, None)
+        return TextOutput(pooled, _project(part.text_projection, nodes)[packed.path], _text_mask(part, ids))
     hidden = _hidden(part, ids)  # (N, T, W)
     pool = part.text_pool_type if isinstance(part, CLIP) else part.pool_type
     eos = getattr(part, "text_eos_id", None) if isinstance(part, CLIP) else getattr(part, "eos_id", None)
@@ -119,6 +131,23 @@ def _hidden(part: Any, ids: Tensor) -> Tensor:
         padding = part._build_additive_mask(ids, length, hidden.dtype)
         mask = padding if mask is None else mask + padding
     return part.ln_final(part.transformer(hidden, attn_mask=mask))
+
+
+def _plain_blocks(part: Any) -> bool:
+    """Whether attention takes a mask for each row and no other mask is laid on it."""
+    kinds = (nn.MultiheadAttention, PlainAttention)
+    blocks = getattr(part.transformer, "resblocks", ())
+    return not getattr(part, "use_pad_mask", False) and all(isinstance(block.attn, kinds) for block in blocks)
+
+
+def _packed_hidden(part: Any, packed: Packed) -> Tensor:
+    dtype = part.transformer.get_cast_dtype()
+    hidden = part.token_embedding(packed.ids).to(dtype) + part.positional_embedding[packed.depth].to(dtype)
+    attention = part.transformer.resblocks[0].attn
+    heads = attention.heads if isinstance(attention, PlainAttention) else attention.num_heads
+    mask = torch.zeros_like(packed.mask, dtype=dtype).masked_fill_(~packed.mask, -torch.inf)
+    hidden = part.transformer(hidden, attn_mask=mask.repeat_interleave(heads, dim=0))
+    return part.ln_final(hidden).flatten(0, 1)
 
 
 def _project(projection: Any, values: Tensor) -> Tensor:

@@ -31,7 +31,7 @@ def batch_features(
 
     images: preprocessed pixels (B, 3, H, W), or backbone features kept by `FrozenImages`. negatives: up to
     `per_caption` (K) strings a caption; a missing one, and one that equals its caption after tokenising, is masked.
-    Every distinct text is encoded once.
+    Every distinct text is encoded once, and in a causal tower every distinct beginning.
     """
     dense = "tokens" in needs
     device = model.device
@@ -39,7 +39,9 @@ def batch_features(
     texts = list(dict.fromkeys([*captions, *(text for row in chosen for text in row)]))
     place = {text: i for i, text in enumerate(texts)}
     ids = model.tokenize(texts).to(device)
-    encoded = frozen_texts.encode(texts, ids) if frozen_texts is not None else encode_ids(model.clip, ids, dense)
+    encoded = (
+        frozen_texts.encode(texts, ids) if frozen_texts is not None else encode_ids(model.clip, ids, dense, share=True)
+    )
     of_caption = torch.tensor([place[c] for c in captions], dtype=torch.long, device=device)
 
     if isinstance(images, Tensor):
@@ -101,7 +103,7 @@ def _teacher_features(
     """The teacher's pooled features of the same batch. What is frozen is the same in student and teacher."""
     backbone = images if isinstance(images, Pooled) else image_backbone(teacher.visual, images)
     image = image_projection(teacher.visual, backbone._replace(tokens=None)).pooled
-    text = F.normalize((frozen or encode_ids(teacher, ids)).pooled.float(), dim=-1)
+    text = F.normalize((frozen or encode_ids(teacher, ids, share=True)).pooled.float(), dim=-1)
     out = {"teacher_image": F.normalize(image.float(), dim=-1), "teacher_text": text[of_caption]}
     if of_negative is not None:
         out["teacher_negatives"] = text[of_negative]
