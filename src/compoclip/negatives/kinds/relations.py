@@ -104,7 +104,12 @@ def _match(view: View, at: int) -> tuple[int, int, tuple[str, ...]] | None:
     parsed, lower = view.parsed, view.lower
     for length in range(LONGEST, 1, -1):
         relation = " ".join(lower[at : at + length])
-        if relation in ALWAYS and at + length < len(lower) and not (at and lower[at - 1] in ("made", "not")):
+        if (
+            relation in ALWAYS
+            and at + length < len(lower)
+            and lower[at + length] not in ("each", "one")
+            and not (at and lower[at - 1] in ("made", "not"))
+        ):
             return at, at + length, ALWAYS[relation]
     word = lower[at]
     if word == "with" and at and parsed.tags[at - 1] in ("VBN", "VBD"):
