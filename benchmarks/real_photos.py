@@ -118,7 +118,9 @@ def fine_tuned(
 def measured(args: argparse.Namespace, model: Path, folder: Path) -> dict[str, Any]:
     path = folder / "results.json"
     if not path.exists():
-        evaluate(load(model), TASKS, data_root=args.shared, label=folder.name, output_path=path)
+        evaluate(
+            load(model), TASKS, data_root=args.shared, label=folder.name, output_path=path, cache_dir=args.out / "cache"
+        )
     return read_results(path)
 
 

@@ -61,12 +61,12 @@ def test_weights_decide_the_key() -> None:
     torch.manual_seed(0)
     a, b = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
     b.load_state_dict(a.state_dict())
-    assert weights_key(a) == weights_key(b)
+    assert weights_key(a, "texts") == weights_key(b, "texts")
     with torch.no_grad():
         b.weight[1, 2] += 1e-6
-    assert weights_key(a) != weights_key(b)
+    assert weights_key(a, "texts") != weights_key(b, "texts")
     with pytest.raises(InputError, match="neither weights"):
-        weights_key(RandomModel())
+        weights_key(RandomModel(), "images")
 
 
 def test_parts_are_written_when_full_and_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,3 +87,25 @@ def test_a_broken_part_is_named(tmp_path: Path) -> None:
     write(tmp_path / "x.npz", b"PK\x03\x04 broken")
     with pytest.raises(InputError, match=r"x\.npz: broken part"):
         FeatureCache(tmp_path)
+
+
+def test_a_tower_left_alone_keeps_its_key() -> None:
+    import torch
+    from torch import nn
+
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.visual, self.text = nn.Linear(2, 2), nn.Linear(2, 2)
+
+    class Holder:
+        def __init__(self) -> None:
+            torch.manual_seed(0)
+            self.clip = Two()
+            self.preprocess, self.info, self.config = None, {}, {}
+
+    base, tuned = Holder(), Holder()
+    with torch.no_grad():
+        tuned.clip.text.weight += 1
+    assert weights_key(base, "images") == weights_key(tuned, "images")
+    assert weights_key(base, "texts") != weights_key(tuned, "texts")

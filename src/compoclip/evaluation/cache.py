@@ -1,6 +1,6 @@
 """Features on disk, so that a second run over the same data with the same model reads no image.
 
-A folder a model, named by a hash of its weights, configuration and preprocessing. An image is known by its file (path,
+A folder a tower, named by a hash of its weights, configuration and preprocessing. An image is known by its file (path,
 size, time of change, place in the archive, crop), a caption by its text. Parts are written whole and never changed,
 so several processes may share a folder, and a killed run loses at most one part.
 """
@@ -25,12 +25,16 @@ from compoclip.io import atomic_path
 PART = 8192  # rows of one part
 
 
-def weights_key(model: Any) -> str:
-    """Hash of all that decides a model's features. Raises InputError for a model that shows no weights."""
+def weights_key(model: Any, tower: str) -> str:
+    """Hash of all that decides a model's features of one `tower`, images or texts.
+
+    A tower that fine-tuning left alone keeps its key, so its features are found again. Raises InputError for a model
+    that shows no weights.
+    """
     module = getattr(model, "clip", model)
     digest = hashlib.blake2b(digest_size=12)
     if hasattr(module, "state_dict"):
-        digest.update(_weights(module))
+        digest.update(_weights(module, tower))
         digest.update(str((getattr(model, "info", None) or {}).get("activation")).encode())
         digest.update(str(getattr(model, "config", "")).encode())
     elif (getattr(model, "info", None) or {}).get("sha256"):
@@ -42,16 +46,18 @@ def weights_key(model: Any) -> str:
     return digest.hexdigest()
 
 
-_hashed: WeakKeyDictionary[Any, tuple[Any, bytes]] = WeakKeyDictionary()
+_hashed: WeakKeyDictionary[Any, dict[str, tuple[Any, bytes]]] = WeakKeyDictionary()
 
 
-def _weights(module: Any) -> bytes:
-    """Hash of a module's weights, computed again only where a tensor was replaced or written to since."""
+def _weights(module: Any, tower: str) -> bytes:
+    """Hash of a tower's weights, computed again only where a tensor was replaced or written to since."""
     import torch
 
     state = sorted(module.state_dict(keep_vars=True).items())
+    if any(name.startswith("visual.") for name, _ in state):  # open_clip's name for the image tower
+        state = [(name, tensor) for name, tensor in state if name.startswith("visual.") == (tower == "images")]
     stamp = tuple((name, tensor.data_ptr(), tensor._version) for name, tensor in state)
-    known = _hashed.get(module)
+    known = _hashed.setdefault(module, {}).get(tower)
     if known is not None and known[0] == stamp:
         return known[1]
     digest = hashlib.blake2b(digest_size=20)
@@ -60,7 +66,7 @@ def _weights(module: Any) -> bytes:
         digest.update(f"{name} {tuple(data.shape)} {data.dtype}".encode())
         if data.numel():
             digest.update(memoryview(data.reshape(-1).view(dtype=torch.uint8).numpy()))
-    _hashed[module] = (stamp, digest.digest())
+    _hashed[module][tower] = (stamp, digest.digest())
     return digest.digest()
 
 
@@ -116,5 +122,5 @@ def _read(part: Path) -> dict[bytes, Array]:
 
 def open_caches(folder: str | Path, model: Any) -> tuple[FeatureCache, FeatureCache]:
     """The caches of a model's images and captions below `folder`."""
-    root = Path(folder) / weights_key(model)
-    return FeatureCache(root / "images"), FeatureCache(root / "texts")
+    places = [Path(folder) / tower / weights_key(model, tower) for tower in ("images", "texts")]
+    return FeatureCache(places[0]), FeatureCache(places[1])
