@@ -155,6 +155,9 @@ def negatives_build(
     caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
     split: Annotated[str | None, typer.Option(help="Rows of this split only.")] = None,
     parser: Annotated[str | None, typer.Option(help="spaCy model, by name or path.")] = None,
+    balance: Annotated[
+        bool, typer.Option("--balance", help="Keep a subset that a text-only model cannot tell from true captions.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a build that was stopped.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -165,7 +168,18 @@ def negatives_build(
     from compoclip.negatives.build import build
 
     manifest = build(
-        list(inputs), out, kinds, per_caption, workers, seed, resume, epoch, caption_key, split, parser=parser
+        list(inputs),
+        out,
+        kinds,
+        per_caption,
+        workers,
+        seed,
+        resume,
+        epoch,
+        caption_key,
+        split,
+        parser=parser,
+        balance=balance,
     )
     _tell({key: value for key, value in manifest.items() if key not in ("versions",)})
 
