@@ -22,7 +22,7 @@ def sweep(base: Model, tuned: Model, tasks: str, data_root: Path | None, alphas=
     """`{"alpha", "summary"}` of every blend, alpha 0 being the base."""
     rows = []
     for alpha in track(alphas, "blending"):
-        results = evaluate(blend(base, tuned, alpha), tasks, data_root, limit)
+        results = evaluate(blend(base, tuned, alpha), tasks, data_root, limit, controls=False)
         rows.append({"alpha": alpha, "summary": results["summary"]})
     return rows
 

@@ -290,6 +290,9 @@ def evaluate(
     activation: Annotated[str | None, typer.Option(help="gelu or quickgelu, for a weights file.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
     batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
+    cache_dir: Annotated[Path | None, typer.Option(help="Folder that keeps features for later calls.")] = None,
+    ties: Annotated[str | None, typer.Option(help="Tie rule in place of each benchmark's own.")] = None,
+    controls: Annotated[bool, typer.Option(help="Text-only controls beside composition scores.")] = True,
     debug: Debug = False,
 ) -> None:
     """Measure a model on benchmarks.
@@ -304,7 +307,19 @@ def evaluate(
     if log_samples and output_path is None:
         raise InputError("--log-samples needs --output-path to write the rows beside")
     loaded = load(model, device, activation)
-    results = run(loaded, tasks, data_root, limit, log_samples, batch_size, output_path=output_path, label=model)
+    results = run(
+        loaded,
+        tasks,
+        data_root,
+        limit,
+        log_samples,
+        batch_size,
+        ties=ties,
+        output_path=output_path,
+        label=model,
+        cache_dir=cache_dir,
+        controls=controls,
+    )
     console.file = sys.stdout
     console.print(table([results]))
 
@@ -320,9 +335,14 @@ def report(
 
     Example: compoclip report runs/fsc/results-base.json runs/fsc/results.json --out report
     """
-    from compoclip.report import load_results, write_report
+    from compoclip.progress import console
+    from compoclip.report import load_results, table, write_report
 
-    print(write_report(load_results(results), out, against=against))
+    loaded = load_results(results)
+    page = write_report(loaded, out, against=against)
+    console.file = sys.stdout
+    console.print(table(loaded))
+    print(page)
 
 
 @app.command()
