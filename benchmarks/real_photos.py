@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1e-4)
+    parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
     needed = ("models/lit-small/build.py", "data/flickr8k", "data/coco_val2017_300", "reference/annotations/sugarcrepe")
@@ -103,6 +104,7 @@ def fine_tuned(
         "lr": args.lr,
         "warmup": 20,
         "grad_clip": 1.0,
+        "precision": args.precision,
         "seed": seed,
         "device": args.device,
         "checkpoint_every": 0,

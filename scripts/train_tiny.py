@@ -177,9 +177,7 @@ def batch_at(args: argparse.Namespace, step: int) -> tuple[np.ndarray, list[str]
     scenes = []
     for index in range(step * args.batch, (step + 1) * args.batch):
         lesson = (index * 0.6180339887) % 1 >= broad
-        scenes.append(
-            world.lesson_scene(args.seed, index, ease) if lesson else world.pretrain_scene(args.seed, index)
-        )
+        scenes.append(world.lesson_scene(args.seed, index, ease) if lesson else world.pretrain_scene(args.seed, index))
     return np.stack([scene.image for scene in scenes]), [scene.caption for scene in scenes]
 
 

@@ -1,6 +1,6 @@
 """Draw docs/world.png: every shape in every style, the colours, and pairs with their captions.
 
-    python scripts/world_sheet.py docs/world.png
+python scripts/world_sheet.py docs/world.png
 """
 
 from __future__ import annotations

@@ -134,7 +134,9 @@ def _resumable(config: TrainConfig) -> bool:
     if not there.exists():
         return False
     if read_config(there) != config:
-        raise InputError(f"{config.output_dir}: a run with other settings is here; name another --out folder, or remove this one")
+        raise InputError(
+            f"{config.output_dir}: a run with other settings is here; name another --out folder, or remove this one"
+        )
     return True
 
 
