@@ -194,10 +194,9 @@ def negatives_inspect(
     Example: compoclip negatives inspect negatives
     """
     from compoclip.negatives.inspect import inspect, render
-    from compoclip.progress import console
+    from compoclip.progress import output
 
-    console.file = sys.stdout
-    console.print(render(inspect(folder)))
+    output().print(render(inspect(folder)))
 
 
 def _tell(values: dict[str, Any]) -> None:
@@ -301,7 +300,7 @@ def evaluate(
     """
     from compoclip.evaluation import evaluate as run
     from compoclip.models import load
-    from compoclip.progress import console
+    from compoclip.progress import output
     from compoclip.report import table
 
     if log_samples and output_path is None:
@@ -320,8 +319,7 @@ def evaluate(
         cache_dir=cache_dir,
         controls=controls,
     )
-    console.file = sys.stdout
-    console.print(table([results]))
+    output().print(table([results]))
 
 
 @app.command()
@@ -335,13 +333,12 @@ def report(
 
     Example: compoclip report runs/fsc/results-base.json runs/fsc/results.json --out report
     """
-    from compoclip.progress import console
+    from compoclip.progress import output
     from compoclip.report import load_results, table, write_report
 
     loaded = load_results(results)
     page = write_report(loaded, out, against=against)
-    console.file = sys.stdout
-    console.print(table(loaded))
+    output().print(table(loaded))
     print(page)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from compoclip.evaluation import evaluate, read_results
 from compoclip.io import write_text
 from compoclip.models import Model, load
 from compoclip.negatives.build import build
-from compoclip.progress import console
+from compoclip.progress import console, output
 from compoclip.report import table, write_report
 from compoclip.training import train
 
@@ -118,9 +117,8 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = 
         title="CLIP learns composition: the built-in world",
         notes=_notes(plan, seed, minutes),
     )
-    console.file = sys.stdout
-    console.print(table(results))
-    console.print(f"The report, with pictures: {page}", soft_wrap=True)
+    output().print(table(results))
+    output().print(f"The report, with pictures: {page}", soft_wrap=True)
     return page
 
 

@@ -17,6 +17,11 @@ PLAIN_INTERVAL = 10.0  # seconds between lines when standard error is no termina
 console = Console(stderr=True, highlight=False)
 
 
+def output() -> Console:
+    """A console on standard output, for results; `console` is for what goes on meanwhile."""
+    return Console(highlight=False)
+
+
 class Bar:
     """One running task: `advance` moves it on, and `note` sets the text shown after it."""
 

@@ -109,3 +109,21 @@ def test_a_tower_left_alone_keeps_its_key() -> None:
         tuned.clip.text.weight += 1
     assert weights_key(base, "images") == weights_key(tuned, "images")
     assert weights_key(base, "texts") != weights_key(tuned, "texts")
+
+
+def test_where_a_towers_files_lie_does_not_change_its_key() -> None:
+    from torch import nn
+
+    class Holder:
+        def __init__(self, place: str, width: int) -> None:
+            self.clip = nn.Linear(1, 1, bias=False)
+            nn.init.ones_(self.clip.weight)
+            self.preprocess, self.info = None, {}
+            text = {"hf_model_name": place, "context_length": 64}
+            self.config = {"model_cfg": {"vision_cfg": {"width": width}, "text_cfg": text}}
+
+    here, there, wider = Holder("a", 1), Holder("b", 1), Holder("a", 2)
+    for tower in ("images", "texts"):
+        assert weights_key(here, tower) == weights_key(there, tower)
+    assert weights_key(here, "images") != weights_key(wider, "images")
+    assert weights_key(here, "texts") == weights_key(wider, "texts")

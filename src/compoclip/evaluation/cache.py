@@ -36,7 +36,7 @@ def weights_key(model: Any, tower: str) -> str:
     if hasattr(module, "state_dict"):
         digest.update(_weights(module, tower))
         digest.update(str((getattr(model, "info", None) or {}).get("activation")).encode())
-        digest.update(str(getattr(model, "config", "")).encode())
+        digest.update(_configuration(model, tower).encode())
     elif (getattr(model, "info", None) or {}).get("sha256"):
         digest.update(str(model.info["sha256"]).encode())
     else:
@@ -44,6 +44,16 @@ def weights_key(model: Any, tower: str) -> str:
     settings = re.sub(r" at 0x[0-9a-f]+", "", repr(getattr(model, "preprocess", None)))
     digest.update(settings.encode())
     return digest.hexdigest()
+
+
+def _configuration(model: Any, tower: str) -> str:
+    """What the configuration says of one tower; where its files lie says nothing."""
+    config = getattr(model, "config", None) or {}
+    model_cfg = dict(config.get("model_cfg", {}))
+    parts = {"images": model_cfg.pop("vision_cfg", None), "texts": dict(model_cfg.pop("text_cfg", None) or {})}
+    for path in ("hf_model_name", "hf_tokenizer_name"):
+        parts["texts"].pop(path, None)
+    return str((model_cfg, parts[tower], config.get("preprocess_cfg") if tower == "images" else None))
 
 
 _hashed: WeakKeyDictionary[Any, dict[str, tuple[Any, bytes]]] = WeakKeyDictionary()
