@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,15 @@ SMALL = {
     "checkpoint_every": 2,
     "log_every": 1,
 }
+
+
+@pytest.fixture(autouse=True)
+def threads() -> Iterator[None]:
+    """Several threads, as users have: sums in another order are what would make runs differ."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(2, before))
+    yield
+    torch.set_num_threads(before)
 
 
 def config(recipe: str, out: Path, **changes) -> TrainConfig:

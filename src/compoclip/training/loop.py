@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -65,7 +67,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
     trainable = [p for p in model.clip.parameters() if p.requires_grad]
     autocast = contextlib.nullcontext if config.precision == "fp32" else _bf16(model.device)
 
-    with RunLog(run, total, step) as log:
+    with RunLog(run, total, step) as log, _repeatable(model.device):
         for epoch in range(position["epoch"], config.epochs):
             for batch in data.batches(epoch, position["batch"] if epoch == position["epoch"] else 0):
                 if step >= total:
@@ -90,7 +92,7 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                 terms = goal(features)
                 loss = torch.stack(list(terms.values())).sum()
                 if not torch.isfinite(loss):
-                    bad = ", ".join(f"{name} {float(value):g}" for name, value in terms.items())
+                    bad = ", ".join(f"{name} {value.item():g}" for name, value in terms.items())
                     raise RunError(f"step {step}: the loss is not finite ({bad}); lower lr or use grad_clip")
 
                 optimizer.zero_grad(set_to_none=True)
@@ -179,6 +181,25 @@ def _training_mode(clip: nn.Module, config: TrainConfig) -> None:
             module.p = 0.0
     if config.grad_checkpointing:
         clip.set_grad_checkpointing(True)  # type: ignore[operator]
+
+
+@contextlib.contextmanager
+def _repeatable(device: torch.device) -> Iterator[None]:
+    """On a CPU, algorithms that add up in the same order every time, whatever the threads do.
+
+    Without it, the gradient of features that several captions share differs in its last bits from run to run.
+    """
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic
+    fill = memory.fill_uninitialized_memory
+    if device.type == "cpu":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        memory.fill_uninitialized_memory = False  # a debugging aid that comes with the switch and costs time
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        memory.fill_uninitialized_memory = fill
 
 
 def _bf16(device: torch.device):
