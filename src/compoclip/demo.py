@@ -13,6 +13,7 @@ from compoclip.data import world
 from compoclip.data.sources.builtin import WorldSource
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate, read_results
+from compoclip.evaluation.tasks.world import TEST_SEED
 from compoclip.io import write_text
 from compoclip.models import Model, load
 from compoclip.negatives.build import build
@@ -101,12 +102,11 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = 
         results.append(measured(models[label], label, run, plan))
 
     _say("4. Blends of each model with the base: how much of both can be had at once.")
-    ends = [(0.0, results[0])]
     for label, result in zip(METHODS, results[1:]):
-        points = [(alpha, r["summary"]) for alpha, r in [*ends, (1.0, result)]]
         blends = sweep(base, models[label], "world", None, plan.alphas, plan.limit)
-        points += [(row["alpha"], row["summary"]) for row in blends]
-        curves[label] = [(alpha, s["comp"], s["zeroshot"]) for alpha, s in sorted(points, key=lambda p: p[0])]
+        between = [(row["alpha"], row["summary"]) for row in blends]
+        points = [(0.0, results[0]["summary"]), *between, (1.0, result["summary"])]
+        curves[label] = [(alpha, summary["comp"], summary["zeroshot"]) for alpha, summary in points]
 
     minutes = (time.monotonic() - started) / 60
     page = write_report(
@@ -160,7 +160,7 @@ def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
     from PIL import Image
 
     shown = []
-    for kind, pairs in world.composition_tests(9_000_001, rows).items():
+    for kind, pairs in world.composition_tests(TEST_SEED, rows).items():
         images = [Image.fromarray(pair.image) for pair in pairs]
         right = {}
         for label, model in models.items():

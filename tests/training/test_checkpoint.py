@@ -146,7 +146,7 @@ def test_a_failure_at_any_stage_leaves_complete_checkpoints(clip, tmp_path, monk
     elif stage == "state":
         target, name, when = checkpoint.json, "dumps", lambda *_: True
     elif stage == "sync":
-        target, name, when = checkpoint, "_sync", lambda path: path.suffix == ".json"
+        target, name, when = checkpoint, "sync", lambda path: path.suffix == ".json"
     elif stage == "rename":
         target, name, when = checkpoint.os, "replace", lambda *_: True
     else:

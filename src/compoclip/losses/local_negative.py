@@ -64,8 +64,5 @@ def local_negative(
     hard_mask = require(features.negative_token_mask, "negative_token_mask", term)
     present = require(features.negative_mask, "negative_mask", term)
     true = local_score(patches, tokens[:, None], mask[:, None], features.logit_scale, alignment)[:, 0]
-    if hard.shape[1] == 0:
-        wrong = true.new_zeros(len(true), 0)
-    else:
-        wrong = local_score(patches, hard, hard_mask, features.logit_scale, alignment)
+    wrong = local_score(patches, hard, hard_mask, features.logit_scale, alignment)
     return focal_smoothed(true, wrong, present, gamma, smoothing, missing)

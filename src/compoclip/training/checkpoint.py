@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from compoclip.errors import InputError, RunError
-from compoclip.io import read_json
+from compoclip.io import read_json, sync
 
 _NAME = re.compile(r"step-(\d{8})$")
 
@@ -52,11 +52,11 @@ def save_checkpoint(
         state = {"schema": 1, "step": step, "position": position, "optimizer_steps": steps}
         (temporary / "state.json").write_text(json.dumps(state, indent=2))
         for path in temporary.iterdir():
-            _sync(path)
+            sync(path)
         if final.exists():
             _drop(final)
         os.replace(temporary, final)
-        _sync(folder)
+        sync(folder)
         for old in checkpoints(folder)[:-keep]:
             _drop(old)
     except (OSError, SafetensorError) as error:
@@ -137,11 +137,3 @@ def _random_state() -> dict[str, Tensor]:
     if torch.cuda.is_available():
         state["cuda"] = torch.cuda.get_rng_state()
     return state
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -39,6 +39,7 @@ class TrainData:
     def __init__(self, config: TrainConfig, stream: BatchStream, heldout: Task | None) -> None:
         self.config, self.stream, self.heldout = config, stream, heldout
         self._frozen: FrozenImages | None = None
+        self._device = torch.device("cpu")
 
     @classmethod
     def open(cls, config: TrainConfig, model: Model, needs: frozenset[str]) -> TrainData:
@@ -55,7 +56,7 @@ class TrainData:
             whole = open_source(config.data, config.image_root, config.image_key, config.caption_key, config.split)
         source, kept = split(whole, config.held_out)
         wants = "negatives" in needs and config.negatives_per_caption > 0
-        negatives = negatives_of(config, whole, kept) if wants else {}
+        negatives = negatives_of(config, whole) if wants else {}
         if wants and not negatives and source[0].negatives is None:
             raise InputError(
                 "this objective needs hard negatives: build them (compoclip negatives build) and give --negatives DIR, "
@@ -79,6 +80,7 @@ class TrainData:
         """Compute what a frozen image tower gives, once; or find it in `feature_cache`."""
         if not self.config.lock_image:
             return
+        self._device = model.device  # kept features go where the projection and the losses are
         project = not self.config.unlock_image_head
         files = self._kept_features(model, project)
         for with_patches in (True, False):
@@ -105,15 +107,14 @@ class TrainData:
     def batches(self, epoch: int, start: int) -> Iterator[TrainBatch]:
         """Batches `start` and on of an epoch."""
         frozen = self._frozen
-        device = torch.device("cpu")
         for number, batch in enumerate(self.stream.epoch(epoch, start), start):
-            images = batch.images if frozen is None else frozen.take(batch.indices, device)
+            images = batch.images if frozen is None else frozen.take(batch.indices, self._device)
             place = {name: i for i, name in enumerate(dict.fromkeys(batch.image_ids))}
             image_id = torch.tensor([place[name] for name in batch.image_ids])
             yield TrainBatch(images, batch.captions, batch.negatives, image_id, number)
 
 
-def negatives_of(config: TrainConfig, source: Source, kept: Source | None) -> Mapping[str, Sequence[str]]:
+def negatives_of(config: TrainConfig, source: Source) -> Mapping[str, Sequence[str]]:
     """Negatives by caption: from a folder of `negatives build`, or made now from the captions."""
     from compoclip.negatives import generate, read_negatives
 
