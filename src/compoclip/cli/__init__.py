@@ -1,0 +1,146 @@
+"""The program: arguments to configuration to one call. Nothing heavy is imported before it is needed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from compoclip.cli import data, evaluation, negatives, training
+from compoclip.cli.shared import Debug
+from compoclip.errors import InputError, RunError
+
+ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "ls")
+
+
+class InOrderOfWork(TyperGroup):
+    """Lists commands as they follow each other in the work, groups of commands among them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(super().list_commands(ctx), key=ORDER.index)
+
+
+app = typer.Typer(
+    name="compoclip",
+    cls=InOrderOfWork,
+    help="Teach CLIP models composition without making them forget what they know.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from compoclip import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    return
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the runs and report.html.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer steps and rows, under two minutes.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of data, negatives and training.")] = 0,
+    debug: Debug = False,
+) -> None:
+    """The whole story on the built-in world, ending in report.html.
+
+    Example: compoclip demo --out demo
+    """
+    from compoclip.demo import run_demo
+
+    run_demo(out, quick=quick, seed=seed)
+
+
+app.add_typer(data.app, name="data")
+app.add_typer(negatives.app, name="negatives")
+app.command()(training.train)
+app.command("eval")(evaluation.evaluate)
+app.command()(evaluation.report)
+
+
+@app.command()
+def blend(
+    base: Annotated[str, typer.Argument(help="The model before fine-tuning.")],
+    tuned: Annotated[str, typer.Argument(help="The model after it.")],
+    alpha: Annotated[float | None, typer.Option(help="0 is the base, 1 the tuned model.")] = None,
+    sweep: Annotated[bool, typer.Option("--sweep", help="Measure alpha 0, 0.1, ..., 1 on --tasks.")] = False,
+    tasks: Annotated[str, typer.Option(help="Tasks for --sweep.")] = "world",
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the blended model, or for the sweep's results.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Blend the weights of two models (WiSE-FT); LoRA has been merged before.
+
+    Example: compoclip blend ViT-B-32:openai runs/fsc --alpha 0.5 --out blended
+    """
+    from compoclip.blending import blend_to, sweep_to
+
+    if sweep == (alpha is not None):
+        raise InputError("give either --alpha or --sweep")
+    if out is None:
+        raise InputError("say where to write with --out DIR")
+    print(sweep_to(base, tuned, tasks, data_root, out) if alpha is None else blend_to(base, tuned, alpha, out))
+
+
+@app.command()
+def ls(
+    what: Annotated[str, typer.Argument(help="methods, recipes, negatives, tasks or models.")] = "",
+    debug: Debug = False,
+) -> None:
+    """What there is: methods, recipes, negatives, tasks, models.
+
+    Example: compoclip ls recipes
+    """
+    from compoclip.listing import listing
+
+    for line in listing(what):
+        print(line)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program. Exit status 2 for bad input, 1 for a failed run; one line on standard error, no traceback
+    unless `--debug` is among the arguments."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        status = app(arguments, standalone_mode=False)
+        sys.exit(status if isinstance(status, int) else 0)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped", 1, [])
+    except InputError as error:
+        _fail(str(error), 2, arguments)
+    except RunError as error:
+        _fail(str(error), 1, arguments)
+    except Exception as error:
+        # typer brings its own copy of click, under a private name: its usage errors are known by what they can do
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(getattr(error, "ctx").get_help())  # noqa: B009
+            sys.exit(0)
+        if hasattr(error, "format_message"):
+            _fail(f"{error.format_message()} (see compoclip --help)", 2, arguments)
+        _fail(f"{type(error).__name__}: {error}; run again with --debug for the traceback", 1, arguments)
+
+
+def _fail(message: str, status: int, arguments: list[str]) -> None:
+    if "--debug" in arguments:
+        raise
+    print("compoclip: error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(status)

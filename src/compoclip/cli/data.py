@@ -1,0 +1,78 @@
+"""`compoclip data`: named sets and the user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compoclip.cli.shared import Debug, group, tell
+
+app = group("Data sets and benchmarks: ls, get, check, preview.")
+
+
+@app.command("ls")
+def data_ls(debug: Debug = False) -> None:
+    """Named data sets and benchmarks: licence, size, how to get them.
+
+    Example: compoclip data ls
+    """
+    from compoclip.listing import data_sets
+
+    for line in data_sets():
+        print(line)
+
+
+@app.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="A name from `compoclip data ls`.")],
+    data_root: Annotated[Path, typer.Option(help="Folder to put it in.")] = Path("data"),
+    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Keep what was unpacked.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Fetch a data set, with checksum and resume; tells what to do where a licence has to be accepted first.
+
+    Example: compoclip data get sugarcrepe --data-root data
+    """
+    from compoclip.data.getting import get
+
+    tell(get(name, data_root, keep_archives))
+
+
+@app.command("check")
+def data_check(
+    target: Annotated[str, typer.Argument(help="A name from `compoclip data ls`, or your own data.")],
+    data_root: Annotated[Path, typer.Option(help="Folder of named data sets.")] = Path("data"),
+    image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
+    image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
+    caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Tell which files of a named set are missing, or what is in your data and what is wrong with it.
+
+    Example: compoclip data check captions.tsv --image-root images
+    """
+    from compoclip.data.catalog import entries
+    from compoclip.data.checking import check
+
+    named = target in entries() and not Path(target).exists()
+    options = {} if named else {"image_root": image_root, "image_key": image_key, "caption_key": caption_key}
+    tell(check(target, data_root, **options))
+
+
+@app.command("preview")
+def data_preview(
+    path: Annotated[str, typer.Argument(help="Table, webdataset tars or folder.")],
+    out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
+    count: Annotated[int, typer.Option(help="Samples to show.")] = 12,
+    image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
+    debug: Debug = False,
+) -> None:
+    """A sheet of images with their captions.
+
+    Example: compoclip data preview captions.tsv --image-root images --out preview.png
+    """
+    from compoclip.data.preview import preview
+
+    print(preview(path, out, count, image_root=image_root)["out"])

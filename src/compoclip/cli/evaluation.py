@@ -1,0 +1,73 @@
+"""`compoclip eval` and `compoclip report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from compoclip.cli.shared import Debug
+from compoclip.errors import InputError
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Directory, NAME:PRETRAINED, or tiny.")],
+    tasks: Annotated[str, typer.Option(help="Names of tasks, comma-separated, or all.")] = "world",
+    data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
+    output_path: Annotated[Path | None, typer.Option(help="Where to write results.json.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most this many rows a subset.")] = None,
+    log_samples: Annotated[bool, typer.Option("--log-samples", help="Write every row with its scores.")] = False,
+    activation: Annotated[str | None, typer.Option(help="gelu or quickgelu, for a weights file.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
+    cache_dir: Annotated[Path | None, typer.Option(help="Folder that keeps features for later calls.")] = None,
+    ties: Annotated[str | None, typer.Option(help="Tie rule in place of each benchmark's own.")] = None,
+    controls: Annotated[bool, typer.Option(help="Text-only controls beside composition scores.")] = True,
+    debug: Debug = False,
+) -> None:
+    """Measure a model on benchmarks.
+
+    Example: compoclip eval tiny --tasks world --output-path results.json
+    """
+    from compoclip.evaluation import evaluate as run
+    from compoclip.models import load
+    from compoclip.progress import output
+    from compoclip.report import table
+
+    if log_samples and output_path is None:
+        raise InputError("--log-samples needs --output-path to write the rows beside")
+    loaded = load(model, device, activation)
+    results = run(
+        loaded,
+        tasks,
+        data_root,
+        limit,
+        log_samples,
+        batch_size,
+        ties=ties,
+        output_path=output_path,
+        label=model,
+        cache_dir=cache_dir,
+        controls=controls,
+    )
+    output().print(table([results]))
+
+
+def report(
+    results: Annotated[list[Path], typer.Argument(help="results.json files or run directories, the base first.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html.")],
+    against: Annotated[str | None, typer.Option(help="`published`: set the models among published ones.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Tables, differences to the base, the trade-off plot, as one HTML page.
+
+    Example: compoclip report runs/fsc/results-base.json runs/fsc/results.json --out report
+    """
+    from compoclip.progress import output
+    from compoclip.report import load_results, table, write_report
+
+    loaded = load_results(results)
+    page = write_report(loaded, out, against=against)
+    output().print(table(loaded))
+    print(page)

@@ -1,0 +1,22 @@
+"""What the commands share: the options and the way a result is printed."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+def group(help: str) -> typer.Typer:
+    """A command that has commands."""
+    return typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=help)
+
+
+def tell(values: dict[str, Any]) -> None:
+    """A result as YAML, which people and programs both read."""
+    import yaml
+
+    print(yaml.safe_dump(json.loads(json.dumps(values, default=str)), sort_keys=False, allow_unicode=True), end="")

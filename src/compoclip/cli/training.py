@@ -1,0 +1,80 @@
+"""`compoclip train`: flags to a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from compoclip.cli.shared import Debug
+from compoclip.errors import InputError
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe (compoclip ls recipes), or a YAML file.")] = "",
+    data: Annotated[str | None, typer.Option(help="Table, webdataset tars, folder, or `world`.")] = None,
+    model: Annotated[str | None, typer.Option(help="open_clip architecture, directory, or tiny.")] = None,
+    pretrained: Annotated[str | None, typer.Option(help="open_clip tag or weights file.")] = None,
+    activation: Annotated[str | None, typer.Option(help="gelu or quickgelu, for a weights file.")] = None,
+    output_dir: Annotated[Path | None, typer.Option(help="Run directory.")] = None,
+    negatives: Annotated[str | None, typer.Option(help="Folder of `negatives build`, or `generate`.")] = None,
+    image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
+    image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
+    caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    lock_image: Annotated[bool, typer.Option("--lock-image", help="Freeze the image tower, cache features.")] = False,
+    lock_text: Annotated[bool, typer.Option("--lock-text", help="Freeze the text tower, cache features.")] = False,
+    lora: Annotated[int | None, typer.Option(help="Rank of LoRA; 0 trains all weights.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Stop after this many steps.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    eval_tasks: Annotated[str | None, typer.Option(help="Tasks at step 0 and at the end, comma-separated.")] = None,
+    eval_data_root: Annotated[str | None, typer.Option(help="Folder of the tasks' data.")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from --output-dir's newest checkpoint.")] = False,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, key=value.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Fine-tune a model by a recipe.
+
+    Example: compoclip train fsc-clip --data captions.tsv --negatives negatives --output-dir runs/fsc
+    """
+    from compoclip.config import read_config, resolve
+    from compoclip.training import train as run
+
+    if resume:
+        if output_dir is None:
+            raise InputError("--resume needs the --output-dir of the run to go on with")
+        print(run(read_config(output_dir / "config.yaml"), resume=True))
+        return
+    if not recipe:
+        raise InputError("name a recipe; `compoclip ls recipes` lists them")
+    given: dict[str, Any] = {
+        "data": data, "model": model, "pretrained": pretrained, "activation": activation, "negatives": negatives,
+        "output_dir": str(output_dir) if output_dir else None, "image_root": image_root, "image_key": image_key,
+        "caption_key": caption_key, "lock_image": lock_image or None, "lock_text": lock_text or None,
+        "lora_rank": lora, "batch_size": batch_size, "epochs": epochs, "steps": steps, "lr": lr,
+        "precision": precision, "device": device, "seed": seed, "eval_data_root": eval_data_root,
+        "eval_tasks": eval_tasks.split(",") if eval_tasks else None,
+    }  # fmt: skip
+    overrides = {key: value for key, value in given.items() if value is not None} | _settings(settings or [])
+    print(run(resolve(recipe, overrides)))
+
+
+def _settings(pairs: list[str]) -> dict[str, Any]:
+    """`key=value` with the value as YAML spells it."""
+    import yaml
+
+    out = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set {pair}: write key=value")
+        try:
+            out[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise InputError(f"--set {pair}: the value is not valid YAML") from None
+    return out
