@@ -2,42 +2,33 @@
 
 from __future__ import annotations
 
-import atexit
-import gc
-import hashlib
+import contextlib
 import json
-import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from compoclip.errors import InputError, RunError
+from compoclip.errors import InputError
 from compoclip.io import read_json, write_json
 from compoclip.language.parser import parser_version
 from compoclip.negatives.balance import OVERSAMPLE, balance_build
-from compoclip.negatives.captions import Caption, content_hash, read_captions
-from compoclip.negatives.engine import Generator
+from compoclip.negatives.captions import caption_rows
 from compoclip.negatives.kinds import resolve_kinds
-from compoclip.negatives.store import MANIFEST, SCHEMA, read_shard, shard_name, shards, write_shard
-from compoclip.negatives.vocabulary import Vocabulary, default_vocabulary
+from compoclip.negatives.local import run_local
+from compoclip.negatives.on_ray import need_ray, run_ray
+from compoclip.negatives.shards import Job, Plan, tally_path
+from compoclip.negatives.store import MANIFEST, SCHEMA, epoch_folder, shard_name
+from compoclip.negatives.table import CaptionTable
+from compoclip.negatives.tars import TarsOut
+from compoclip.negatives.vocabulary import Vocabulary
 from compoclip.progress import bar
 
 SHARD = 4096  # captions a file, and what is lost at most when a worker is killed
 ENOUGH_CAPTIONS = 300  # from here on, replacements come from the caption set's own words
-
-
-class Plan(NamedTuple):
-    """What every shard of a build depends on, and nothing else."""
-
-    kinds: tuple[str, ...]
-    per_caption: int
-    seed: int
-    epoch: int
-    vocabulary: dict[str, int] | None  # None: everyday captions
-    parser: str | None
+ENGINES = ("local", "ray")
 
 
 def build(
@@ -55,72 +46,128 @@ def build(
     parser: str | None = None,
     shard_size: int = SHARD,
     balance: bool = False,
+    *,
+    epochs: int | None = None,
+    engine: str = "local",
+    ray_address: str | None = None,
+    into_tars: str | Path | None = None,
 ) -> dict[str, Any]:
     """Write negatives of every caption under `out` and return the manifest.
 
-    The files' bytes depend on captions, kinds, per_caption, seed, epoch, vocabulary and parser, not on workers or on
-    how often the build was stopped and resumed. vocabulary: "captions" (the set's own words), "everyday", or "auto",
-    the former from 300 captions on. split: only rows whose column `split` says so.
+    The files' bytes depend on captions, kinds, per_caption, seed, epoch, vocabulary and parser, not on workers, engine
+    or on how often the build was stopped and resumed. Memory does not grow with the number of captions.
 
+    vocabulary: "captions" (the set's own words), "everyday", or "auto", the former from 300 captions on.
+    split: only rows whose column `split` says so.
     balance: make four times as many, then keep those that text alone cannot tell from captions (`balance.py`).
+    epochs: that many builds, of epoch, epoch + 1, ..., in the folders epoch-0, epoch-1, ... of `out`; returns their
+    manifests' counts. Training takes them in turn.
+    engine: "local" (processes) or "ray" (a cluster, see `on_ray.py`); workers is the number of either.
+    into_tars: folder for copies of the input tars in which every sample has its negatives as one more member.
 
-    Raises InputError for bad input, or where `out` holds another build; RunError where a worker dies.
+    Raises InputError for bad input, or where `out` holds another build; RunError where workers die.
     """
+    options = {name: value for name, value in locals().items() if name not in ("inputs", "out", "epochs")}
     out = Path(out)
-    if balance:
-        return _balanced_build(locals())
-    names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds))
-    if workers < 1 or per_caption < 1 or shard_size < 1:
-        raise InputError("workers, per_caption and shard_size are at least 1")
+    if workers < 1 or per_caption < 1 or shard_size < 1 or (epochs is not None and epochs < 1):
+        raise InputError("workers, per_caption, shard_size and epochs are at least 1")
     if vocabulary not in ("auto", "captions", "everyday"):
         raise InputError(f"vocabulary is {vocabulary!r}; choose auto, captions or everyday")
-    captions, skipped = read_captions(inputs, caption_key, split)
-    own = vocabulary == "captions" or (vocabulary == "auto" and len(captions) >= ENOUGH_CAPTIONS)
-    words = Vocabulary.from_captions(caption.text for caption in captions).counts if own else None
-    plan = Plan(names, per_caption, seed, epoch, words, parser)
-    count = -(-len(captions) // shard_size)
-    header: dict[str, Any] = {
-        "schema": SCHEMA,
-        "kinds": list(names),
-        "per_caption": per_caption,
-        "seed": seed,
-        "epoch": epoch,
-        "vocabulary": "captions" if own else "everyday",
-        "versions": _versions(parser),
-        "input_sha256": content_hash(captions),
-        "inputs": [Path(p).name for p in ([inputs] if isinstance(inputs, (str, Path)) else inputs)],
-        "captions": len(captions),
-        "skipped": skipped,
-        "shard_size": shard_size,
-        "shards": count,
-    }
-    _open_folder(out, header, resume)
-    parts = [captions[at : at + shard_size] for at in range(0, len(captions), shard_size)]
-    pending = [number for number in range(len(parts)) if not _done(out, number)]
-    with bar("negatives", len(captions)) as progress:
-        progress.advance(sum(len(parts[n]) for n in range(len(parts))) - sum(len(parts[n]) for n in pending))
-        jobs = ((out, number, parts[number], plan) for number in pending)
-        for number in _run(jobs, min(workers, len(pending) or 1)):
-            progress.advance(len(parts[number]))
+    if engine not in ENGINES:
+        raise InputError(f"engine is {engine!r}; choose {' or '.join(ENGINES)}")
+    if engine == "ray":
+        need_ray()
+    if epochs is not None:
+        if into_tars is not None:
+            raise InputError("tars hold the negatives of one epoch; leave out --epochs or --into-tars")
+        each = {
+            f"epoch-{number}": build(inputs, epoch_folder(out, number), **{**options, "epoch": epoch + number})
+            for number in range(epochs)
+        }
+        return {name: {key: made[key] for key in ("captions", "negatives", "coverage")} for name, made in each.items()}
+    tars = TarsOut(inputs, Path(into_tars), split, caption_key, resume) if into_tars is not None else None
+    del options["into_tars"]
+    manifest = _balanced(inputs, out, options) if balance else _plain(inputs, out, options)
+    if tars is not None:
+        tars.write(out)
+    return manifest
+
+
+def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[str, Any]) -> dict[str, Any]:
+    kinds, size, resume = options["kinds"], options["shard_size"], options["resume"]
+    names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds))
+    versions = _versions(options["parser"])
+    skipped: Counter[str] = Counter()
+    with _folder(out, resume), CaptionTable(out / f".captions.{os.getpid()}.tmp") as table:
+        rows = caption_rows(inputs, skipped, options["caption_key"], options["split"], table.has_image)
+        table.fill(_counted(rows))
+        count = -(-len(table) // size)
+        enough = options["vocabulary"] == "auto" and len(table) >= ENOUGH_CAPTIONS
+        own = options["vocabulary"] == "captions" or enough
+        header: dict[str, Any] = {
+            "schema": SCHEMA,
+            "kinds": list(names),
+            **{key: options[key] for key in ("per_caption", "seed", "epoch")},
+            "vocabulary": "captions" if own else "everyday",
+            "versions": versions,
+            "input_sha256": table.sha256,
+            "inputs": [Path(p).name for p in ([inputs] if isinstance(inputs, (str, Path)) else inputs)],
+            "captions": len(table),
+            "skipped": {reason: number for reason, number in skipped.items() if number},
+            "shard_size": size,
+            "shards": count,
+        }
+        _claim(out, header, resume)
+        words = Vocabulary.from_captions(table.texts()).counts if own else None
+        plan = Plan(names, *(options[key] for key in ("per_caption", "seed", "epoch")), words, options["parser"])
+        _make(table, plan, out, count, options)
     manifest = header | _counts(out, count)
     write_json(out / MANIFEST, manifest)
     (out / "plan.json").unlink(missing_ok=True)
     for number in range(count):
-        _tally_path(out, number).unlink(missing_ok=True)
+        tally_path(out, number).unlink(missing_ok=True)
     return manifest
 
 
-def _balanced_build(arguments: dict[str, Any]) -> dict[str, Any]:
+def _make(table: CaptionTable, plan: Plan, out: Path, count: int, options: dict[str, Any]) -> None:
+    """Make the shards that are not there yet."""
+    size = options["shard_size"]
+    lengths = [min(size, len(table) - number * size) for number in range(count)]
+    pending = [number for number in range(count) if not _done(out, number)]
+    jobs: Iterator[Job] = ((number, table.part(number * size, (number + 1) * size)) for number in pending)
+    workers = min(options["workers"], len(pending))
+    with bar("negatives", len(table)) as progress:
+        progress.advance(len(table) - sum(lengths[number] for number in pending))
+        if not pending:
+            return
+        if options["engine"] == "ray":
+            done = run_ray(jobs, plan, out, workers, _versions, options["ray_address"])
+        else:
+            done = run_local(jobs, plan, out, workers)
+        for number in done:
+            progress.advance(lengths[number])
+
+
+def _balanced(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Build into a folder of its own (which a resumed run takes up again), then balance into the one asked for."""
-    out, per_caption = arguments["out"], arguments["per_caption"]
+    per_caption = options["per_caption"]
     if (out / MANIFEST).is_file():
         manifest = read_json(out / MANIFEST)
-        if arguments["resume"] and "balance" in manifest:
+        if options["resume"] and "balance" in manifest:
             return dict(manifest)
         raise InputError(f"{out}: holds negatives already; name another --out folder")
     unbalanced = out / "unbalanced"
-    build(**{**arguments, "out": unbalanced, "per_caption": OVERSAMPLE * per_caption, "balance": False})
+    _plain(inputs, unbalanced, {**options, "per_caption": OVERSAMPLE * per_caption})
     return balance_build(unbalanced, out, per_caption)
+
+
+def _counted(rows: Iterator[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+    with bar("captions") as progress:
+        for number, row in enumerate(rows, 1):
+            yield row
+            if number - progress.done >= 1000:
+                progress.advance(1000)
+        progress.advance(number - progress.done)
 
 
 def _versions(parser: str | None) -> dict[str, str]:
@@ -128,98 +175,50 @@ def _versions(parser: str | None) -> dict[str, str]:
     return packages | {"parser": parser_version(parser), "lexicon": "WordNet 3.0"}
 
 
-def _open_folder(out: Path, header: dict[str, Any], resume: bool) -> None:
-    """Take the folder for this build: a new one, or one that the same build began."""
+def _before(out: Path) -> Path | None:
+    """What an earlier build left here: its manifest, or the plan of an unfinished one."""
+    return next((out / name for name in (MANIFEST, "plan.json") if (out / name).is_file()), None)
+
+
+@contextlib.contextmanager
+def _folder(out: Path, resume: bool) -> Iterator[None]:
+    """The folder of a build; one that was made for input that proves bad is taken away again."""
     if out.is_file():
         raise InputError(f"{out}: is a file; --out names a folder")
-    before = next((out / name for name in (MANIFEST, "plan.json") if (out / name).is_file()), None)
-    if before is not None:
-        found = read_json(before)
-        changed = [key for key, value in json.loads(json.dumps(header)).items() if found.get(key) != value]
-        if resume and changed:
-            raise InputError(f"{out}: holds a build with other {', '.join(changed)}; name another --out folder")
-        if not resume:
-            raise InputError(
-                f"{out}: holds negatives already; add --resume to finish them, or name another --out folder"
-            )
-    elif out.is_dir() and any(out.glob("negatives-*.parquet")):
+    if _before(out) is not None and not resume:
+        raise InputError(f"{out}: holds negatives already; add --resume to finish them, or name another --out folder")
+    if _before(out) is None and out.is_dir() and any(out.glob("negatives-*.parquet")):
         raise InputError(f"{out}: holds shards without a manifest; name another --out folder")
+    made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     for leftover in out.glob(".*.tmp"):
         leftover.unlink(missing_ok=True)
+    try:
+        yield
+    except InputError:
+        if made:
+            with contextlib.suppress(OSError):
+                out.rmdir()
+        raise
+
+
+def _claim(out: Path, header: dict[str, Any], resume: bool) -> None:
+    """Write down what is built here, or make sure that the build that was begun is this one."""
+    before = _before(out)
     if before is None:
         write_json(out / "plan.json", header)
-
-
-def _tally_path(out: Path, number: int) -> Path:
-    return out / f".negatives-{number:05d}.json"
+        return
+    found = read_json(before)
+    changed = [key for key, value in json.loads(json.dumps(header)).items() if found.get(key) != value]
+    if changed:
+        raise InputError(f"{out}: holds a build with other {', '.join(changed)}; name another --out folder")
 
 
 def _done(out: Path, number: int) -> bool:
     """A shard is done when both its files are there; the counts are written last."""
     if (out / MANIFEST).is_file():
         return (out / shard_name(number)).is_file()
-    return (out / shard_name(number)).is_file() and _tally_path(out, number).is_file()
-
-
-_GENERATORS: dict[str, Generator] = {}
-
-
-def _generator(plan: Plan) -> Generator:
-    """The process's generator for a plan; making one reads the parser and the lexicon, so it is kept."""
-    key = hashlib.blake2b(repr(plan).encode()).hexdigest()
-    if key not in _GENERATORS:
-        _GENERATORS.clear()
-        words = Vocabulary(plan.vocabulary) if plan.vocabulary is not None else default_vocabulary()
-        _GENERATORS[key] = Generator(plan.kinds, plan.per_caption, plan.seed, plan.epoch, words, plan.parser)
-        gc.collect()
-        gc.freeze()  # parser and lexicon live to the end: the collector need not walk them again and again
-        atexit.register(gc.unfreeze)  # what is frozen at exit is reported as leaked by other extensions
-    return _GENERATORS[key]
-
-
-def make_shard(job: tuple[Path, int, list[Caption], Plan]) -> int:
-    """Write one shard and its counts; the shard's number comes back."""
-    out, number, captions, plan = job
-    generator = _generator(plan)
-    generator.made.clear()
-    generator.refusals.clear()
-    texts = [caption.text for caption in captions]
-    found = generator.run(texts, [c.caption_id for c in captions], [c.others for c in captions])
-    rows = [(caption.caption_id, caption.text, negatives) for caption, negatives in zip(captions, found)]
-    write_shard(out / shard_name(number), rows)
-    short = Counter(str(len(negatives)) for _, _, negatives in rows)
-    tally = {"made": generator.made, "refused": generator.refusals, "negatives_a_caption": short}
-    write_json(_tally_path(out, number), {name: dict(sorted(counts.items())) for name, counts in tally.items()})
-    return number
-
-
-def _run(jobs: Iterator[tuple[Path, int, list[Caption], Plan]], workers: int) -> Iterator[int]:
-    if workers == 1:
-        yield from map(make_shard, jobs)
-        return
-    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-    from concurrent.futures.process import BrokenProcessPool
-
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_single_threaded) as pool:
-        waiting = set()
-        try:
-            for job in jobs:  # a few jobs ahead of the workers, so that captions are not all copied at once
-                waiting.add(pool.submit(make_shard, job))
-                if len(waiting) >= 2 * workers:
-                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                    yield from (future.result() for future in done)
-            for future in waiting:
-                yield future.result()
-        except BrokenProcessPool:
-            raise RunError(
-                "a worker process died (out of memory?); run again with --resume and fewer --workers"
-            ) from None
-
-
-def _single_threaded() -> None:
-    os.environ["OMP_NUM_THREADS"] = "1"
+    return (out / shard_name(number)).is_file() and tally_path(out, number).is_file()
 
 
 def _counts(out: Path, number_of_shards: int) -> dict[str, Any]:
@@ -228,7 +227,7 @@ def _counts(out: Path, number_of_shards: int) -> dict[str, Any]:
         return {key: found[key] for key in ("negatives", "coverage", "made", "refused", "negatives_a_caption")}
     totals: dict[str, Counter[str]] = {"made": Counter(), "refused": Counter(), "negatives_a_caption": Counter()}
     for number in range(number_of_shards):
-        for name, counts in read_json(_tally_path(out, number)).items():
+        for name, counts in read_json(tally_path(out, number)).items():
             totals[name].update(counts)
     captions = sum(totals["negatives_a_caption"].values())
     covered = captions - totals["negatives_a_caption"]["0"]
@@ -237,6 +236,3 @@ def _counts(out: Path, number_of_shards: int) -> dict[str, Any]:
         "coverage": round(covered / captions, 6),
         **{name: dict(sorted(counts.items())) for name, counts in totals.items()},
     }
-
-
-__all__ = ["Plan", "build", "make_shard", "read_shard", "shards"]

@@ -1,107 +1,135 @@
-"""Caption files in: TSV, CSV, JSONL, Parquet with a caption column found by name, or text with one caption a line."""
+"""Caption files in, one caption at a time: tables with a caption column found by name, webdataset tars, plain lines."""
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from compoclip.data.sources.base import Report
+from compoclip.data.sources.columns import caption_list
+from compoclip.data.sources.delimited import open_delimited
+from compoclip.data.sources.json_file import open_json
+from compoclip.data.sources.rows import Options
+from compoclip.data.sources.shards import expand, is_pattern
+from compoclip.data.sources.webdataset import free_name, of_split, tar_samples
 from compoclip.errors import InputError
-from compoclip.negatives.engine import caption_key
+from compoclip.negatives.table import Caption, CaptionTable
 
 CAPTION_COLUMNS = ("caption", "title", "text", "captions", "sentence", "raw", "original")
 IMAGE_COLUMNS = ("image", "filepath", "image_path", "filename", "file_name", "image_id", "img", "path")
 ID_COLUMNS = ("caption_id",)
 
 
-class Caption(NamedTuple):
-    """One caption: `image` is "" where the file names none; `others` are true captions of the same image."""
+class _Record(NamedTuple):
+    """One row of a file; `split` None where the reader has chosen by it already."""
 
     caption_id: str
-    text: str
+    texts: Sequence[Any]
     image: str
-    others: tuple[str, ...]
+    split: str | None
 
 
 def read_captions(
-    inputs: str | Path | Sequence[str | Path], caption_key_: str | None = None, split: str | None = None
+    inputs: str | Path | Sequence[str | Path], caption_key: str | None = None, split: str | None = None
 ) -> tuple[list[Caption], dict[str, int]]:
-    """Captions of one or more files, and how many rows were left out and why.
+    """All captions of one or more files, for sets that fit in memory, and how many rows were left out and why.
 
-    A row whose caption is a list (JSONL, Parquet) counts once a caption. The id is the column `caption_id`, or the
-    image with the number of the caption among the image's own, or a hash of the text; ids are unique.
+    Raises what `caption_rows` raises.
+    """
+    skipped: Counter[str] = Counter()
+    with CaptionTable() as table:
+        table.fill(caption_rows(inputs, skipped, caption_key, split, table.has_image))
+        return table.part(0, len(table)), dict(skipped)
+
+
+def caption_rows(
+    inputs: str | Path | Sequence[str | Path],
+    skipped: Counter[str],
+    caption_key: str | None = None,
+    split: str | None = None,
+    taken: Callable[[str], bool] = lambda name: False,
+) -> Iterator[tuple[str, str, str]]:
+    """(id or "", caption, image or "") of every caption in the files, in order; `skipped` counts what is left out.
+
+    A row whose caption is a list counts once a caption, and its id is not used. taken: which images have come before,
+    for tars that use a key again. Files are read as they go, but a JSON file is read whole.
     Raises InputError for a missing file, an unknown form, a file without a caption column, or one without captions.
     """
-    paths = [Path(p) for p in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
-    rows: list[tuple[str, str, str]] = []  # id or "", text, image
-    skipped = {"empty caption": 0, "other split": 0}
-    for path in paths:
-        for caption_id, texts, image, its_split in _rows(path, caption_key_):
-            if split is not None and its_split != split:
-                skipped["other split"] += 1
+    paths = input_files(inputs)
+    found = False
+    for caption_id, texts, image, its_split in _records(paths, skipped, caption_key, split, taken):
+        if split is not None and its_split is not None and its_split != split:
+            skipped["other split"] += 1
+            continue
+        for text in texts:
+            clean = said(text)
+            if not clean:
+                skipped["empty caption"] += 1
                 continue
-            for text in texts:
-                clean = " ".join(str(text).split()) if text is not None else ""
-                if not any(c.isalnum() for c in clean):
-                    skipped["empty caption"] += 1
-                    continue
-                rows.append((caption_id if len(texts) == 1 else "", clean, image))
-    if not rows:
+            found = True
+            yield _plain(caption_id) if len(texts) == 1 else "", clean, _plain(image)
+    if not found:
         why = ", ".join(f"{n} with {reason}" for reason, n in skipped.items() if n) or "the file has no rows"
-        raise InputError(f"{', '.join(map(str, paths))}: no captions ({why})")
-    return _with_ids(rows), {reason: count for reason, count in skipped.items() if count}
+        raise InputError(f"{', '.join(map(str, paths[:5]))}: no captions ({why})")
 
 
-def _with_ids(rows: list[tuple[str, str, str]]) -> list[Caption]:
-    by_image: dict[str, list[str]] = {}
-    for _, text, image in rows:
-        if image:
-            by_image.setdefault(image, []).append(text)
-    number: dict[str, int] = {}
-    used: set[str] = set()
-    found = []
-    for given, text, image in rows:
-        if given:
-            key = given
-        elif image:
-            key = f"{image}#{number.get(image, 0)}"
-            number[image] = number.get(image, 0) + 1
-        else:
-            key = caption_key(text)
-        unique, repeat = key, 1
-        while unique in used:
-            repeat += 1
-            unique = f"{key}~{repeat}"
-        used.add(unique)
-        others = tuple(sorted({other for other in by_image.get(image, ()) if other != text})) if image else ()
-        found.append(Caption(unique, text, image, others))
-    return found
+def input_files(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
+    """The files that names and patterns (`{000..009}.tar`, globs) stand for. Raises InputError where one is missing."""
+    names = [inputs] if isinstance(inputs, (str, Path)) else inputs
+    return [path for name in names for path in (expand(str(name)) if is_pattern(str(name)) else [Path(name)])]
 
 
-def content_hash(captions: Iterable[Caption]) -> str:
-    """SHA-256 over ids, captions and images: what a build's output may depend on."""
-    digest = hashlib.sha256()
-    for caption in captions:
-        digest.update("\x1f".join([caption.caption_id, caption.text, caption.image, ""]).encode())
-    return digest.hexdigest()
+def tars_among(paths: Sequence[Path]) -> bool:
+    """Are the inputs webdataset tars? Raises InputError where some are and some are not."""
+    others = [path for path in paths if path.suffix.lower() != ".tar"]
+    if others and len(others) < len(paths):
+        raise InputError(f"{others[0]}: tars and other files do not go together; build them into two folders")
+    return not others
 
 
-def _rows(path: Path, caption_column: str | None) -> Iterator[tuple[str, list[Any], str, str]]:
+def said(text: object) -> str:
+    """A caption as it is kept, on one line; "" for one that says nothing."""
+    clean = _plain(" ".join(str(text).split())) if text is not None else ""
+    return clean if any(c.isalnum() for c in clean) else ""
+
+
+def _plain(text: str) -> str:
+    """Half a surrogate pair, which JSON can spell and no file can hold, becomes a question mark."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _records(
+    paths: list[Path], skipped: Counter[str], caption_key: str | None, split: str | None, taken: Callable[[str], bool]
+) -> Iterator[_Record]:
+    if not tars_among(paths):
+        for path in paths:
+            yield from _rows(path, caption_key, skipped)
+        return
+    options = Options(caption_key=caption_key, split=split)
+    for path in of_split(paths, options):
+        report = Report()
+        for sample in tar_samples(path, report, options):
+            yield _Record("", sample.captions, free_name(sample.key, path, taken), None)
+        skipped.update(report.skipped)
+
+
+def _rows(path: Path, caption_column: str | None, skipped: Counter[str]) -> Iterator[_Record]:
     if not path.is_file():
         raise InputError(f"{path}: no such file of captions")
     suffix = path.suffix.lower()
     if suffix == ".txt":
         for line in _lines(path):
-            yield "", [line], "", ""
+            yield _Record("", [line], "", "")
         return
-    readers = {".tsv": _delimited, ".csv": _delimited, ".jsonl": _jsonl, ".json": _json, ".parquet": _parquet}
-    if suffix not in readers:
-        raise InputError(f"{path}: captions come as .tsv, .csv, .jsonl, .json, .parquet or .txt (one a line)")
+    if suffix not in (".tsv", ".csv", ".jsonl", ".json", ".parquet"):
+        raise InputError(f"{path}: captions come as .tsv, .csv, .jsonl, .json, .parquet, .tar or .txt (one a line)")
     names: tuple[str, str | None, str | None] | None = None
-    for row, record in readers[suffix](path):
+    report = Report()
+    readers = {".jsonl": _jsonl, ".json": _json, ".parquet": _parquet}
+    for row, record in readers[suffix](path) if suffix in readers else _delimited(path, report):
         if names is None:
             column = caption_column or _named(record, CAPTION_COLUMNS)
             if column is None or column not in record:
@@ -111,19 +139,20 @@ def _rows(path: Path, caption_column: str | None) -> Iterator[tuple[str, list[An
             names = column, _named(record, IMAGE_COLUMNS), _named(record, ID_COLUMNS)
         caption_name, image_name, id_name = names
         value = record.get(caption_name)
-        texts = list(value) if isinstance(value, (list, tuple)) else [value]
+        texts = caption_list(value, False)
         if any(isinstance(text, (dict, list)) for text in texts):
             raise InputError(
                 f"{path} row {row}: column {caption_name!r} holds no text; name another with --caption-key"
             )
         image = record.get(image_name) if image_name else None
         own = record.get(id_name) if id_name else None
-        yield (
+        yield _Record(
             "" if own is None else str(own),
             texts,
             "" if image is None else str(image),
             str(record.get("split") or ""),
         )
+    skipped.update(report.skipped)
 
 
 def _named(record: dict[str, Any], names: Sequence[str]) -> str | None:
@@ -132,23 +161,16 @@ def _named(record: dict[str, Any], names: Sequence[str]) -> str | None:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with open(path, encoding="utf-8", newline="") as handle:
+    with open(path, encoding="utf-8-sig", newline="") as handle:
         try:
             yield from (line.rstrip("\r\n") for line in handle)
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
-def _delimited(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    tab = path.suffix.lower() == ".tsv"
-    reader = csv.DictReader(
-        (line + "\n" for line in _lines(path)),
-        delimiter="\t" if tab else ",",
-        quoting=csv.QUOTE_MINIMAL,
-    )
-    for record in reader:
-        record.pop(None, None)
-        yield reader.line_num, record
+def _delimited(path: Path, report: Report) -> Iterator[tuple[int, dict[str, Any]]]:
+    for row in open_delimited(path).rows(report):
+        yield row.number, row.cells
 
 
 def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -168,6 +190,9 @@ def _json(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     from compoclip.io import read_json
 
     value = read_json(path)
+    if isinstance(value, dict) and isinstance(value.get("images"), list):  # COCO's and Karpathy's files
+        yield from ((row.number, row.cells) for row in open_json(path).rows(Report()))
+        return
     records = list(value.values()) if isinstance(value, dict) else value
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
         raise InputError(f"{path}: a list of objects is wanted")
@@ -183,9 +208,15 @@ def _parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     except (pa.ArrowInvalid, OSError) as error:
         raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]})") from None
     number = 0
-    wanted = {*CAPTION_COLUMNS, *IMAGE_COLUMNS, *ID_COLUMNS, "split"}
-    simple = [f.name for f in file.schema_arrow if not pa.types.is_struct(f.type) or f.name.lower() in wanted]
-    for batch in file.iter_batches(batch_size=10_000, columns=simple):
+    # photos inside the file (binary, or a struct of bytes and path) are not read along
+    columns = [
+        field.name
+        for field in file.schema_arrow
+        if not (
+            pa.types.is_struct(field.type) or pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
+        )
+    ]
+    for batch in file.iter_batches(batch_size=4096, columns=columns):
         for record in batch.to_pylist():
             number += 1
             yield number, record

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.io import atomic_path, read_json
+from compoclip.io import read_json, write_bytes
 from compoclip.negatives.types import Edit, Negative
 
 MANIFEST = "manifest.json"
@@ -17,6 +18,24 @@ Row = tuple[str, str, list[Negative]]  # caption id, caption, negatives
 
 def shard_name(number: int) -> str:
     return f"negatives-{number:05d}.parquet"
+
+
+def epoch_folder(folder: Path, number: int) -> Path:
+    """Where a build of several epochs keeps one of them."""
+    return folder / f"epoch-{number}"
+
+
+def epoch_folders(folder: str | Path) -> list[Path]:
+    """The builds in a folder by `negatives build --epochs N`, in order; [] for a folder that is none.
+
+    Raises InputError where one in between is missing.
+    """
+    numbers = {path.name.removeprefix("epoch-") for path in Path(folder).glob("epoch-*") if path.is_dir()}
+    found = sorted(int(number) for number in numbers if number.isdecimal())
+    if found != list(range(len(found))):
+        missing = next(number for number in range(len(found)) if number != found[number])
+        raise InputError(f"{epoch_folder(Path(folder), missing)}: is missing among the epochs of the build")
+    return [epoch_folder(Path(folder), number) for number in found]
 
 
 def _schema() -> Any:
@@ -29,8 +48,8 @@ def _schema() -> Any:
     return pa.schema([("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))])
 
 
-def write_shard(path: Path, rows: Iterable[Row]) -> None:
-    """One Parquet file, written whole or not at all; equal rows give equal bytes."""
+def shard_bytes(rows: Iterable[Row]) -> bytes:
+    """One Parquet file; equal rows give equal bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -44,8 +63,14 @@ def write_shard(path: Path, rows: Iterable[Row]) -> None:
                 for n in negatives
             ]
         )
-    with atomic_path(path) as temporary:
-        pq.write_table(pa.table(columns, schema=_schema()), temporary, compression="zstd")
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=_schema()), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def write_shard(path: Path, rows: Iterable[Row]) -> None:
+    """One Parquet file, written whole or not at all."""
+    write_bytes(path, shard_bytes(rows))
 
 
 def read_shard(path: Path) -> Iterator[Row]:
@@ -68,6 +93,8 @@ def shards(folder: str | Path) -> list[Path]:
     """The shards of a finished build, in order. Raises InputError where the folder is none or lacks a shard."""
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
+        if epochs := epoch_folders(folder):
+            raise InputError(f"{folder}: holds a build for each of {len(epochs)} epochs; name one, as {epochs[0]}")
         raise InputError(
             f"{folder}: no {MANIFEST} here; make it with `compoclip negatives build` (or finish it: --resume)"
         )

@@ -16,7 +16,7 @@ from compoclip.data.sources.parquet import open_parquet
 from compoclip.data.sources.rows import Options, Table
 from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.data.sources.table import read_table
-from compoclip.data.sources.webdataset import read_webdataset
+from compoclip.data.sources.webdataset import of_split, read_webdataset
 from compoclip.errors import InputError
 
 TABLE_SUFFIXES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json", ".parquet")
@@ -61,7 +61,7 @@ def open_source(
 def _open_files(paths: list[Path], name: str, options: Options) -> Source:
     tars = [path for path in paths if path.suffix.lower() == ".tar"]
     if len(tars) == len(paths):
-        return read_webdataset(_of_split(tars, options), name, options)
+        return read_webdataset(of_split(tars, options), name, options)
     if len(paths) > 1:
         other = next(path for path in paths if path not in tars)
         raise InputError(f"{name}: several files must all be tars; {other.name} is not (join the tables into one)")
@@ -104,7 +104,7 @@ def _open_folder(path: Path, options: Options) -> Source:
         return _open_table(tables[0], options)
     tars = sorted(path.glob("*.tar"))
     if tars:
-        return read_webdataset(_of_split(tars, options), str(path), options)
+        return read_webdataset(of_split(tars, options), str(path), options)
     others = sorted(child for child in path.iterdir() if child.suffix.lower() in TABLE_SUFFIXES)
     pictures = any(child.suffix.lower() in IMAGE_SUFFIXES for child in path.rglob("*"))
     if len(others) == 1 and not any(path.rglob("*.txt")):
@@ -115,13 +115,3 @@ def _open_folder(path: Path, options: Options) -> Source:
             f"{path}: wanted captions.tsv (or .csv, .jsonl, .parquet), tars, or images with .txt files; found {found}"
         )
     return read_folder(path)
-
-
-def _of_split(tars: list[Path], options: Options) -> list[Path]:
-    """The shards of one split, where their names begin with a split's name (`train-00000.tar`); else all of them."""
-    if options.split is None:
-        return tars
-    chosen = [
-        tar for tar in tars if tar.name.startswith((f"{options.split}-", f"{options.split}_", f"{options.split}."))
-    ]
-    return chosen or tars

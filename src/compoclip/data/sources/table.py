@@ -55,16 +55,7 @@ class Grouper:
         return group
 
     def caption(self, value: object, where: str) -> str | None:
-        """A usable caption, or None after counting why not."""
-        if value is None or value != value:  # NaN is what pandas writes for an empty cell
-            self.report.skip("empty caption", where)
-        elif not isinstance(value, str):
-            self.report.skip("caption is not text", where, f"{type(value).__name__}")
-        elif text := tidy(value):
-            return text
-        else:
-            self.report.skip("empty caption", where)
-        return None
+        return usable_caption(value, where, self.report)
 
     def finish(self) -> PackedSource:
         for group in self._by_image.values():
@@ -75,6 +66,19 @@ class Grouper:
         self.groups.clear()
         self._by_image.clear()
         return self.source.finish()
+
+
+def usable_caption(value: object, where: str, report: Report) -> str | None:
+    """A caption on one line, or None after counting why not."""
+    if value is None or value != value:  # NaN is what pandas writes for an empty cell
+        report.skip("empty caption", where)
+    elif not isinstance(value, str):
+        report.skip("caption is not text", where, f"{type(value).__name__}")
+    elif text := tidy(value):
+        return text
+    else:
+        report.skip("empty caption", where)
+    return None
 
 
 def read_table(table: Table, options: Options) -> PackedSource:

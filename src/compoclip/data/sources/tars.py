@@ -30,7 +30,7 @@ def tar_members(path: str | Path, report: Report) -> Iterator[Member]:
     length = path.stat().st_size
     try:
         with tarfile.open(path, "r:") as tar:
-            for info in _walk(tar, path, report):
+            for info in walk(tar, path, report):
                 where = f"{path}:{info.name}"
                 if info.isdir():
                     continue
@@ -49,7 +49,7 @@ def tar_members(path: str | Path, report: Report) -> Iterator[Member]:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def _walk(tar: tarfile.TarFile, path: Path, report: Report) -> Iterator[tarfile.TarInfo]:
+def walk(tar: tarfile.TarFile, path: Path, report: Report) -> Iterator[tarfile.TarInfo]:
     keeper: Any = tar
     reached = -1
     while True:
