@@ -6,9 +6,10 @@ import json
 
 import pytest
 
+from compoclip.cli import main
 from compoclip.errors import InputError
 from compoclip.negatives import Negative
-from compoclip.negatives.formats import WRITERS, image_of, read_format, write_degla, write_format
+from compoclip.negatives.formats import WRITERS, convert, image_of, read_format, write_degla, write_format
 
 ROWS = [
     (
@@ -24,13 +25,81 @@ ROWS = [
 ]
 
 
+SUFFIXES = {"negclip": ".tsv", "parquet": ".parquet"}
+
+
+def texts(rows):
+    return [(caption_id, caption, [n.text for n in negatives]) for caption_id, caption, negatives in rows]
+
+
 @pytest.mark.parametrize("form", list(WRITERS))
 def test_written_and_read_again(tmp_path, form):
-    path = tmp_path / ("a.tsv" if form == "negclip" else "a.json")
+    path = tmp_path / f"a{SUFFIXES.get(form, '.json')}"
     write_format(path, ROWS, form)
     found = read_format(path)  # the form is recognised
-    assert [(i, c, [n.text for n in ns]) for i, c, ns in found] == [(i, c, [n.text for n in ns]) for i, c, ns in ROWS]
-    assert all(negative.source == path.name for *_, negatives in found for negative in negatives)
+    assert texts(found) == texts(ROWS)
+    if form == "parquet":
+        assert found == ROWS
+    else:
+        assert all(negative.source == path.name for *_, negatives in found for negative in negatives)
+
+
+@pytest.mark.parametrize("there", list(WRITERS))
+@pytest.mark.parametrize("back", list(WRITERS))
+def test_convert_there_and_back(tmp_path, there, back, capsys):
+    """From any form to any other on the command line, with nothing said about what the input is."""
+    first, second, third = (
+        tmp_path / f"{name}{SUFFIXES.get(form, '.json')}" for name, form in zip("abc", (there, back, there))
+    )
+    write_format(first, ROWS, there)
+    for source, out, form in ((first, second, back), (second, third, there)):
+        with pytest.raises(SystemExit) as end:
+            main(["negatives", "convert", str(source), "--to", form, "--out", str(out)])
+        assert end.value.code == 0
+    assert texts(read_format(third)) == texts(ROWS)
+    assert "captions_written: 2\nnegatives_written: 8\n" in capsys.readouterr().out
+
+
+def test_convert_says_what_a_form_cannot_hold(tmp_path, capsys):
+    rows = [*ROWS, ("b.jpg#0", "a hen", []), ("b.jpg#1", "a fox", [Negative("a hen", "k")])]
+    write_format(tmp_path / "a.parquet", rows, "parquet")
+    kept = {form: convert(tmp_path / "a.parquet", tmp_path / f"out-{form}", form) for form in WRITERS}
+    assert {form: (k["captions_written"], k["negatives_written"]) for form, k in kept.items()} == {
+        "negclip": (3, 9), "degla": (2, 8), "ce-clip": (4, 9), "sugarcrepe": (3, 9), "parquet": (4, 9)
+    }  # fmt: skip
+    for form, counts in kept.items():  # what it says is what the file holds
+        found = read_format(tmp_path / f"out-{form}", form)
+        assert (len(found), sum(len(n) for *_, n in found)) == (counts["captions_written"], counts["negatives_written"])
+        assert (counts["captions"], counts["negatives"]) == (4, 9)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.json", "--to", "negclip", "--out", "b.tsv"], "a.json row 2: enhanced"),
+        (["a.json", "--to", "negclip", "--out", "b.tsv", "--from", "negclip"], "name it with --from"),
+        (["a.json", "--to", "negclip", "--out", "b.tsv", "--from", "xyz"], "no form is called 'xyz'"),
+        (["a.json", "--to", "xyz", "--out", "b.tsv"], "no form is called 'xyz'"),
+        (["a.json", "--to", "degla", "--out", "a.json"], "--out names a new file"),
+        (["none.json", "--to", "degla", "--out", "b.json"], "none.json: no such file"),
+        (["a.parquet", "--to", "degla", "--out", "b.json"], "a.parquet: not a negatives shard"),
+    ],
+)
+def test_convert_refuses_in_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    good = {"image_id": 1, "original": "a dog", "enhanced": ["a cat"] * 4}
+    (tmp_path / "a.json").write_text(json.dumps([good, {**good, "enhanced": ["a cat", 3]}]))
+    (tmp_path / "a.parquet").write_text("no parquet")
+    before = (tmp_path / "a.json").read_bytes()
+    with pytest.raises(SystemExit) as end:
+        main(["negatives", "convert", *arguments])
+    assert end.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert (tmp_path / "a.json").read_bytes() == before
+    assert not (tmp_path / "b.tsv").exists()
+    assert not (tmp_path / "b.json").exists()
 
 
 def test_degla_leaves_short_rows_out_and_counts_them(tmp_path):
@@ -70,10 +139,20 @@ def test_ce_clip_flags_and_its_pickles(tmp_path):
         ("a.json", '[{"image_id": 1, "enhanced": []}]', "row 1: no original"),
         ("a.json", '[{"x": 1}]', "none of the known forms"),
         ("a.json", "{", "not valid JSON"),
+        ("a.tsv", "title\tfilepath\tneg_caption\na\n", "row 2: no filepath"),
+        ("a.tsv", b"title\tfilepath\tneg_caption\n\xe9\t\t\n", "not UTF-8"),
+        ("a.json", '[{"image_id": 1, "original": 5, "enhanced": []}]', "row 1: original"),
+        ("a.json", '[{"image_id": 1, "original": "x", "enhanced": []}, 3]', "row 2: no image_id"),
+        ("a.json", '[{"caption": "x", "negatives": [{"edited_caption": null}]}]', "row 1: edited_caption"),
+        ("a.json", '[{"caption": "x", "negatives": "y"}]', "row 1: a list is wanted"),
+        ("a.json", '[{"caption": "x", "noun_aug_caption": ["y"]}]', "row 1: an augmented caption"),
+        ("a.json", '{"7": {"filename": "f", "caption": "x", "negative_caption": ""}}', "row 7: negative_caption"),
+        ("a.json", "[]", "none of the known forms"),
+        ("a.json", "[3]", "none of the known forms"),
     ],
 )
 def test_broken_files_are_named(tmp_path, name, content, message):
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=message):
         read_format(tmp_path / name)
 

@@ -119,7 +119,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
         }
         _claim(out, header, resume)
         words = Vocabulary.from_captions(table.texts()).counts if own else None
-        plan = Plan(names, *(options[key] for key in ("per_caption", "seed", "epoch")), words, options["parser"])
+        plan = Plan(names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"])
         _make(table, plan, out, count, options)
     manifest = header | _counts(out, count)
     write_json(out / MANIFEST, manifest)

@@ -1,192 +1,64 @@
-"""Negatives as others keep them: NegCLIP's TSV, DeGLA's JSON, CE-CLIP's dictionaries, SugarCrepe's JSON.
-
-Reading gives rows as in `store`; what is read can be written in any of the forms, and into our own Parquet. CE-CLIP's
-`.npy` files are pickles, which run code when opened: they are refused, and its JSON form is read.
-"""
+"""Negatives in any form to any other: our own Parquet, and those of other people in `foreign`."""
 
 from __future__ import annotations
 
-import ast
-import csv
-import io
-import json
-import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.io import read_json, write_json, write_text
-from compoclip.negatives.store import Row, iterate
-from compoclip.negatives.types import Negative
-
-CE_CLIP_KEYS = {
-    "relation_aug_caption": "relation",
-    "adj_aug_caption": "adjective",
-    "noun_aug_caption": "noun",
-    "verb_aug_caption": "verb",
-}
-
-
-def image_of(caption_id: str) -> str:
-    """The image in a caption id made of image and number ("x.jpg#2" -> "x.jpg"); "" for an id without one."""
-    image, mark, number = caption_id.rpartition("#")
-    return image if mark and re.fullmatch(r"\d+(~\d+)?", number) else ""
-
-
-class _Ids:
-    """Caption ids as `captions` makes them: image and number."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, int] = {}
-
-    def __call__(self, image: str) -> str:
-        number = self.seen.get(image, 0)
-        self.seen[image] = number + 1
-        return f"{image}#{number}"
-
-
-def read_negclip(path: Path) -> Iterator[Row]:
-    """`title`, `filepath`, `neg_caption` (a list literal, never evaluated). Raises InputError naming the row."""
-    ids = _Ids()
-    with open(path, encoding="utf-8", newline="") as handle:
-        reader = csv.DictReader(handle, delimiter="\t")
-        _need(path, reader.fieldnames or [], "title", "filepath", "neg_caption")
-        for row in reader:
-            negatives = _literal_list(path, reader.line_num, "neg_caption", row["neg_caption"])
-            yield ids(row["filepath"]), row["title"], [_taken(text, "negclip", path) for text in negatives]
-
-
-def read_degla(path: Path) -> Iterator[Row]:
-    """A list of `image_id`, `original`, `enhanced` (four or more strings)."""
-    ids = _Ids()
-    for number, item in enumerate(_list(path, read_json(path)), 1):
-        _need(path, item, "image_id", "original", "enhanced", row=number)
-        if not isinstance(item["enhanced"], list):
-            raise InputError(f"{path} row {number}: `enhanced` is no list of captions")
-        image = item["image_id"]
-        name = f"train2014/COCO_train2014_{image:012d}.jpg" if isinstance(image, int) else str(image)
-        yield ids(name), str(item["original"]), [_taken(str(text), "degla", path) for text in item["enhanced"]]
-
-
-def read_ce_clip(path: Path) -> Iterator[Row]:
-    """Both of its forms: `*_aug_caption` with `valid_caption` flags, or `negatives` of `edited_caption`, `category`."""
-    if path.suffix == ".npy":
-        raise InputError(f"{path}: a pickle, which could run code; save the dictionaries as JSON and read those")
-    ids = _Ids()
-    for number, item in enumerate(_list(path, read_json(path)), 1):
-        _need(path, item, "caption", row=number)
-        found = []
-        if "negatives" in item:
-            for negative in item["negatives"]:
-                _need(path, negative, "edited_caption", row=number)
-                found.append(_taken(negative["edited_caption"], f"ce-clip-{negative.get('category', 'edit')}", path))
-        else:
-            present = [(key, kind) for key, kind in CE_CLIP_KEYS.items() if item.get(key)]
-            valid = item.get("valid_caption") or [1] * len(CE_CLIP_KEYS)
-            flags = dict(zip(CE_CLIP_KEYS, valid))
-            found = [_taken(str(item[key]), f"ce-clip-{kind}", path) for key, kind in present if flags.get(key, 1)]
-        yield ids(str(item.get("image_path") or item.get("image_id") or "")), str(item["caption"]), found
-
-
-def read_sugarcrepe(path: Path) -> Iterator[Row]:
-    """An object keyed "0", "1", ... of `filename`, `caption`, `negative_caption`; the file's name is the kind."""
-    value = read_json(path)
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: SugarCrepe's form is one object keyed by row number")
-    grouped: dict[tuple[str, str], list[Negative]] = {}
-    for key, item in value.items():
-        _need(path, item, "filename", "caption", "negative_caption", row=key)
-        negatives = grouped.setdefault((item["filename"], item["caption"]), [])
-        negatives.append(_taken(item["negative_caption"], path.stem.replace("_", "-"), path))
-    ids = _Ids()
-    for (image, caption), negatives in grouped.items():
-        yield ids(image), caption, negatives
-
-
-def write_negclip(path: Path, rows: Iterable[Row], hard_images: dict[str, list[int]] | None = None) -> None:
-    """NegCLIP's TSV. `hard_images`: caption id -> rows of images to contrast with; default the row itself."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(["", "title", "filepath", "neg_caption", "neg_image"])
-    for number, (caption_id, caption, negatives) in enumerate(row for row in rows if row[2]):
-        images = (hard_images or {}).get(caption_id, [number])
-        writer.writerow([number, caption, image_of(caption_id), [n.text for n in negatives], images])
-    write_text(path, text.getvalue())
-
-
-def write_degla(path: Path, rows: Iterable[Row], least: int = 4) -> int:
-    """DeGLA's JSON; captions with fewer than `least` negatives, which its loader cannot batch, are left out, counted.
-
-    COCO file names give their number as `image_id`; other images keep their name.
-    """
-    items, short = [], 0
-    for caption_id, caption, negatives in rows:
-        if len(negatives) < least:
-            short += 1
-            continue
-        image = image_of(caption_id)
-        coco = re.search(r"(\d{12})\.jpg$", image)
-        items.append(
-            {"image_id": int(coco[1]) if coco else image, "original": caption, "enhanced": [n.text for n in negatives]}
-        )
-    write_json(path, items)
-    return short
-
-
-def write_ce_clip(path: Path, rows: Iterable[Row]) -> None:
-    """CE-CLIP's newer form, as JSON."""
-    write_json(
-        path,
-        [
-            {
-                "image_path": image_of(caption_id),
-                "caption": caption,
-                "negatives": [{"edited_caption": n.text, "category": n.kind} for n in negatives],
-            }
-            for caption_id, caption, negatives in rows
-        ],
-    )
-
-
-def write_sugarcrepe(path: Path, rows: Iterable[Row]) -> None:
-    """SugarCrepe's JSON: one entry a negative."""
-    entries = [
-        {"filename": image_of(caption_id), "caption": caption, "negative_caption": negative.text}
-        for caption_id, caption, negatives in rows
-        for negative in negatives
-    ]
-    write_json(path, {str(number): entry for number, entry in enumerate(entries)})
-
+from compoclip.io import read_json
+from compoclip.negatives.foreign import (
+    CE_CLIP_KEYS,
+    DEGLA_LEAST,
+    image_of,
+    read_ce_clip,
+    read_degla,
+    read_negclip,
+    read_sugarcrepe,
+    write_ce_clip,
+    write_degla,
+    write_negclip,
+    write_sugarcrepe,
+)
+from compoclip.negatives.store import Row, iterate, read_shard, write_shard
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     "negclip": read_negclip,
     "degla": read_degla,
     "ce-clip": read_ce_clip,
     "sugarcrepe": read_sugarcrepe,
+    "parquet": read_shard,
 }
 WRITERS: dict[str, Callable[..., Any]] = {
     "negclip": write_negclip,
     "degla": write_degla,
     "ce-clip": write_ce_clip,
     "sugarcrepe": write_sugarcrepe,
+    "parquet": write_shard,
 }
 
 
-def read_format(path: str | Path, form: str | None = None) -> list[Row]:
+def iterate_format(path: str | Path, form: str | None = None) -> Iterator[Row]:
     """Rows of a file in one of the forms, recognised by its columns or keys where `form` is not given.
 
-    A folder is read as a build of ours. Raises InputError for an unknown form or a broken row.
+    A folder is read as a build of ours. Raises InputError for an unknown form, or a broken file or row, which it names.
     """
     path = Path(path)
     if path.is_dir():
-        return list(iterate(path))
+        return iterate(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     form = form or _recognised(path)
     if form not in READERS:
         raise InputError(f"{path}: no form is called {form!r}; there are {', '.join(READERS)}")
-    return list(READERS[form](path))
+    return READERS[form](path)
+
+
+def read_format(path: str | Path, form: str | None = None) -> list[Row]:
+    """What `iterate_format` gives, as a list."""
+    return list(iterate_format(path, form))
 
 
 def write_format(path: str | Path, rows: Iterable[Row], form: str) -> None:
@@ -196,43 +68,48 @@ def write_format(path: str | Path, rows: Iterable[Row], form: str) -> None:
     WRITERS[form](Path(path), rows)
 
 
+def convert(source: str | Path, out: str | Path, to: str, form: str | None = None) -> dict[str, int]:
+    """Write what `source` holds into the file `out` in the form `to`; how much was read, and how much that form keeps.
+
+    NegCLIP's and SugarCrepe's forms have no place for a caption without negatives, DeGLA's none for one with fewer
+    than four. Raises InputError for bad input, and where `out` is a folder or `source` itself.
+    """
+    out = Path(out)
+    if to not in WRITERS:
+        raise InputError(f"no form is called {to!r}; there are {', '.join(WRITERS)}")
+    if out.is_dir() or (out.exists() and out.samefile(source)):
+        raise InputError(f"{out}: --out names a new file")
+    read: Counter[str] = Counter()
+
+    def counted() -> Iterator[Row]:
+        for row in iterate_format(source, form):
+            read["captions"] += 1
+            read["negatives"] += len(row[2])
+            kept = len(row[2]) >= {"degla": DEGLA_LEAST, "negclip": 1, "sugarcrepe": 1}.get(to, 0)
+            read["captions_written"] += kept
+            read["negatives_written"] += len(row[2]) * kept
+            yield row
+
+    write_format(out, counted(), to)
+    return dict(read)
+
+
 def _recognised(path: Path) -> str:
     if path.suffix in (".tsv", ".csv"):
         return "negclip"
     if path.suffix == ".npy":
         return "ce-clip"
+    if path.suffix == ".parquet":
+        return "parquet"
     value = read_json(path)
-    first: Any = next(iter(value.values() if isinstance(value, dict) else value), {}) if value else {}
+    rows = list(value.values()) if isinstance(value, dict) else value
+    first: Any = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else {}
     for key, form in (("enhanced", "degla"), ("negative_caption", "sugarcrepe"), ("negatives", "ce-clip")):
         if key in first:
             return form
     if any(key in first for key in CE_CLIP_KEYS):
         return "ce-clip"
-    raise InputError(f"{path}: none of the known forms ({', '.join(READERS)}); name it with --format")
+    raise InputError(f"{path}: none of the known forms ({', '.join(READERS)}); name it with --from")
 
 
-def _taken(text: str, kind: str, path: Path) -> Negative:
-    return Negative(" ".join(text.split()), kind, (), path.name)
-
-
-def _list(path: Path, value: Any) -> list[Any]:
-    if not isinstance(value, list):
-        raise InputError(f"{path}: a list of objects is wanted")
-    return value
-
-
-def _need(path: Path, item: Any, *keys: str, row: Any = None) -> None:
-    missing = [key for key in keys if key not in item]
-    if missing:
-        at = f" row {row}" if row is not None else ""
-        raise InputError(f"{path}{at}: no {', '.join(missing)}; is it another form? name it with --format")
-
-
-def _literal_list(path: Path, row: int, column: str, text: str) -> list[str]:
-    try:
-        value = ast.literal_eval(text) if text.strip().startswith("[") else json.loads(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InputError(f"{path} row {row}: {column} is no list of captions: {text[:40]!r}")
-    return value
+__all__ = ["READERS", "WRITERS", "convert", "image_of", "iterate_format", "read_format", "write_degla", "write_format"]

@@ -48,6 +48,12 @@ def _schema() -> Any:
     return pa.schema([("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))])
 
 
+def as_dict(negative: Negative) -> dict[str, Any]:
+    """A negative as JSON and Parquet keep it."""
+    edits = [edit._asdict() for edit in negative.edits]
+    return {"text": negative.text, "kind": negative.kind, "edits": edits, "source": negative.source}
+
+
 def shard_bytes(rows: Iterable[Row]) -> bytes:
     """One Parquet file; equal rows give equal bytes."""
     import pyarrow as pa
@@ -57,12 +63,7 @@ def shard_bytes(rows: Iterable[Row]) -> bytes:
     for caption_id, caption, negatives in rows:
         columns["caption_id"].append(caption_id)
         columns["caption"].append(caption)
-        columns["negatives"].append(
-            [
-                {"text": n.text, "kind": n.kind, "edits": [edit._asdict() for edit in n.edits], "source": n.source}
-                for n in negatives
-            ]
-        )
+        columns["negatives"].append([as_dict(negative) for negative in negatives])
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns, schema=_schema()), buffer, compression="zstd")
     return buffer.getvalue()

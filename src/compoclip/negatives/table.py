@@ -71,7 +71,7 @@ class CaptionTable:
 
     def has_image(self, name: str) -> bool:
         """Has a caption of this image been taken?"""
-        return self._one("SELECT 1 FROM images WHERE name = ?", name) is not None
+        return self._value("SELECT 1 FROM images WHERE name = ?", name) is not None
 
     def fill(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Take (id or "", caption, image or "") rows.
@@ -92,15 +92,14 @@ class CaptionTable:
         if given:
             wanted = given
         elif number is not None:
-            (numbered,) = self._one("SELECT numbered FROM images WHERE image = ?", number)
+            numbered = self._value("SELECT numbered FROM images WHERE image = ?", number)
             self._base.execute("UPDATE images SET numbered = numbered + 1 WHERE image = ?", (number,))
             wanted = f"{image}#{numbered}"
         else:
             wanted = caption_key(text)
         own = wanted
         while not self._inserted(own, text, number):
-            found = self._one("SELECT last FROM repeats WHERE id = ?", wanted)
-            repeat = found[0] + 1 if found else 2
+            repeat = (self._value("SELECT last FROM repeats WHERE id = ?", wanted) or 1) + 1
             self._base.execute("INSERT OR REPLACE INTO repeats VALUES (?, ?)", (wanted, repeat))
             own = f"{wanted}~{repeat}"
         self._count += 1
@@ -112,15 +111,16 @@ class CaptionTable:
 
     def _image_number(self, name: str) -> int:
         if self._image[0] != name:
-            found = self._one("SELECT image FROM images WHERE name = ?", name)
+            found = self._value("SELECT image FROM images WHERE name = ?", name)
             if found is None:
-                number = self._base.execute("INSERT INTO images (name, numbered) VALUES (?, 0)", (name,)).lastrowid
-                found = (number,)
-            self._image = (name, found[0])
+                made = self._base.execute("INSERT INTO images (name, numbered) VALUES (?, 0)", (name,))
+                found = made.lastrowid
+            self._image = (name, found or 0)
         return self._image[1]
 
-    def _one(self, query: str, *values: object) -> tuple | None:
-        return self._base.execute(query, values).fetchone()
+    def _value(self, query: str, *values: object) -> int | None:
+        found = self._base.execute(query, values).fetchone()
+        return None if found is None else int(found[0])
 
     def part(self, start: int, stop: int) -> list[Caption]:
         """Captions start to stop (stop not in)."""

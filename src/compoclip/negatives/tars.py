@@ -18,7 +18,7 @@ from compoclip.data.sources.webdataset import NEGATIVES_EXTENSION, negatives_mem
 from compoclip.errors import InputError, RunError
 from compoclip.io import atomic_path
 from compoclip.negatives.captions import input_files, said, tars_among
-from compoclip.negatives.store import Row, iterate
+from compoclip.negatives.store import Row, as_dict, iterate
 from compoclip.progress import track
 
 BLOCK = 1 << 20  # bytes copied at a time
@@ -83,7 +83,7 @@ class TarsOut:
                 _, text, negatives = next(rows, ("", "", []))
                 if text != caption:
                     raise RunError(f"{sample.where}: the build has {text!r} in place of {caption!r}; build it anew")
-                found.append((text, [n._asdict() | {"edits": [e._asdict() for e in n.edits]} for n in negatives]))
+                found.append((text, [as_dict(negative) for negative in negatives]))
             if found:
                 yield sample.key, negatives_member(found)
 
