@@ -1,0 +1,23 @@
+"""One maker a benchmark: it writes a small one in the official layout, and knows which caption fits which picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.evaluation.made import captions, pictures, sets
+from tests.evaluation.made.base import AGAIN, Made
+
+Maker = Callable[[Made], None]
+
+MAKERS: dict[str, Maker] = {
+    maker.__name__: maker
+    for maker in (
+        *(sets.world, sets.retrieval, sets.zeroshot),
+        *(captions.sugarcrepe, captions.sugarcrepe_pp, captions.valse, captions.aro, captions.whatsup),
+        *(captions.negbench, captions.crepe, captions.conme, captions.vl_checklist),
+        *(pictures.svo_probes, pictures.imagecode, pictures.spec, pictures.winoground, pictures.colorswap),
+        *(pictures.eqben, pictures.vismin, pictures.cola, pictures.coco_counterfactuals, pictures.mmvp_vlm),
+    )
+}
+
+__all__ = ["AGAIN", "MAKERS", "Made"]

@@ -1,0 +1,150 @@
+"""Made benchmarks of one picture and several captions, each in its official layout."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.evaluation.made.base import AGAIN, BOX, Made, questions
+
+CREPE = ("replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj", "add_att", "add_obj")
+VALSE = (
+    *("existence", "plurals", "counting-hard", "counting-small-quant", "counting-adversarial", "relations"),
+    *("action-replacement", "actant-swap", "coreference-standard", "coreference-hard", "foil-it"),
+)
+
+
+def coco(number: int) -> str:
+    return f"{number:012d}.jpg"
+
+
+def sugarcrepe(made: Made) -> None:
+    for subset in CREPE:
+        rows = questions(made, "sugarcrepe/images", coco)
+        table = {
+            str(3 * i + 1): {"filename": image, "caption": text, "negative_caption": wrong}
+            for i, (image, text, (wrong,)) in enumerate(rows)
+        }
+        made.write(f"sugarcrepe/{subset}.json", table)
+
+
+def sugarcrepe_pp(made: Made) -> None:
+    for subset in CREPE[:5]:
+        rows = []
+        for i, (image, text, (wrong,)) in enumerate(questions(made, "sugarcrepe_pp/images", coco)):
+            second = made.true(*made.fits[text])
+            made.second.add(second)
+            row = {"id": i, "filename": image, "caption": text, "caption2": second, "negative_caption": wrong}
+            rows.append(row)
+        if made.trouble:
+            rows.append(rows[0])
+            rows.append(rows[0] | {"caption2": rows[0]["caption"]})
+            rows.append(rows[0] | {"caption2": rows[0]["negative_caption"] + AGAIN})
+        made.write(f"sugarcrepe_pp/{subset}.json", rows)
+
+
+def valse(made: Made) -> None:
+    for subset in VALSE:
+        table: dict[str, Any] = {}
+        for i, (image, text, (foil,)) in enumerate(questions(made, "valse/images", lambda n: f"v7w_{n}.jpg")):
+            agreed = {"foil": i % 2, "caption": 2 + i % 2, "other": 0}
+            table[f"{subset}_{i}"] = {"image_file": image, "caption": text, "foil": foil, "mturk": agreed}
+        table["not accepted"] = table[f"{subset}_0"] | {"mturk": {"foil": 2, "caption": 1, "other": 0}}
+        made.write(f"valse/{subset}.json", table)
+
+
+def _regions(made: Made) -> list[dict[str, Any]]:
+    box = dict(zip(("bbox_x", "bbox_y", "bbox_w", "bbox_h"), BOX))
+    return [
+        {"image_path": image, "true_caption": text, "false_caption": wrong, **box}
+        for image, text, (wrong,) in questions(made, "aro/images", lambda n: f"{n}.jpg", box=BOX)
+    ]
+
+
+def aro(made: Made) -> None:
+    kept, dropped = ("riding", "on", "eating"), "adjusting"
+    rows = _regions(made)
+    rows = [row | {"relation_name": kept[0 if i % 4 else 1 + i % 3 % 2]} for i, row in enumerate(rows)]
+    rows += [rows[0] | {"relation_name": dropped}]
+    made.write("aro/visual_genome_relation.json", rows)
+    pairs = [["red", "old"], ["old", "red"], ["new", "blue"]]
+    rows = [row | {"attributes": pairs[i % 2]} for i, row in enumerate(_regions(made))]
+    need = {pair[0]: 25 - sum(row["attributes"][0] == pair[0] for row in rows) for pair in pairs[:2]}
+    rows += [rows[k] | {"attributes": pair} for k, pair in enumerate(pairs[:2]) for _ in range(need[pair[0]])]
+    rows += [rows[0] | {"attributes": pairs[2]}] * 24
+    made.write("aro/visual_genome_attribution.json", rows)
+    for file, folder in (("coco", "val2014"), ("flickr30k", "flickr30k-images")):
+        stem = "val2014/" if file == "coco" else ""
+        asked = questions(made, f"aro/{folder}", lambda n: f"{n}.jpg", false=4)
+        lines = [{"image": stem + image, "caption_options": [text, *wrong]} for image, text, wrong in asked]
+        made.lines(f"aro/{file}_order.jsonl", lines)
+
+
+def whatsup(made: Made) -> None:
+    for file, place in (("controlled_images", "controlled_images"), ("controlled_clevr", "controlled_clevr")):
+        asked = questions(made, "whatsup/images", lambda n: f"{n}_on_table.jpeg", false=3)
+        rows = [{"image_path": f"data/{place}/{image}", "caption_options": [t, *wrong]} for image, t, wrong in asked]
+        made.write(f"whatsup/{file}_dataset.json", rows)
+    for kind in ("coco", "vg"):
+        for many in ("one", "two"):
+            name = coco if kind == "coco" else (lambda n: f"{n}.jpg")
+            asked = questions(made, "whatsup/images", name)
+            made.write(
+                f"whatsup/{kind}_qa_{many}_obj.json",
+                [[int(image.removesuffix(".jpg")), text, wrong] for image, text, (wrong,) in asked],
+            )
+
+
+def negbench(made: Made) -> None:
+    for file in ("COCO_val_mcq_llama3.1_rephrased.csv", "VOC2007_mcq_llama3.1_rephrased.csv"):
+        rows = []
+        for i, (image, text, wrong) in enumerate(questions(made, "negbench/images", coco, false=3)):
+            answer = i % 4 if made.trouble else 0
+            options = [*wrong[:answer], text, *wrong[answer:]]
+            row: dict[str, Any] = {"image_path": f"/data/of/authors/{image}"}
+            row |= {f"caption_{k}": option for k, option in enumerate(options)}
+            rows.append(row | {"correct_answer": answer, "correct_answer_template": "positive"})
+        made.table(f"negbench/{file}", rows)
+
+
+def crepe(made: Made) -> None:
+    box = dict(zip(("x", "y", "width", "height"), BOX))
+    for kind in ("atom", "swap", "negate"):
+        asked = questions(made, "crepe/images", lambda n: f"{n}.jpg", false=5, box=BOX)
+        rows = [
+            {"image_id": image.removesuffix(".jpg"), "caption": text, "hard_negs": repr(wrong), **box}
+            for image, text, wrong in asked
+        ]
+        made.table(f"crepe/{kind}.csv", rows)
+
+
+def conme(made: Made) -> None:
+    for kind in ("att", "obj", "rel"):
+        asked = questions(made, "val2017", coco)
+        rows = [
+            {"image": image, "question": "what?", "correct_option": text, "incorrect_option": wrong}
+            for image, text, (wrong,) in asked
+        ]
+        made.table(f"conme/replace-{kind}_HUMAN_FILTER.csv", rows)
+
+
+CHECKLIST = [
+    *[
+        f"Object/{kind}/{source}_{leaf}"
+        for kind, leaves in (("Location", ("center", "mid", "margin")), ("Size", ("large", "medium", "small")))
+        for leaf in leaves
+        for source in ("hake_obj", "swig_agent", "swig_destination", "swig_item", "swig_tool", "vg_obj", "vg_subj")
+    ],
+    *[f"Attribute/{s}/{leaf}" for leaf in ("action", "color", "material", "size", "state") for s in ("vg", "vaw")],
+    *["Relation/hake_action", "Relation/swig_action", "Relation/vg_action", "Relation/vg_spatial"],
+]
+
+
+def vl_checklist(made: Made) -> None:
+    for k, file in enumerate(CHECKLIST):
+        if made.trouble and k % 5 == 1:
+            made.write(f"vl_checklist/data/{file}.json", [])  # the release holds empty lists too
+            continue
+        asked = questions(made, "vl_checklist/images/VG_100K", lambda n: f"{n}.jpg")
+        rows = [[f"VG_100K/{image}", {"POS": [text, "x"], "NEG": [wrong, "y"]}] for image, text, (wrong,) in asked]
+        made.write(f"vl_checklist/data/{file}.json", json.loads(json.dumps(rows)))
