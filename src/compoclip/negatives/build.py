@@ -16,7 +16,11 @@ from compoclip.io import read_json, write_json
 from compoclip.language.parser import parser_version
 from compoclip.negatives.balance import OVERSAMPLE, balance_build
 from compoclip.negatives.captions import caption_rows
-from compoclip.negatives.kinds import resolve_kinds
+from compoclip.negatives.kinds import LLM_PREFIX, resolve_kinds
+from compoclip.negatives.llm.collecting import Collection, check_llm, reopen
+from compoclip.negatives.llm.kept import read_kept
+from compoclip.negatives.llm.options import LLMOptions
+from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.local import run_local
 from compoclip.negatives.on_ray import need_ray, run_ray
 from compoclip.negatives.shards import Job, Plan, tally_path
@@ -51,6 +55,7 @@ def build(
     engine: str = "local",
     ray_address: str | None = None,
     into_tars: str | Path | None = None,
+    llm: LLMOptions | None = None,
 ) -> dict[str, Any]:
     """Write negatives of every caption under `out` and return the manifest.
 
@@ -64,8 +69,11 @@ def build(
     manifests' counts. Training takes them in turn.
     engine: "local" (processes) or "ray" (a cluster, see `on_ray.py`); workers is the number of either.
     into_tars: folder for copies of the input tars in which every sample has its negatives as one more member.
+    llm: the language model for kinds such as "llm:swap-nouns". Where its batch files leave requests open, a summary of
+    them is returned in place of the manifest.
 
-    Raises InputError for bad input, or where `out` holds another build; RunError where workers die.
+    Raises InputError for bad input, or where `out` holds another build; RunError where workers die or the model's
+    server fails.
     """
     options = {name: value for name, value in locals().items() if name not in ("inputs", "out", "epochs")}
     out = Path(out)
@@ -77,6 +85,8 @@ def build(
         raise InputError(f"engine is {engine!r}; choose {' or '.join(ENGINES)}")
     if engine == "ray":
         need_ray()
+    names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds, llm=True))
+    check_llm(names, llm, resume, epochs)
     if epochs is not None:
         if into_tars is not None:
             raise InputError("tars hold the negatives of one epoch; leave out --epochs or --into-tars")
@@ -88,15 +98,18 @@ def build(
     tars = TarsOut(inputs, Path(into_tars), split, caption_key, resume) if into_tars is not None else None
     del options["into_tars"]
     manifest = _balanced(inputs, out, options) if balance else _plain(inputs, out, options)
-    if tars is not None:
+    if tars is not None and "negatives" in manifest:
         tars.write(out)
     return manifest
 
 
 def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[str, Any]) -> dict[str, Any]:
-    kinds, size, resume = options["kinds"], options["shard_size"], options["resume"]
-    names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds))
-    versions = _versions(options["parser"])
+    kinds, size, llm = options["kinds"], options["shard_size"], options["llm"]
+    resume = options["resume"] or bool(llm and llm.batch_in)
+    names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds, llm=True))
+    asked = [name for name in names if name.startswith(LLM_PREFIX)]
+    questions = Questions.of(asked, options["seed"], options["epoch"], llm) if asked else None
+    versions = _versions(options["parser"], parsed=len(asked) < len(names))
     skipped: Counter[str] = Counter()
     with _folder(out, resume), CaptionTable(out / f".captions.{os.getpid()}.tmp") as table:
         rows = caption_rows(inputs, skipped, options["caption_key"], options["split"], table.has_image)
@@ -117,9 +130,19 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
             "shard_size": size,
             "shards": count,
         }
+        if questions is not None:
+            header["llm"] = questions.identity()
         _claim(out, header, resume)
+        if questions is not None:
+            reopen(out, header)
+            if not (out / MANIFEST).is_file():
+                unfinished = Collection(questions, table, size, out).run()
+                if unfinished is not None:
+                    return unfinished
         words = Vocabulary.from_captions(table.texts()).counts if own else None
-        plan = Plan(names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"])
+        plan = Plan(
+            names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"], questions
+        )
         _make(table, plan, out, count, options)
     manifest = header | _counts(out, count)
     write_json(out / MANIFEST, manifest)
@@ -134,7 +157,7 @@ def _make(table: CaptionTable, plan: Plan, out: Path, count: int, options: dict[
     size = options["shard_size"]
     lengths = [min(size, len(table) - number * size) for number in range(count)]
     pending = [number for number in range(count) if not _done(out, number)]
-    jobs: Iterator[Job] = ((number, table.part(number * size, (number + 1) * size)) for number in pending)
+    jobs = (_job(table, number, size, out, plan) for number in pending)
     workers = min(options["workers"], len(pending))
     with bar("negatives", len(table)) as progress:
         progress.advance(len(table) - sum(lengths[number] for number in pending))
@@ -148,6 +171,12 @@ def _make(table: CaptionTable, plan: Plan, out: Path, count: int, options: dict[
             progress.advance(lengths[number])
 
 
+def _job(table: CaptionTable, number: int, size: int, out: Path, plan: Plan) -> Job:
+    first = number * size
+    replies = read_kept(out, number) if plan.questions is not None else None
+    return Job(number, table.part(first, first + size), first, replies)
+
+
 def _balanced(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Build into a folder of its own (which a resumed run takes up again), then balance into the one asked for."""
     per_caption = options["per_caption"]
@@ -157,22 +186,25 @@ def _balanced(inputs: str | Path | Sequence[str | Path], out: Path, options: dic
             return dict(manifest)
         raise InputError(f"{out}: holds negatives already; name another --out folder")
     unbalanced = out / "unbalanced"
-    _plain(inputs, unbalanced, {**options, "per_caption": OVERSAMPLE * per_caption})
+    made = _plain(inputs, unbalanced, {**options, "per_caption": OVERSAMPLE * per_caption})
+    if "negatives" not in made:
+        return made
     return balance_build(unbalanced, out, per_caption)
 
 
 def _counted(rows: Iterator[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
-    with bar("captions") as progress:
+    with contextlib.ExitStack() as stack:
+        progress = None  # none for the few captions that are read in no time
         for number, row in enumerate(rows, 1):
             yield row
-            if number - progress.done >= 1000:
+            if number % 1000 == 0:
+                progress = progress or stack.enter_context(bar("captions"))
                 progress.advance(1000)
-        progress.advance(number - progress.done)
 
 
-def _versions(parser: str | None) -> dict[str, str]:
+def _versions(parser: str | None, parsed: bool = True) -> dict[str, str]:
     packages = {name: version(name) for name in ("compoclip", "spacy", "lemminflect", "inflect")}
-    return packages | {"parser": parser_version(parser), "lexicon": "WordNet 3.0"}
+    return packages | ({"parser": parser_version(parser)} if parsed else {}) | {"lexicon": "WordNet 3.0"}
 
 
 def _before(out: Path) -> Path | None:
