@@ -45,8 +45,11 @@ def _recipes() -> list[tuple[str, str]]:
 
 def _negatives() -> list[tuple[str, str]]:
     from compoclip.negatives import KINDS
+    from compoclip.negatives.kinds import LLM_PREFIX
+    from compoclip.negatives.llm.kinds import LLM_KINDS
 
-    return [(name, kind.description) for name, kind in KINDS.items()]
+    asked = [(f"{LLM_PREFIX}{name}", kind.description) for name, kind in LLM_KINDS.items()]
+    return [(name, kind.description) for name, kind in KINDS.items()] + asked
 
 
 def _tasks() -> list[tuple[str, str]]:

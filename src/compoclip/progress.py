@@ -23,10 +23,14 @@ def output() -> Console:
 
 
 class Bar:
-    """One running task: `advance` moves it on, and `note` sets the text shown after it."""
+    """One running task: `advance` moves it on, and `note` sets the text shown after it.
 
-    def __init__(self, description: str, total: int | None) -> None:
-        self.description, self.total, self.done, self.text = description, total, 0, ""
+    `start` is what an earlier run has done: it shows, and does not make this one look fast.
+    """
+
+    def __init__(self, description: str, total: int | None, start: int = 0) -> None:
+        self.description, self.total, self.done, self.text = description, total, start, ""
+        self._before = start
         self._start = self._last = time.monotonic()
         self._rich: Progress | None = None
         if console.is_terminal:
@@ -42,7 +46,7 @@ class Bar:
                 transient=False,
             )
             self._rich.start()
-            self._task = self._rich.add_task(description, total=total, note="")
+            self._task = self._rich.add_task(description, total=total, completed=start, note="")
 
     def advance(self, amount: int = 1, note: str | None = None) -> None:
         self.done += amount
@@ -59,8 +63,8 @@ class Bar:
     def _line(self, now: float) -> None:
         elapsed = now - self._start
         eta = ""
-        if self.total and self.done:
-            eta = f" eta {elapsed / self.done * (self.total - self.done):.0f}s"
+        if self.total and self.done > self._before:
+            eta = f" eta {elapsed / (self.done - self._before) * (self.total - self.done):.0f}s"
         of = f"/{self.total}" if self.total else ""
         line = f"{self.description} {self.done}{of} {elapsed:.0f}s{eta} {self.text}"
         print(line.rstrip(), file=sys.stderr, flush=True)
@@ -73,8 +77,8 @@ class Bar:
 
 
 @contextmanager
-def bar(description: str, total: int | None = None) -> Iterator[Bar]:
-    progress = Bar(description, total)
+def bar(description: str, total: int | None = None, start: int = 0) -> Iterator[Bar]:
+    progress = Bar(description, total, start)
     try:
         yield progress
     finally:

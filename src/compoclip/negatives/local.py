@@ -19,9 +19,9 @@ def run_local(jobs: Iterator[Job], plan: Plan, out: Path, workers: int) -> Itera
     """
     if workers == 1:
         maker = ShardMaker(plan)
-        for number, captions in jobs:
-            write(out, number, maker.make(captions))
-            yield number
+        for job in jobs:
+            write(out, job.number, maker.make(job))
+            yield job.number
         return
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
@@ -69,6 +69,5 @@ def _work(job: Job) -> int:
     plan, out = _PLAN
     if _MAKER is None:
         _MAKER = ShardMaker(plan)
-    number, captions = job
-    write(out, number, _MAKER.make(captions))
-    return number
+    write(out, job.number, _MAKER.make(job))
+    return job.number

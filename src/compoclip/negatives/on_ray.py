@@ -44,7 +44,7 @@ class Worker:
     def make(self, job: Job) -> Shard:
         if self._maker is None:
             self._maker = ShardMaker(self.plan)
-        return self._maker.make(job[1])
+        return self._maker.make(job)
 
 
 def run_ray(
@@ -114,10 +114,10 @@ def _run(
             try:
                 shard = ray.get(done)
             except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError):
-                failures[job[0]] = failures.get(job[0], 0) + 1
-                if failures[job[0]] >= TRIES:
+                failures[job.number] = failures.get(job.number, 0) + 1
+                if failures[job.number] >= TRIES:
                     raise RunError(
-                        f"{TRIES} workers died over shard {job[0]} (out of memory?); run again with --resume and "
+                        f"{TRIES} workers died over shard {job.number} (out of memory?); run again with --resume and "
                         "fewer --workers"
                     ) from None
                 again.append(job)
@@ -126,8 +126,8 @@ def _run(
                 continue
             except ray.exceptions.RayTaskError as error:
                 raise _plain(error) from None
-            write(out, job[0], shard)
-            yield job[0]
+            write(out, job.number, shard)
+            yield job.number
     finally:
         for actor in actors:
             ray.kill(actor)

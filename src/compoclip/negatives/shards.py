@@ -5,17 +5,29 @@ from __future__ import annotations
 import atexit
 import gc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from compoclip.io import write_bytes, write_json
 from compoclip.negatives.engine import Generator
+from compoclip.negatives.kinds import LLM_PREFIX
+from compoclip.negatives.llm.answers import Answer
+from compoclip.negatives.llm.merging import merge
+from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.store import shard_bytes, shard_name
 from compoclip.negatives.table import Caption
+from compoclip.negatives.types import Negative
 from compoclip.negatives.vocabulary import Vocabulary, default_vocabulary
 
-Job = tuple[int, list[Caption]]  # a shard's number and its captions
+
+class Job(NamedTuple):
+    """A shard to make. `first`: the place of its first caption in the input; `replies`: a model's, by request."""
+
+    number: int
+    captions: list[Caption]
+    first: int = 0
+    replies: dict[str, Answer] | None = None
 
 
 class Plan(NamedTuple):
@@ -27,6 +39,7 @@ class Plan(NamedTuple):
     epoch: int
     vocabulary: dict[str, int] | None  # None: everyday captions
     parser: str | None
+    questions: Questions | None = None  # what a language model is asked, for kinds of its own
 
 
 class Shard(NamedTuple):
@@ -40,23 +53,43 @@ class ShardMaker:
     """A process's generator for one plan; making one reads the parser and the lexicon, so it is kept."""
 
     def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.generator: Generator | None = None
+        rules = [name for name in plan.kinds if not name.startswith(LLM_PREFIX)]
+        if not rules:
+            return
         words = Vocabulary(plan.vocabulary) if plan.vocabulary is not None else default_vocabulary()
-        self.generator = Generator(plan.kinds, plan.per_caption, plan.seed, plan.epoch, words, plan.parser)
+        self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, plan.parser)
         if not gc.get_freeze_count():
             gc.collect()
             gc.freeze()  # parser and lexicon live to the end: the collector need not walk them again and again
             atexit.register(gc.unfreeze)  # what is frozen at exit is reported as leaked by other extensions
 
-    def make(self, captions: Sequence[Caption]) -> Shard:
-        generator = self.generator
-        generator.made.clear()
-        generator.refusals.clear()
-        texts = [caption.text for caption in captions]
-        found = generator.run(texts, [c.caption_id for c in captions], [c.others for c in captions])
+    def make(self, job: Job) -> Shard:
+        captions = job.captions
+        refusals: Counter[str] = Counter()
+        found: Iterable[list[Negative]] = ([] for _ in captions)
+        if self.generator is not None:
+            self.generator.made.clear()
+            self.generator.refusals.clear()
+            refusals = self.generator.refusals
+            texts = [caption.text for caption in captions]
+            found = self.generator.run(texts, [c.caption_id for c in captions], [c.others for c in captions])
+        if self.plan.questions is not None:
+            found = self._with_replies(job, found, refusals)
         rows = [(caption.caption_id, caption.text, negatives) for caption, negatives in zip(captions, found)]
+        made = Counter(negative.kind for *_, negatives in rows for negative in negatives)
         short = Counter(str(len(negatives)) for _, _, negatives in rows)
-        tally = {"made": generator.made, "refused": generator.refusals, "negatives_a_caption": short}
+        tally = {"made": made, "refused": refusals, "negatives_a_caption": short}
         return Shard(shard_bytes(rows), {name: dict(sorted(counts.items())) for name, counts in tally.items()})
+
+    def _with_replies(
+        self, job: Job, by_rule: Iterable[list[Negative]], refusals: Counter[str]
+    ) -> Iterator[list[Negative]]:
+        plan, replies = self.plan, job.replies or {}
+        assert plan.questions is not None
+        for index, (caption, made) in enumerate(zip(job.captions, by_rule), job.first):
+            yield merge(plan.kinds, plan.per_caption, plan.questions, index, caption, made, replies, refusals)
 
 
 def tally_path(out: Path, number: int) -> Path:

@@ -46,7 +46,9 @@ class CaptionTable:
         self.path, self._count = path, 0
         self._digest = hashlib.sha256()
         self._image: tuple[str, int] = ("", -1)  # of the row before: captions of an image mostly follow each other
-        self._base = sqlite3.connect(":memory:" if path is None else str(path), isolation_level=None)
+        self._base = sqlite3.connect(
+            ":memory:" if path is None else str(path), isolation_level=None, check_same_thread=False
+        )  # read from one thread at a time
         # the file is made anew by every run, so nothing need survive a crash
         for setting in (f"cache_size = -{CACHE_KIB}", "journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
             self._base.execute(f"PRAGMA {setting}")

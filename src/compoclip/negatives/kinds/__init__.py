@@ -8,6 +8,7 @@ from typing import NamedTuple
 from compoclip.errors import InputError
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds import attributes, counts, orders, phrases, relations, replace, shuffle, swap, verbs
+from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
@@ -75,9 +76,13 @@ ALIASES = {
 ALIASES |= {"attribute-count": "count", "attribute-color": "attribute-colour"}
 
 
-def resolve_kinds(kinds: str | list[str] | tuple[str, ...]) -> list[str]:
+LLM_PREFIX = "llm:"  # before the name of a kind that a language model is asked for
+
+
+def resolve_kinds(kinds: str | list[str] | tuple[str, ...], llm: bool = False) -> list[str]:
     """Kind names from names and bundles ("swap-nouns,fsc-clip"), in order, once each.
 
+    llm: kinds that need a language model ("llm:swap-nouns", "llm:degla") are welcome too.
     Raises InputError for a name that is neither, and for none at all.
     """
     parts = kinds.split(",") if isinstance(kinds, str) else [part for item in kinds for part in item.split(",")]
@@ -88,9 +93,24 @@ def resolve_kinds(kinds: str | list[str] | tuple[str, ...]) -> list[str]:
             found.update(dict.fromkeys(BUNDLES[name]))
         elif name in KINDS:
             found[name] = None
+        elif name.startswith(LLM_PREFIX):
+            found.update(dict.fromkeys(_of_model(name, llm)))
         elif name:
             known = ", ".join([*KINDS, *BUNDLES])
             raise InputError(f"no kind of negatives is called {part!r}; there are {known}")
     if not found:
         raise InputError("no kind of negatives was named; `compoclip ls negatives` lists them")
     return list(found)
+
+
+def _of_model(name: str, welcome: bool) -> list[str]:
+    short = name.removeprefix(LLM_PREFIX)
+    names = [short] if short in LLM_KINDS else list(BUNDLES.get(short, [short]))
+    if unknown := [one for one in names if one not in LLM_KINDS]:
+        known = ", ".join(f"{LLM_PREFIX}{one}" for one in LLM_KINDS)
+        raise InputError(f"a language model makes no {', '.join(unknown)}; there are {known}, and {LLM_PREFIX}degla")
+    if not welcome:
+        raise InputError(
+            f"{name} needs a language model: `compoclip negatives build --llm-url URL --llm-model NAME`"
+        )
+    return [f"{LLM_PREFIX}{one}" for one in names]
