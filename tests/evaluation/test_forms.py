@@ -153,6 +153,25 @@ def test_retrieval_with_six_captions_and_shared_text_equals_a_loop() -> None:
     assert got["s/i2t"].metrics["R@5"] == pytest.approx(100 * np.mean([r <= 5 for r in ranks]))
 
 
+def test_copies_of_a_photo_and_of_a_caption_tie_to_the_last_bit() -> None:
+    """402 photos in pairs of equal features under other names, and captions in threes: equal columns of a product of
+    matrices differ in their last bit, so a tie must not be left to it."""
+
+    class Twins(RandomModel):
+        def encode_image(self, images, batch_size=64):  # type: ignore[no-untyped-def]
+            places = [x.getpixel((0, 0)) for x in images]
+            return super().encode_text([f"photo {(red + 256 * green) % 201}" for red, green, _ in places])
+
+        def encode_text(self, texts, batch_size=64):  # type: ignore[no-untyped-def]
+            return super().encode_text([f"text {int(t.split()[1]) % 134}" for t in texts])
+
+    got = run(Retrieval("s", [pic(i) for i in range(402)], [[f"c {i}"] for i in range(402)]), Twins(37))
+    assert got["s/t2i"].metrics["ties"] == 402
+    assert got["s/i2t"].metrics["ties"] == 402
+    assert min(row["rank"] for row in got["s/t2i"].rows) >= 2
+    assert min(row["rank"] for row in got["s/i2t"].rows) >= 3
+
+
 def test_retrieval_chance_is_that_of_a_random_order() -> None:
     subset = Retrieval("s", [pic(i) for i in range(4)], [["a"], ["b", "c"], ["d"], ["e", "f", "g"]])
     got = run(subset, RandomModel())
