@@ -7,89 +7,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from compoclip.language.nouns import DIRECTED, NOUN_CLASSES
 from compoclip.language.words import word_set
 
-NOUN_CLASSES: dict[str, str] = {
-    "shape": "square circle triangle star heart diamond cross ring hexagon pentagon crescent rectangle oval arrow moon "
-    "octagon cube sphere cylinder cone pyramid ellipse trapezoid",
-    "adult": "man woman",
-    "young": "boy girl baby toddler",
-    "group": "man woman child boy girl",
-    "profession": "chef policeman fireman soldier surfer skier snowboarder skateboarder cyclist waiter farmer nurse "
-    "clown pilot dancer musician singer swimmer climber golfer",
-    "pet": "dog cat rabbit hamster parrot",
-    "farm": "horse cow sheep goat pig donkey chicken duck",
-    "wild": "elephant giraffe zebra bear lion tiger monkey deer wolf camel kangaroo rhino fox panda",
-    "bird": "duck goose pigeon seagull owl eagle parrot swan chicken",
-    "road": "car truck bus motorcycle bicycle taxi van scooter ambulance",
-    "transport": "train airplane boat ship helicopter tram bus",
-    "boat": "canoe kayak sailboat ferry ship raft",
-    "board": "surfboard skateboard snowboard wakeboard",
-    "play": "frisbee kite ball bat racket balloon rope",
-    "sport": "baseball tennis soccer basketball football golf volleyball hockey rugby",
-    "seat": "chair bench couch sofa stool",
-    "furniture": "table bed desk dresser shelf cabinet bookcase",
-    "bathroom": "toilet sink bathtub shower",
-    "kitchen": "stove oven refrigerator microwave toaster dishwasher blender",
-    "dish": "plate bowl cup glass mug bottle jar pan pot",
-    "cutlery": "fork knife spoon chopsticks",
-    "fruit": "apple banana orange pear strawberry grape lemon pineapple watermelon peach",
-    "vegetable": "broccoli carrot tomato potato onion cucumber pepper lettuce mushroom",
-    "meal": "pizza sandwich burger salad soup pasta cake donut sandwich pie hotdog",
-    "drink": "coffee tea beer wine milk juice",
-    "top": "shirt jacket coat sweater vest hoodie",
-    "bottom": "pants shorts jeans skirt",
-    "worn": "hat helmet cap scarf tie glove",
-    "bag": "backpack suitcase purse basket box",
-    "device": "laptop phone television camera keyboard computer monitor radio",
-    "paper": "book newspaper magazine letter map",
-    "sky": "cloud moon sun rainbow",
-    "lake": "ocean lake river pool pond",
-    "surface": "water sand snow grass ice dirt",
-    "land": "beach forest desert mountain hill field meadow",
-    "built": "house church barn castle tower bridge skyscraper",
-    "room": "kitchen bathroom bedroom office garage hallway living_room dining_room restaurant store",
-    "street": "street sidewalk highway alley driveway",
-    "opening": "window door gate",
-    "plant": "tree flower bush cactus fern",
-    "sign": "sign clock statue fountain hydrant mailbox",
-    "worn_on_feet": "shoe boot sandal sneaker sock",
-    "slope": "beach slope road field street",
-    "food": "pizza sandwich salad cake fruit broccoli rice bread",
-    "toy": "doll ball kite frisbee",
-    "panel": "wall floor ceiling",
-    "cloth": "towel blanket curtain pillow rug",
-    "garment": "dress suit costume robe apron",
-    "face": "mouth nose ear eye",
-    "limb": "arm leg hand foot head shoulder",
-    "time": "morning evening night afternoon",
-}
-
-VERB_CLASSES: dict[str, str] = {
-    "posture": "sit stand lie kneel crouch jump sleep",
-    "motion": "walk run jump swim crawl climb dance",
-    "travel": "drive park stop crash",
-    "mount": "ride push pull carry repair wash",
-    "hand": "hold throw catch drop kick carry push pull lift",
-    "ball": "hit throw catch kick serve miss",
-    "mouth": "eat drink cook cut bake smell",
-    "eyes": "watch ignore photograph paint",
-    "read": "read write draw paint burn",
-    "dress": "wear remove hold wash",
-    "graze": "graze sleep run fight",
-    "face": "smile cry frown laugh yawn",
-    "state": "open close",
-    "fill": "fill empty",
-    "cover": "cover uncover",
-    "rise": "rise fall",
-    "enter": "enter leave",
-    "on": "surf swim paddle fish",
-    "snow": "ski skate snowboard sled",
-    "talk": "talk sing shout whisper sleep",
-    "play": "play watch",
-    "wait": "wait run leave",
-    "fly": "fly land crash",
-}
 ADVERB_CLASSES: dict[str, str] = {
     "speed": "quickly slowly",
     "pace": "fast slow",
@@ -97,28 +17,16 @@ ADVERB_CLASSES: dict[str, str] = {
     "doors": "outdoors indoors",
     "level": "upstairs downstairs",
     "way": "up down",
-    "above": "above below",
     "height": "high low",
     "together": "together apart",
-    "alone": "alone together",
     "mood": "happily sadly angrily",
     "sound": "loudly quietly",
     "care": "carefully carelessly",
     "order": "neatly messily",
-    "near": "nearby far",
     "front": "forward backward",
     "light": "brightly dimly",
-    "frequency": "always never",
-}
-# One way only: a person may give way to these, not these to a person.
-DIRECTED: dict[str, str] = {
-    "person": "dog cow horse sheep bird elephant cat giraffe zebra bear",
-    "animal": "person car tree truck boat",
-    "adult": "child baby dog",
-    "player": "dog chef soldier clown",
-    "couple": "dog horse child",
-    "game": "book song movie",
-    "picture": "statue",
+    "skill": "well badly",
+    "part": "fully partially",
 }
 ADJECTIVE_CLASSES: dict[str, str] = {
     "colour": "red orange yellow green blue purple pink brown black white gray grey cyan magenta teal silver golden "
@@ -140,6 +48,7 @@ ADJECTIVE_CLASSES: dict[str, str] = {
     "form": "round square rectangular triangular",
     "mood": "happy sad angry",
     "weather": "sunny cloudy rainy snowy",
+    "cloud": "cloudy clear",
     "hair": "blond brunette bald",
     "texture": "smooth rough",
     "fashion": "modern antique",
@@ -276,7 +185,11 @@ red orange
 teal green blue
 lime green
 white beige
-beige brown
+beige brown yellow
+golden brown
+silver gray grey white
+purple pink violet
+yellow orange
 wooden wood
 sunny bright clear
 moon crescent
@@ -291,6 +204,12 @@ walk stand
 bag backpack purse suitcase basket box
 hand arm
 head face
+helmet cap hat
+road slope hill
+street slope hill
+frisbee disc
+building house
+hat cap
 room kitchen bathroom bedroom office
 day morning afternoon
 """
@@ -325,8 +244,8 @@ COLLOCATIONS = word_set(
 
 @cache
 def members(part: str) -> dict[str, tuple[str, ...]]:
-    """word -> the others of its classes, sorted, for part of speech "n", "a", "v" or "r"."""
-    classes = {"n": NOUN_CLASSES, "a": ADJECTIVE_CLASSES, "v": VERB_CLASSES, "r": ADVERB_CLASSES}[part]
+    """word -> the others of its classes, sorted, for part of speech "n", "a" or "r"."""
+    classes = {"n": NOUN_CLASSES, "a": ADJECTIVE_CLASSES, "r": ADVERB_CLASSES}[part]
     found: dict[str, set[str]] = {}
     for text in classes.values():
         words = {word.replace("_", " ") for word in text.split()}

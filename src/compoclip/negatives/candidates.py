@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from compoclip.language.classes import members, near_synonyms
+from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import Lexicon, is_blocked, shared_lexicon
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL
 from compoclip.negatives.vocabulary import Vocabulary
@@ -39,9 +40,9 @@ def noun_candidates(word: str, vocabulary: Vocabulary) -> Table:
     close = near_synonyms(word) | {word}
     weights = {other: vocabulary.noun(other) for other in members("n").get(word, ())}
     weights = {other: weight for other, weight in weights.items() if weight}
-    if len(weights) < 2:
-        weights |= _relatives(word, vocabulary)
-    if len(weights) < 2:
+    if not weights:
+        weights = _relatives(word, vocabulary)
+    if len(weights) < 2 and (word not in members("n") or len(visible_nouns(vocabulary)) < TINY):
         weights |= _same_field(word, vocabulary)
     return _table({w: c for w, c in weights.items() if w not in close})
 
@@ -104,7 +105,7 @@ def visible_field(word: str) -> int:
 def is_animate(word: str) -> bool:
     """Is the commonest sense of this noun a person or an animal?"""
     senses = shared_lexicon().senses(word, "n")
-    return bool(senses) and shared_lexicon().lexfile(senses[0].synset) in (5, 18)
+    return word not in LIFELESS and bool(senses) and shared_lexicon().lexfile(senses[0].synset) in (5, 18)
 
 
 def _relatives(word: str, vocabulary: Vocabulary) -> dict[str, int]:
@@ -157,21 +158,21 @@ def plausible(word: str) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def verb_candidates(word: str, vocabulary: Vocabulary) -> Table:
-    """Verbs for other deeds of the same sort, which can take the same objects, or the opposite."""
-    weights = {other: vocabulary.lemma_count(other, "v") for other in members("v").get(word, ())}
-    if not any(weights.values()):
-        weights = {other: vocabulary.lemma_count(other, "v") for other in shared_lexicon().antonyms(word, "v")}
-    return _table({w: c for w, c in weights.items() if w not in near_synonyms(word) and " " not in w})
+def verb_table(verbs: tuple[str, ...], vocabulary: Vocabulary) -> Table:
+    """These verbs, weighted by how often the captions use them in any form."""
+    return _table({verb: vocabulary.lemma_count(verb, "v") for verb in verbs})
+
+
+@lru_cache(maxsize=20_000)
+def weighted_words(words: tuple[str, ...], vocabulary: Vocabulary) -> Table:
+    """These words, weighted by how often the captions use them as they stand."""
+    return _table({word: vocabulary.word(word) for word in words})
 
 
 @lru_cache(maxsize=20_000)
 def adverb_candidates(word: str, vocabulary: Vocabulary) -> Table:
     """Adverbs that contradict this one."""
-    weights = {other: 1 + vocabulary.word(other) for other in members("r").get(word, ())}
-    if not weights:
-        weights = {other: vocabulary.word(other) for other in shared_lexicon().antonyms(word, "r")}
-    return _table({w: c for w, c in weights.items() if " " not in w})
+    return _table({other: 1 + vocabulary.word(other) for other in members("r").get(word, ())})
 
 
 @lru_cache(maxsize=20_000)

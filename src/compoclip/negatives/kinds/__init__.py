@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from compoclip.errors import InputError
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds import attributes, counts, orders, phrases, relations, replace, shuffle, swap, verbs
+from compoclip.negatives.kinds import attributes, counts, denial, orders, phrases, places, replace, shuffle, swap, verbs
 from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
@@ -34,20 +34,20 @@ KINDS: dict[str, Kind] = {
         Kind("swap-adverbs", "two adverbs change places", phrases.adverbs),
         Kind("replace-nouns", "a noun gives way to another of its class", replace.nouns),
         Kind("replace-adjectives", "an adjective gives way to one that contradicts it", replace.adjectives),
-        Kind("replace-relations", "a relation gives way to its opposite (left of, right of)", relations.propose),
+        Kind("replace-relations", "a relation gives way to its opposite (left of, right of)", places.relations),
         Kind("replace-verbs", "a deed gives way to another the doer could do", verbs.replace_verbs),
         Kind("replace-adverbs", "an adverb gives way to its opposite", verbs.replace_adverbs),
         Kind(
             "replace-prepositions",
             "a preposition of place gives way to one that excludes it",
-            verbs.replace_prepositions,
+            places.prepositions,
         ),
         Kind("attribute-colour", "another colour", attributes.of_list("colour")),
         Kind("attribute-size", "another size", attributes.of_list("size")),
-        Kind("attribute-material", "another material", attributes.of_list("material")),
+        Kind("attribute-material", "another material", attributes.materials),
         Kind("attribute-state", "another state (open, wet, empty, old, ...)", attributes.of_list("state")),
         Kind("count", "another number of things", counts.count),
-        Kind("negation", "what the picture shows is denied", counts.negate),
+        Kind("negation", "what the picture shows is denied", denial.negate),
         Kind("shuffle", "pieces of two or three words are put in another order", shuffle.bigrams_or_trigrams),
         Kind("shuffle-1", "single words are put in another order", shuffle.of_length(1)),
         Kind("shuffle-2", "pieces of two words are put in another order", shuffle.of_length(2)),

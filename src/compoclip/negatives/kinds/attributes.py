@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from compoclip.language.classes import ADJECTIVE_CLASSES
+from compoclip.language.lexicon import lemma
+from compoclip.language.materials import could_be, material
+from compoclip.negatives.candidates import weighted_words
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds.replace import replaced
+from compoclip.negatives.kinds.replace import drawn, replaced
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
@@ -15,9 +18,8 @@ from compoclip.negatives.vocabulary import Vocabulary
 LISTS: dict[str, str] = {
     "colour": "colour",
     "size": "size length height width thickness depth",
-    "material": "material",
-    "state": "openness fullness neatness wetness temperature brightness age newness mood weather crowd kept hardness "
-    "weight pattern",
+    "state": "openness fullness neatness wetness temperature brightness age newness mood weather cloud crowd kept "
+    "hardness weight pattern",
 }
 
 
@@ -33,3 +35,23 @@ def of_list(name: str) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str,
                     yield text, edits
 
     return propose
+
+
+def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """Another material of which such a thing could be: "a wooden bench", "a brick wall", "a plastic cup"."""
+    found = []
+    for i, word in enumerate(view.lower[:-1]):
+        thing = view.parsed.heads[i]
+        before_noun = view.parsed.deps[i] in ("amod", "compound", "nmod") and thing > i
+        if material(word) and before_noun and view.parsed.tags[thing] in ("NN", "NNS") and not view.glued(i):
+            found.append((i, thing))
+    for i, thing in draw.shuffled(found):
+        if i and view.lower[i - 1] in ("hard", "stainless"):
+            continue
+        if view.collocated(i, view.lower[i + 1]) or view.lower[i + 1] in ("glass", "paper", "like", "framed"):
+            continue
+        said = {material(word) for word in view.lower}
+        others = tuple(sorted(could_be(lemma(view.lower[thing], "n")) - said))
+        for word in drawn(weighted_words(others, vocabulary), draw):
+            if word not in view.others:
+                yield view.rewrite([(i, i + 1, word)]), (view.edit(i, i + 1, word),)

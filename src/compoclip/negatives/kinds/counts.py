@@ -1,10 +1,14 @@
-"""Numbers and negation: another count, and a caption that denies what the picture shows."""
+"""Another number of things (SVLC's counts, Doveh et al. 2023, section 3.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from compoclip.language.inflect import PAIRS, inflect
+from compoclip.language.lexicon import lemma
+from compoclip.language.places import GROUND, ROOMS, WATER
+from compoclip.language.words import word_set
+from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
@@ -12,6 +16,28 @@ from compoclip.negatives.vocabulary import Vocabulary
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DIGITS = tuple(str(number) for number in range(1, 11))
+# Words that tie a number to the rest of the caption: "two dogs next to each other", "one of which".
+TIED = word_set(
+    "each other another both together apart either neither two one three four second them they their between"
+)
+SINGLE = word_set("his her its he she it")
+# Verbs whose object can come in any number without a change to who does it or where.
+HANDLING = word_set("hold carry eat cut cook buy sell feed pet chase watch hit throw catch pull push lead wash draw")
+BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to", "of", "holding"})
+_FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
+_NOT_AFTER = ("NN", "VBZ", "VBD", "POS")
+_OF = (["top", "of"], ["front", "of"], ["side", "of"], ["out", "of"], ["back", "of"], ["bottom", "of"])
+_VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
+# Said of one thing, or of a place, though they can be counted.
+UNCOUNTED = word_set(
+    """
+    view lot bunch group couple pair row herd flock crowd team family variety collection set number half piece slice
+    bit sort kind type part side top bottom front back corner middle edge end way trick look game jump ride background
+    sky sun moon display scene shot image picture photo photograph close-up selfie kitchen bathroom uniform suit shirt
+    dress jacket helmet hat tie hair mouth head hand body face hood wetsuit costume surface stop light walk station
+    counter wall room motion swing costume reflection wave bite party traffic meal air living close
+    """
+)
 
 
 def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -21,15 +47,49 @@ def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
         scale = NUMBERS if view.lower[i] in NUMBERS else DIGITS
         at = scale.index(view.lower[i])
         near = [other for other in range(max(0, at - 2), min(len(scale), at + 3)) if other != at]
-        if not noun.plural or any(verb in view.lower for verb in ("are", "were", "have")):
-            near = [other for other in near if (other == 0) == (at == 0)]  # the verb agrees with the number
+        if not noun.plural or _agrees(view, noun) or TIED & set(view.lower[noun.head :]):
+            near = [other for other in near if (other == 0) == (at == 0)]  # the rest speaks of one, or of several
         for other in draw.shuffled(near):
             yield _with_count(view, noun, i, scale[other])
-    for noun in draw.shuffled(view.nouns):
-        countable = not noun.mass and noun.lemma not in PAIRS and not noun.plural
-        alone = view.parsed.deps[noun.head] in ("dobj", "pobj")  # no verb agrees with it
-        if countable and alone and noun.article == noun.phrase and view.lower[noun.article] in ("a", "an"):
-            yield _with_count(view, noun, noun.article, NUMBERS[1 + draw.below(4)])
+    for noun in draw.shuffled([noun for noun in view.nouns if _one_of_its_kind(view, noun)]):
+        yield _with_count(view, noun, noun.article, NUMBERS[1 + draw.below(3)])
+
+
+def _one_of_its_kind(view: View, noun: Noun) -> bool:
+    """Is it "a" thing of which there could be several, with no verb or place that speaks of one?"""
+    parsed, lower = view.parsed, view.lower
+    if noun.mass or noun.plural or noun.lemma in PAIRS or noun.lemma in UNCOUNTED | GROUND | ROOMS | WATER:
+        return False
+    if noun.article != noun.phrase or noun.article < 0 or lower[noun.article] not in ("a", "an"):
+        return False
+    after = noun.head + 1
+    if after < len(lower) and (
+        parsed.tags[after].startswith(("NN", "VBZ", "VBD", "POS")) or lower[after] in ("of", "-")
+    ):
+        return False
+    if visible_field(noun.lemma) not in _VISIBLE or view.glued(noun.head):
+        return False
+    head, dep = parsed.heads[noun.head], parsed.deps[noun.head]
+    if dep == "dobj":
+        return lemma(lower[head], "v") in HANDLING
+    if dep == "pobj":
+        return lower[head] in BESIDE and not (
+            lower[head] == "of" and lower[head - 1] in ("top", "front", "side", "out")
+        )
+    # the caption's own subject, of which nothing finite is said: "a dog sitting on grass"
+    return dep == "ROOT" and noun.phrase == 0 and not _agrees(view, noun) and not (TIED | SINGLE) & set(lower)
+
+
+def _agrees(view: View, noun: Noun) -> bool:
+    """Does a finite verb of the caption agree with the noun in number?"""
+    parsed = view.parsed
+    head = parsed.heads[noun.head]
+    verbs = [head] if parsed.deps[noun.head] in ("nsubj", "nsubjpass", "attr") else []
+    verbs += [c for c in view.children[noun.head] if parsed.deps[c] in ("relcl", "acl")]
+    near = range(noun.head + 1, min(noun.head + 4, len(view.lower)))
+    if any(parsed.tags[i] in _FINITE for i in near) or "there" in view.lower[: noun.head]:
+        return True
+    return any(parsed.tags[v] in _FINITE or any(parsed.tags[c] in _FINITE for c in view.children[v]) for v in verbs)
 
 
 def _numeral(view: View, noun: Noun) -> int | None:
@@ -47,39 +107,3 @@ def _with_count(view: View, noun: Noun, at: int, number: str) -> tuple[str, tupl
         changes.append((noun.head, noun.head + 1, form))
         edits.append(view.edit(noun.head, noun.head + 1, form))
     return view.rewrite(changes), tuple(edits)
-
-
-def negate(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
-    """A verb, or the presence of a thing, is denied: "not riding a horse", "without a hat", "there is no dog"."""
-    parsed, lower = view.parsed, view.lower
-    changes: list[tuple[int, int, str]] = []
-    for i, word in enumerate(lower):
-        after = lower[i + 1] if i + 1 < len(lower) else ""
-        if after in ("not", "n't", "no", "never"):
-            continue
-        if word in ("is", "are", "was", "were"):
-            if "there" in lower[max(0, i - 1) : i] and after in ("a", "an"):
-                changes.append((i + 1, i + 2, "no"))
-            elif i + 1 < len(lower) and after.isalpha():
-                changes.append((i, i + 1, f"{word} not"))
-        elif parsed.tags[i] == "VBG" and parsed.deps[i] == "acl" and parsed.heads[i] == i - 1:
-            changes.append((i, i, "not"))
-        elif word == "with" and parsed.tags[i - 1] not in ("VBN", "VBD") and parsed.deps[i] == "prep":
-            objects = [n for n in view.nouns if parsed.heads[n.head] == i]
-            if objects and objects[0].phrase == i + 1 and lower[i + 1] in ("a", "an"):
-                changes.append((i, i + 2, "with no"))
-            elif objects and objects[0].phrase == i + 1:
-                changes.append((i, i + 1, "without"))
-    for start, end, new in draw.shuffled(changes):
-        if start == end:
-            left = parsed.starts[start]
-            edits: tuple[Edit, ...] = (Edit(left, left, "", new),)
-        else:
-            edits = (view.edit(start, end, new),)
-        yield view.rewrite([(start, end, new)]), edits
-    for noun in draw.shuffled(view.nouns):  # "a dog on grass" -> "no dog on grass"
-        if noun.article >= 0 and lower[noun.article] in ("a", "an") and parsed.deps[noun.head] != "pobj":
-            yield (
-                view.rewrite([(noun.article, noun.article + 1, "no")]),
-                (view.edit(noun.article, noun.article + 1, "no"),),
-            )

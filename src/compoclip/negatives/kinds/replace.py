@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compoclip.language.classes import BOTH_WAYS, COLLOCATIONS, MASS, members
+from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, COLLOCATIONS, MASS, members
+from compoclip.language.described import describes
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
+from compoclip.language.mend import COLOURS
+from compoclip.language.nouns import NOT_REPLACED
+from compoclip.language.places import GROUND
+from compoclip.language.scenes import fits, usually_there
+from compoclip.language.words import word_set
 from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.swap import described_things
@@ -14,15 +20,26 @@ from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
+PICTURES = word_set("photo photograph picture image photos pictures photographs images shot drawing scene film print")
+SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split())
+NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized busy crowded quiet")
+SHADES = word_set("light dark bright hard soft deep")
+MATTER = word_set("wood hat water rafting fixture tile post pole drive")
+GROWN = word_set("grassy lush sandy covered snowy grazing rocky")  # said of land, not of what may take its place
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
 def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
-    """A noun gives way to another thing of its class that the caption does not name."""
-    taken = {noun.lemma for noun in view.nouns} | view.others
-    for noun in draw.shuffled(view.nouns):
+    """A noun gives way to another thing of its class that the caption does not name and its scene does not imply.
+
+    Nouns of the everyday classes come first, others only where a caption has none of them.
+    """
+    taken = {noun.lemma for noun in view.nouns} | view.others | set(view.lower) | usually_there(_stems(view))
+    shuffled = draw.shuffled([noun for noun in view.nouns if _stands_alone(view, noun)])
+    for noun in sorted(shuffled, key=lambda noun: noun.lemma not in members("n")):
         table, start = _table_of(view, noun, vocabulary)
         article = view.lower[noun.article] if noun.article >= 0 else ""
+        place = _preposition(view, noun)
         for word in drawn(table, draw):
             mass = word in MASS
             if word in taken or (mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an"))):
@@ -30,10 +47,45 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             form = inflect(word, "NNS") if noun.plural and (not mass or word in BOTH_WAYS) else word
             if form in view.others or (word in PAIRS and (article in ("a", "an") or not noun.plural)):
                 continue
+            if not fits(place, word):
+                continue
             changes = [(start, noun.head + 1, form)]
-            if noun.lemma in MASS and not mass and noun.article < 0 and not noun.plural and not noun.counted:
+            bare = noun.article < 0 and not noun.plural and not noun.counted
+            if bare and noun.lemma in MASS and not mass:
                 changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
-            yield view.rewrite(changes), (view.edit(start, noun.head + 1, form),)
+            text = view.rewrite(changes)
+            yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(start, noun.head + 1, form),)
+
+
+def _stems(view: View) -> set[str]:
+    """All words of the caption, and the lemmas of its nouns with their compounds ("living room")."""
+    found = set(view.lower)
+    for i, tag in enumerate(view.parsed.tags):
+        if tag == "NNS":
+            found.add(lemma(view.lower[i], "n"))
+    found.update(" ".join(pair) for pair in zip(view.lower, view.lower[1:]))
+    return found
+
+
+def _stands_alone(view: View, noun: Noun) -> bool:
+    """Is the noun a whole name, and not a part of one that the parser cut ("fire hydrant", "ski poles")?"""
+    tags, lower = view.parsed.tags, view.lower
+    after, before = noun.head + 1, noun.start - 1
+    if after < len(tags) and (tags[after].startswith("NN") or tags[after] == "POS"):
+        return False
+    if before >= 0 and (tags[before].startswith("NN") or lower[before] in ("-", "/")):
+        return False
+    words = {lower[i] for i in range(noun.start, noun.head + 1)} | {noun.lemma}
+    described = {lower[i] for i in noun.adjectives}
+    return not words & NOT_REPLACED and not (described & GROWN and noun.lemma in GROUND)
+
+
+def _preposition(view: View, noun: Noun) -> str:
+    """The preposition before the noun's phrase; for "on top of" the first of its words."""
+    at = noun.phrase - 1
+    if at >= 2 and view.lower[at - 1 : at + 1] == ["top", "of"]:
+        return "on"
+    return view.lower[at] if at >= 0 else ""
 
 
 def _table_of(view: View, noun: Noun, vocabulary: Vocabulary) -> tuple[Table, int]:
@@ -63,18 +115,33 @@ def replaced(
     """The caption with adjective `i` of noun `thing` replaced, a few times."""
     tag = view.parsed.tags[i]
     stem = lemma(view.lower[i], "a") if tag in ("JJR", "JJS") else view.lower[i]
-    siblings = {view.lower[c] for c in view.children[thing]}
-    if stem in ("old", "new", "young"):
-        wrong = "new" if is_animate(lemma(view.lower[thing], "n")) else "young"
-        if "brand" in view.lower[max(0, i - 1) : i]:
-            return
-    else:
-        wrong = ""
+    if _bound(view, i, stem):
+        return
+    siblings = {view.lower[c] for c in view.children[thing]} | set(view.lower[i - 2 : i] if i > 1 else ())
+    siblings |= set(view.lower[i + 1 : i + 4])
+    noun = lemma(view.lower[thing], "n")
     for word in drawn(adjective_candidates(stem, vocabulary), draw):
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
-        if word == wrong or form in siblings or form in view.others:
+        if form in siblings or form in view.others or not describes(word, stem, noun, is_animate(noun)):
             continue
         yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
+
+
+def _bound(view: View, i: int, stem: str) -> bool:
+    """Is the adjective half of a phrase that no other adjective fits ("brand new", "light brown", "half empty")?"""
+    before = view.lower[i - 1] if i else ""
+    after = view.lower[i + 1] if i + 1 < len(view.lower) else ""
+    if stem in SIZES and SIZES & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
+        return True  # "a small little bathroom"
+    if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
+        return True  # "clean and tidy"
+    if before in ("brand", "half", "-", "nearly", "almost") or after in ("-", "/"):
+        return True
+    if stem in COLOURS and ((after == "and" and view.lower[i + 2 : i + 3] == ["white"]) or before == "and"):
+        picture = set(view.lower[i + 1 : i + 6]) & PICTURES
+        if picture:
+            return True  # "a black and white photograph"
+    return f"{view.lower[i]}_{lemma(after, 'n')}" in COLLOCATIONS or (stem in SHADES and after in COLOURS | MATTER)
 
 
 def drawn(table: Table, draw: Draw) -> Iterator[str]:

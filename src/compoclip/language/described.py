@@ -1,0 +1,90 @@
+"""Which adjectives can be said of which things: no old babies, no closed fields, no tall skirts."""
+
+from __future__ import annotations
+
+from compoclip.language.materials import MATERIALS, could_be
+from compoclip.language.words import word_set
+
+CHILDREN = word_set(
+    "boy girl child kid baby toddler lamb calf kitten puppy cub infant teenager foal giraffe adult player"
+)
+_OPENED = word_set(
+    """
+    door window umbrella laptop box refrigerator fridge book mouth cabinet suitcase drawer gate oven toilet lid case
+    store shop trunk computer notebook freezer microwave container bag eye doors luggage shutter curtain
+    """
+)
+_HOLLOW = word_set(
+    """
+    street road room plate glass bowl bottle cup parking train bus bench seat chair jar stadium beach table
+    pool refrigerator fridge restaurant kitchen bar box case shelf suitcase basket lot building sidewalk platform
+    """
+)
+_SOAKED = word_set("grass sand road street ground dog hair floor field pavement sidewalk landscape dirt towel surface")
+_SKIES = word_set("day sky evening morning afternoon night weather skies")
+_WEATHER = word_set("sunny cloudy rainy snowy clear")
+_WEATHERS = ({"sunny", "rainy"}, {"sunny", "cloudy"}, {"rainy", "snowy"})
+_PALE = word_set("white gray grey silver")
+_EARTHEN = word_set("dirt clay court brick building wall wood floor rock ground")
+_PATTERNS = word_set("striped plaid spotted checkered solid")
+_AGES = word_set("old young new")
+_TALL = word_set(
+    """
+    building tower man woman tree giraffe clock pole grass mountain plant statue fence glass sign lamp post vase person
+    sculpture stand boy girl sandwich wall church hill bird child tv bear animal structure cake house bush hedge
+    """
+)
+_LONG = word_set(
+    """
+    train bus table bench hair neck tail line skirt sleeve road street dress knife spoon bridge bed counter desk
+    rope pole leg ear row boat truck car beard nose tongue hallway stick grass horn dish branch coat couch hall
+    """
+)
+
+
+def describes(new: str, old: str, noun: str, animate: bool) -> bool:
+    """May the adjective `new` stand before this noun lemma, in place of `old`, so that the caption is false of it?"""
+    if new in _AGES:
+        return (animate and noun not in CHILDREN) if "young" in (new, old) else not animate
+    if new in _PATTERNS and old in _PATTERNS:
+        return not animate
+    if old in MATERIALS:
+        return new in could_be(noun)
+    if new in ("open", "closed"):
+        return noun in _OPENED
+    if new in ("full", "empty"):
+        return noun in _HOLLOW
+    if new in ("wet", "dry"):
+        return noun in _SOAKED
+    if new in _WEATHER:
+        if noun in ("sky", "skies"):
+            return {new, old} == {"cloudy", "clear"}
+        return noun in _SKIES and {new, old} in _WEATHERS
+    if noun in ("sky", "skies") and new in _PALE:
+        return False  # a cloudy blue sky has white in it
+    if noun in _EARTHEN and {new, old} <= {"brown", "red", "orange", "beige", "tan"}:
+        return False
+    if new == "tall" or (new == "short" and old == "tall"):
+        return noun in _TALL
+    if new in ("long", "short"):
+        return noun in _LONG
+    if new in ("hot", "cold"):
+        return noun in ("drink", "beverage", "coffee", "tea", "day", "food")
+    if new in ("heavy", "light", "hard", "soft", "deep"):
+        return noun in ("snow", "rain", "traffic", "water") and new not in ("hard", "soft")
+    if new in ("bright", "dark"):
+        return noun in (
+            "room",
+            "kitchen",
+            "night",
+            "day",
+            "hallway",
+            "tunnel",
+            "bathroom",
+            "bedroom",
+            "colour",
+            "color",
+        )
+    if new in ("left", "right", "front", "back", "upper", "lower", "top", "bottom"):
+        return old in ("left", "right", "front", "back", "upper", "lower", "top", "bottom")
+    return True

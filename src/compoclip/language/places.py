@@ -1,0 +1,183 @@
+"""Which relations exclude each other depends on the thing: one lies under a table, hardly under a beach.
+
+Each sort of thing has, for a relation, those that cannot be true with it and still make sense before such a thing.
+"""
+
+from __future__ import annotations
+
+from compoclip.language.words import word_set
+
+GROUND = word_set(
+    """
+    street road sidewalk highway field grass beach sand snow floor ground court runway slope hill hillside dirt track
+    trail path mountain pavement tarmac driveway alley shore land lawn yard pasture meadow forest jungle desert farm
+    city town park lot corner intersection crosswalk gravel mud countryside area base plate_home mound garden curb
+    walkway harbor coast station airport zoo savanna prairie bank pier dock plain wild rain fog rail railroad terrain
+    stage carpet rug surface plane tile enclosure pen market valley dark shade sunset side top edge
+    """
+)
+WATER = word_set("water ocean lake river pool pond sea creek stream")
+INTERIORS = word_set("kitchen bathroom bedroom office hallway room restroom classroom apartment")
+BUILDINGS = word_set(
+    """
+    store restaurant building house church barn castle garage museum library hotel tent shop home hospital stadium
+    """
+)
+ROOMS = INTERIORS | BUILDINGS
+VESSELS = word_set(
+    """
+    bowl cup glass mug jar pot pan box basket suitcase bag backpack purse vase drawer crate cage cart bucket container
+    car truck van bus boat train trunk basin bathtub refrigerator oven fridge cabinet tub bin case luggage
+    """
+)
+INCLINES = word_set("hill slope mountain hillside ramp stair step escalator ladder mountainside")
+# "on the phone", "in a game", "on the wall": the relation is part of a turn of phrase, or none excludes it.
+UNPLACED = word_set(
+    """
+    sky air phone cellphone telephone television tv internet computer laptop game wall screen leash string line wire
+    picture photo photograph image scene display bike_rack window mirror team page wave show camera way job trip tour
+    web fire body middle distance background foreground front back end row group pile bunch half variety number style
+    uniform color light sun weather sunlight sunshine day night time event race match parade competition ski
+    snowboard surfboard skateboard board sauce skate cover paper course foot hair face art skies snowboards costume
+    pool_table slice piece pair meal dinner lunch breakfast view space place spot motion flight action action
+    """
+)
+
+# sort of thing -> relation -> relations that exclude it there
+EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
+    "solid": {
+        "on": ("under", "behind", "beside", "next to", "in front of"),
+        "on top of": ("under", "behind", "next to", "in front of", "beside"),
+        "atop": ("under", "behind", "beside", "next to"),
+        "under": ("on", "above", "on top of", "behind"),
+        "beneath": ("on", "above", "on top of"),
+        "underneath": ("on", "above", "on top of"),
+        "above": ("under", "below"),
+        "over": ("under", "below", "beneath"),
+        "below": ("above", "on"),
+        "behind": ("in front of", "on", "on top of"),
+        "in front of": ("behind", "on top of"),
+        "next to": ("on top of", "under"),
+        "beside": ("on", "under", "on top of"),
+        "near": ("on top of", "on"),
+        "by": ("on", "on top of"),
+    },
+    "creature": {
+        "on": ("under", "behind", "beside", "next to", "in front of"),
+        "on top of": ("under", "behind", "next to", "in front of"),
+        "behind": ("in front of",),
+        "in front of": ("behind",),
+        "next to": ("far from", "behind"),
+        "beside": ("behind", "far from"),
+        "near": ("far from",),
+    },
+    "vessel": {
+        "in": ("under", "behind", "beside", "next to", "in front of", "outside"),
+        "inside": ("under", "behind", "beside", "outside"),
+        "outside": ("inside", "in"),
+        "on": ("under", "behind", "beside", "next to", "in"),
+        "on top of": ("under", "behind", "next to", "inside"),
+        "behind": ("in front of", "on", "inside"),
+        "in front of": ("behind",),
+        "next to": ("on top of", "inside"),
+        "beside": ("on", "inside", "on top of"),
+        "near": ("on top of", "inside"),
+        "by": ("on", "inside"),
+        "under": ("on", "on top of", "inside"),
+        "above": ("under", "below"),
+        "over": ("under",),
+    },
+    "interior": {
+        "in": ("outside",),
+        "inside": ("outside",),
+        "outside": ("inside", "in"),
+        "next to": ("inside", "in"),
+        "near": ("inside", "in"),
+    },
+    "building": {
+        "in": ("outside", "behind", "in front of"),
+        "inside": ("outside", "behind", "in front of"),
+        "outside": ("inside", "in"),
+        "behind": ("in front of", "inside", "in"),
+        "in front of": ("behind", "inside", "in"),
+        "next to": ("inside", "in", "on top of"),
+        "near": ("inside", "in", "on top of"),
+        "beside": ("inside", "in"),
+        "by": ("inside", "in"),
+        "above": ("below", "inside"),
+        "on": ("in", "inside"),
+        "on top of": ("inside", "in front of", "next to"),
+    },
+    "water": {
+        "in": ("beside", "next to", "near"),
+        "near": ("in", "under"),
+        "next to": ("in", "on"),
+        "beside": ("in", "on"),
+        "by": ("in", "on"),
+        "over": ("in", "under"),
+        "above": ("in", "under"),
+        "under": ("above", "near"),
+        "on": ("near", "beside", "next to"),
+        "on top of": ("under", "next to"),
+        "behind": ("in front of",),
+        "in front of": ("in", "behind"),
+    },
+    "ground": {
+        "behind": ("in front of",),
+        "in front of": ("behind",),
+        "next to": ("far from",),
+        "near": ("far from",),
+        "above": ("below",),
+        "over": ("under",),
+        "below": ("above",),
+        "outside": ("in", "inside"),
+        "inside": ("outside", "near"),
+    },
+}
+_SORTS = {"ground": GROUND, "water": WATER, "interior": INTERIORS, "building": BUILDINGS, "vessel": VESSELS}
+# Whatever the thing is.
+ANYWHERE: dict[str, tuple[str, ...]] = {
+    "to the left of": ("to the right of",),
+    "to the right of": ("to the left of",),
+    "on the left of": ("on the right of",),
+    "on the right of": ("on the left of",),
+    "on the left side of": ("on the right side of",),
+    "on the right side of": ("on the left side of",),
+    "left of": ("right of",),
+    "right of": ("left of",),
+    "on the top of": ("under the bottom of",),
+    "at the top of": ("at the bottom of",),
+    "at the bottom of": ("at the top of",),
+    "close to": ("far from",),
+    "far from": ("close to",),
+    "away from": ("toward",),
+    "inside of": ("outside of",),
+    "outside of": ("inside of",),
+    "toward": ("away from",),
+    "towards": ("away from",),
+    "without": ("with",),
+}
+# Only after a verb of going or looking.
+MOVING: dict[str, tuple[str, ...]] = {"into": ("out of",), "out of": ("into",), "onto": ("off of",)}
+
+
+def opposite_ways(relation: str, noun: str) -> tuple[str, ...]:
+    """Up and down exclude each other on an incline; a street runs both ways."""
+    ways = {"up": ("down",), "down": ("up",)}
+    return ways.get(relation, ()) if noun in INCLINES else ()
+
+
+def sort_of_thing(noun: str, animate: bool) -> str:
+    """The row of `EXCLUDED` for a noun lemma that names something one can see; "" for what has no row."""
+    if noun in UNPLACED:
+        return ""
+    for sort, words in (
+        ("ground", GROUND),
+        ("water", WATER),
+        ("interior", INTERIORS),
+        ("building", BUILDINGS),
+        ("vessel", VESSELS),
+    ):
+        if noun in words:
+            return sort
+    return "creature" if animate else "solid"
