@@ -124,10 +124,10 @@ def _balanced_rows(
             size = captions * (part + 1) // parts - captions * part // parts
             kept, cost = _balance_part(islice(reading, size))
             costs.append(cost)
+            progress.advance(size)
             for places, (caption_id, caption, negatives) in zip(kept, islice(writing, size)):
                 left = [negatives[place] for place in places]
                 yield caption_id, caption, Draw(manifest["seed"], caption_id, "balance").shuffled(left)[:per_caption]
-            progress.advance(size)
 
 
 def _balance_part(rows: Iterable[Row]) -> tuple[list[list[int]], dict[str, dict[str, Any]]]:

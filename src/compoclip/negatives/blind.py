@@ -55,16 +55,20 @@ def _fold(caption: str) -> int:
     return crc32(caption.encode()) % FOLDS
 
 
-def classifier_margins(pairs: Sequence[Pair], epochs: int = 4) -> np.ndarray:
+def classifier_margins(pairs: Sequence[Pair], epochs: int = 4, most: int | None = None) -> np.ndarray:
     """How much more a held-out blind classifier believes the caption than the negative; (N,) float64.
 
     Logistic regression on hashed 1-3-grams, trained on the other four fifths, caption against negative, by AdaGrad.
+    most: pairs to train on where there are more, drawn by hash.
     """
     margins = np.zeros(len(pairs))
     made = [(features(caption), features(negative)) for caption, negative in pairs]
     folds = np.array([_fold(caption) for caption, _ in pairs])
     for fold in range(FOLDS):
-        learned = _train([made[i] for i in np.flatnonzero(folds != fold)], epochs)
+        others = np.flatnonzero(folds != fold).tolist()
+        if most is not None and len(others) > most:
+            others = sorted(Draw("most", fold).shuffled(others)[:most])
+        learned = _train([made[i] for i in others], epochs)
         for i in np.flatnonzero(folds == fold):
             true, false = made[i]
             margins[i] = learned[true].sum() - learned[false].sum()

@@ -11,80 +11,89 @@ from typing import Any
 from compoclip.io import read_json
 from compoclip.language.inflect import indefinite_article
 from compoclip.language.lexicon import is_blocked
-from compoclip.negatives.blind import blind, tokens
-from compoclip.negatives.draw import Draw
+from compoclip.negatives.blind import Pair, blind, tokens
 from compoclip.negatives.gates import normalised
-from compoclip.negatives.store import MANIFEST, Row, iterate
+from compoclip.negatives.sample import Sample
+from compoclip.negatives.store import MANIFEST, iterate
 from compoclip.negatives.types import Negative
 
 BLIND_LIMIT = 5000  # pairs a kind that the blind models see
+CAPTION_LIMIT = 50_000  # captions that the language model learns from
 _SAMPLES = 3
 
 
-def inspect(folder: str | Path, blind_limit: int = BLIND_LIMIT, samples: int = _SAMPLES) -> dict[str, Any]:
-    """Measure a build. Percentages are 0 to 100.
+class _Measured:
+    """What is counted of one kind, one negative at a time, and the pairs for the blind models."""
 
-    Returns `captions`, `negatives`, `coverage`, and by kind under `kinds`: `n`, `coverage`, `equal_to_caption`,
-    `duplicates`, `blocked_words`, `new_article_errors`, `mean_edited_words`, `length_gap` (mean characters longer than
-    the caption), `blind_classifier`, `blind_single`,
-    `blind_language_model`, `samples`. `blind_limit` 0 leaves the blind models out.
-    Raises InputError where the folder holds no finished build.
-    """
-    rows = list(iterate(folder))
-    manifest = read_json(Path(folder) / MANIFEST)
-    by_kind: dict[str, list[tuple[str, Negative]]] = defaultdict(list)
-    covered: dict[str, set[str]] = defaultdict(set)
-    for caption_id, caption, negatives in rows:
-        for negative in negatives:
-            by_kind[negative.kind].append((caption, negative))
-            covered[negative.kind].add(caption_id)
-    captions = [caption for _, caption, _ in rows]
-    kinds = {}
-    for kind in sorted(by_kind):
-        kinds[kind] = _measure(by_kind[kind])
-        kinds[kind]["coverage"] = 100 * len(covered[kind]) / len(rows)
-        chosen = Draw("inspect", kind).shuffled(by_kind[kind])
-        if blind_limit:
-            report = blind([(caption, negative.text) for caption, negative in chosen[:blind_limit]], captions)
-            kinds[kind]["blind_classifier"] = round(report.classifier, 1)
-            kinds[kind]["blind_single"] = round(report.single, 1)
-            kinds[kind]["blind_language_model"] = round(report.language_model, 1)
-            kinds[kind]["shorter_is_true"] = round(report.shorter, 1)
-        kinds[kind]["samples"] = [[caption, negative.text] for caption, negative in chosen[:samples]]
-    with_any = sum(bool(negatives) for *_, negatives in rows)
-    return {
-        "folder": str(folder),
-        "captions": len(rows),
-        "negatives": sum(len(found) for found in by_kind.values()),
-        "coverage": 100 * with_any / len(rows) if rows else 0.0,
-        "duplicates": _duplicates(rows),
-        "kinds": kinds,
-        "refused": manifest.get("refused", {}),
-        "manifest": {key: manifest.get(key) for key in ("kinds", "per_caption", "seed", "epoch", "versions")},
-    }
+    def __init__(self, size: int) -> None:
+        self.n = self.covered = 0
+        self.count: Counter[str] = Counter()
+        self.pairs: Sample[Pair] = Sample(size)
 
-
-def _duplicates(rows: list[Row]) -> int:
-    return sum(len(found) - len({normalised(n.text) for n in found}) for *_, found in rows)
-
-
-def _measure(pairs: list[tuple[str, Negative]]) -> dict[str, Any]:
-    count: Counter[str] = Counter()
-    for caption, negative in pairs:
+    def add(self, caption_id: str, caption: str, negative: Negative) -> None:
         own, new = tokens(caption), tokens(negative.text)
+        count = self.count
         count["equal"] += normalised(caption) == normalised(negative.text)
         count["blocked"] += any(is_blocked(word) for word in set(new) - set(own))
         count["articles"] += bool(article_errors(negative.text) - article_errors(caption))
         count["edited"] += sum((Counter(new) - Counter(own)).values()) or sum(a != b for a, b in zip(own, new))
         count["longer"] += len(negative.text) - len(caption)
-    n = len(pairs)
+        self.n += 1
+        self.pairs.offer(f"{caption_id}\x1f{negative.text}", (caption, negative.text))
+
+    def report(self) -> dict[str, Any]:
+        return {
+            "n": self.n,
+            "equal_to_caption": self.count["equal"],
+            "blocked_words": self.count["blocked"],
+            "new_article_errors": round(100 * self.count["articles"] / self.n, 3),
+            "mean_edited_words": round(self.count["edited"] / self.n, 2),
+            "length_gap": round(self.count["longer"] / self.n, 2),
+        }
+
+
+def inspect(folder: str | Path, blind_limit: int = BLIND_LIMIT, samples: int = _SAMPLES) -> dict[str, Any]:
+    """Measure a build, shard by shard. Percentages are 0 to 100.
+
+    Returns `captions`, `negatives`, `coverage`, and by kind under `kinds`: `n`, `coverage`, `equal_to_caption`,
+    `duplicates`, `blocked_words`, `new_article_errors`, `mean_edited_words`, `length_gap` (mean characters longer than
+    the caption), `blind_classifier`, `blind_single`, `blind_language_model`, `samples`. The blind models see
+    `blind_limit` pairs a kind and the language model 50,000 captions, both drawn by hash; 0 leaves them out.
+    Raises InputError where the folder holds no finished build.
+    """
+    measured: defaultdict[str, _Measured] = defaultdict(lambda: _Measured(max(blind_limit, samples)))
+    captions: Sample[str] = Sample(CAPTION_LIMIT if blind_limit else 0)
+    rows = covered = duplicates = 0
+    for caption_id, caption, negatives in iterate(folder):
+        rows += 1
+        covered += bool(negatives)
+        duplicates += len(negatives) - len({normalised(negative.text) for negative in negatives})
+        captions.offer(caption_id, caption)
+        for negative in negatives:
+            measured[negative.kind].add(caption_id, caption, negative)
+        for kind in {negative.kind for negative in negatives}:
+            measured[kind].covered += 1
+    manifest = read_json(Path(folder) / MANIFEST)
+    kinds = {}
+    for kind in sorted(measured):
+        pairs = measured[kind].pairs.items()
+        kinds[kind] = measured[kind].report() | {"coverage": 100 * measured[kind].covered / rows}
+        if blind_limit:
+            report = blind(pairs[:blind_limit], captions.items())
+            kinds[kind]["blind_classifier"] = round(report.classifier, 1)
+            kinds[kind]["blind_single"] = round(report.single, 1)
+            kinds[kind]["blind_language_model"] = round(report.language_model, 1)
+            kinds[kind]["shorter_is_true"] = round(report.shorter, 1)
+        kinds[kind]["samples"] = [list(pair) for pair in pairs[:samples]]
     return {
-        "n": n,
-        "equal_to_caption": count["equal"],
-        "blocked_words": count["blocked"],
-        "new_article_errors": round(100 * count["articles"] / n, 3),
-        "mean_edited_words": round(count["edited"] / n, 2),
-        "length_gap": round(count["longer"] / n, 2),
+        "folder": str(folder),
+        "captions": rows,
+        "negatives": sum(found.n for found in measured.values()),
+        "coverage": 100 * covered / rows if rows else 0.0,
+        "duplicates": duplicates,
+        "kinds": kinds,
+        "refused": manifest.get("refused", {}),
+        "manifest": {key: manifest.get(key) for key in ("kinds", "per_caption", "seed", "epoch", "versions")},
     }
 
 
