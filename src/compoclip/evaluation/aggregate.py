@@ -68,6 +68,7 @@ ELEVATER = (
     "stanfordcar",
     "voc2007classification",
 )
+DEGLA_TASK = "degla_zeroshot"  # the task that measures the same sets by plain accuracy, as DeGLA prints them
 DEGLA_SETS = [
     "cifar10",
     "cifar100",
@@ -224,8 +225,9 @@ def _degla(scores: Scores) -> dict[str, float]:
             pieces += [scores[n] for n in names if n in scores]
     if len(pieces) == 11:
         out["valse"] = mean(pieces)
-    if all(f"elevator::{n}" in scores for n in DEGLA_SETS):
-        out["zeroshot_11"] = mean(_of(scores, "elevator", DEGLA_SETS))
+    for source in (DEGLA_TASK, "elevator"):
+        if "zeroshot_11" not in out and all(f"{source}::{n}" in scores for n in DEGLA_SETS):
+            out["zeroshot_11"] = mean(_of(scores, source, DEGLA_SETS))
     return out
 
 

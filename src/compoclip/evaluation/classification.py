@@ -35,17 +35,44 @@ class Classified(NamedTuple):
     scores: Array
 
 
-def classify(images: Array, weights: Array, labels: NDArray[np.int64], rule: str = "strict") -> Classified:
+BLOCK = 4096  # images scored at once
+
+
+def classify(
+    images: Array,
+    weights: Array,
+    labels: NDArray[np.int64],
+    rule: str = "strict",
+    alike: NDArray[np.int64] | None = None,
+) -> Classified:
     """`images` (N, D) and `weights` (C, D) normalised, `labels` (N,) in 0..C-1.
 
+    `alike` (C,) gives each class the first class of the same name, whose scores it takes to the last bit: of two such
+    classes the first is the answer, and no tie is counted between them (ImageNet has two pairs).
     Raises InputError for a label outside the classes and for NaN features.
     """
     check_labels(labels, len(weights))
-    scores = np.asarray(images @ weights.T, dtype=np.float32)
-    check_finite(scores, "zero-shot scores")
-    order = np.argsort(np.arange(len(weights))[None, :] != labels[:, None], axis=1, kind="stable")
-    graded = choice(np.take_along_axis(scores, order, axis=1), rule)
-    return Classified(graded, scores.argmax(axis=1), scores)
+    same = np.arange(len(weights)) if alike is None else alike
+    scores = np.empty((len(images), len(weights)), dtype=np.float32)
+    correct, tied = np.zeros(len(images)), np.zeros(len(images), dtype=bool)
+    for start in range(0, len(images), BLOCK):
+        block = slice(start, min(start + BLOCK, len(images)))
+        scores[block] = (images[block] @ weights.T)[:, same]
+        check_finite(scores[block], "zero-shot scores")
+        ordered, valid = _true_first(scores[block], labels[block], same)
+        graded = choice(ordered, rule, valid)
+        correct[block], tied[block] = graded
+    correct[same[labels] != labels] = 0.0  # the second of two classes of one name is never the answer
+    return Classified(Graded(correct, tied), scores.argmax(axis=1), scores)
+
+
+def _true_first(scores: Array, labels: NDArray[np.int64], same: NDArray[np.int64]) -> tuple[Array, NDArray[np.bool_]]:
+    """Scores with the true class in column 0, and which of them stand for a class of another name."""
+    rows = np.arange(len(scores))
+    ordered, valid = scores.copy(), same[None, :] != same[labels][:, None]
+    ordered[:, 0], ordered[rows, labels] = scores[rows, labels], scores[:, 0]
+    valid[rows, labels] = valid[:, 0]
+    return ordered, valid
 
 
 def check_labels(labels: NDArray[np.int64], classes: int) -> None:

@@ -12,6 +12,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -29,13 +30,15 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".ti
 class Picture:
     """One image to encode. Equal `key` means equal pixels, so it is encoded once; `where` names it in messages.
 
-    `stamp` changes when the file behind it does (size and time of change); the feature cache relies on it.
+    `stamp` changes when the file behind it does (size and time of change); the feature cache relies on it. `data` gives
+    the bytes of that file, where there is one.
     """
 
     key: str
     where: str
     read: Callable[[], Image.Image]
     stamp: str = ""
+    data: Callable[[], bytes] | None = None
 
     def crop(self, x: int, y: int, width: int, height: int) -> Picture:
         """The same image cut to a box in pixels, before any preprocessing."""
@@ -43,7 +46,17 @@ class Picture:
             raise InputError(f"{self.where}: box {x},{y},{width},{height} is empty; width and height must be positive")
         read = self.read
         box = (x, y, x + width, y + height)
-        return Picture(f"{self.key}|{box}", f"{self.where} box {box}", lambda: read().crop(box), self.stamp)
+        return Picture(f"{self.key}|{box}", f"{self.where} box {box}", lambda: read().crop(box), self.stamp, self.data)
+
+    def whole(self, side: int) -> Picture:
+        """The same image pressed to a square of `side` pixels (bicubic), so that a centre crop loses no part of it."""
+        read = self.read
+        return Picture(
+            f"{self.key}|{side}x{side}",
+            self.where,
+            lambda: read().resize((side, side), Image.Resampling.BICUBIC),
+            self.stamp,
+        )
 
 
 def from_array(pixels: NDArray[np.uint8], where: str) -> Picture:
@@ -133,7 +146,8 @@ class FolderStore:
         path = self._path(name)
         if path is None:
             return None
-        return Picture(f"file:{path.resolve()}", str(path), lambda: decode(path, name, str(path)), _stamp(path))
+        read = partial(decode, path, name, str(path))
+        return Picture(f"file:{path.resolve()}", str(path), read, _stamp(path), path.read_bytes)
 
     def read_bytes(self, name: str) -> bytes:
         path = self._path(name)
@@ -175,7 +189,8 @@ class TarStore:
         if member is None:
             return None
         where = f"{self.path}:{member}"
-        return Picture(f"tar:{where}", where, lambda: decode(self.read_bytes(member), member, where), self._stamp)
+        data = partial(self.read_bytes, member)
+        return Picture(f"tar:{where}", where, lambda: decode(data(), member, where), self._stamp, data)
 
     def read_bytes(self, name: str) -> bytes:
         offset, size = self._members[name]
@@ -207,7 +222,8 @@ class ZipStore:
         if member is None:
             return None
         where = f"{self.path}:{member}"
-        return Picture(f"zip:{where}", where, lambda: decode(self.read_bytes(member), member, where), self._stamp)
+        data = partial(self.read_bytes, member)
+        return Picture(f"zip:{where}", where, lambda: decode(data(), member, where), self._stamp, data)
 
     def read_bytes(self, name: str) -> bytes:
         try:

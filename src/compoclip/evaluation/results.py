@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.errors import InputError
-from compoclip.evaluation.aggregate import ELEVATER
+from compoclip.evaluation.aggregate import DEGLA_TASK, ELEVATER
 from compoclip.evaluation.forms import Outcome
 from compoclip.evaluation.statistics import interval, stratified_means
 from compoclip.evaluation.task import Average, Task
@@ -66,16 +66,18 @@ def environment() -> dict[str, Any]:
 
 
 def average(rule: Average, outcomes: dict[str, Outcome], seed: int) -> tuple[float | None, list[float] | None]:
-    """A weighted mean of subset accuracies and its interval; null where one of them could not be measured."""
+    """A weighted mean of one metric of the subsets and its interval; null where one of them could not be measured."""
     names = [n for n in rule.weights if rule.weights[n] > 0]
-    values = [outcomes[n].metrics["accuracy"] for n in names]
-    if not names or any(v is None for v in values):
+    measured = [outcomes[n].metrics.get(rule.metric) for n in names]
+    values = [float(v) for v in measured if v is not None]
+    if not names or len(values) < len(names):
         return None, None
     weights = np.array([rule.weights[n] for n in names])
     weights = weights / weights.sum()
     # The interval resamples rows; subsets whose headline is no row mean (macro over groups, AUC) shift its centre.
-    means = stratified_means([outcomes[n].hits for n in names], list(weights), resamples=4000, seed=seed)
-    shift = float(weights @ np.array(values)) - 100.0 * float(weights @ [outcomes[n].hits.mean() for n in names])
+    rows = [outcomes[n].parts.get(rule.metric, outcomes[n].hits) for n in names]
+    means = stratified_means(rows, list(weights), resamples=4000, seed=seed)
+    shift = float(weights @ np.array(values)) - 100.0 * float(weights @ [r.mean() for r in rows])
     low, high = interval(means)
     mean = float(np.clip(weights @ np.array(values), min(values), max(values)))  # 100 stays 100 despite rounding
     return mean, [low + shift, high + shift]
@@ -123,16 +125,18 @@ def mean_controls(subsets: dict[str, Any], weights: dict[str, float]) -> dict[st
 
 def summary(tasks: dict[str, dict[str, Any]]) -> dict[str, float | None]:
     """The four figures of a model: comp is the mean of the composition tasks' scores, zeroshot, i2t and t2i the means
-    over all sets measured; null where nothing was."""
+    over all sets measured; null where nothing was. A recognition set that several tasks measure counts once."""
     pools: dict[str, list[float | None]] = {name: [] for name in SUMMARY}
+    seen: set[str] = set()
     for entry in tasks.values():
         parts = {name: subset["part"] for name, subset in entry["subsets"].items()}
         if "composition" in parts.values():
             pools["comp"].append(entry["score"])
         for name, part in parts.items():
             key = "zeroshot" if part == "zeroshot" else name.rsplit("/", 1)[-1] if part == "retrieval" else None
-            if key is not None:
+            if key is not None and (key != "zeroshot" or name not in seen):
                 pools[key].append(entry["subsets"][name]["accuracy"])
+                seen.add(name)
     known = {name: [v for v in values if v is not None] for name, values in pools.items()}
     return {name: float(np.mean(values)) if values else None for name, values in known.items()}
 
@@ -154,7 +158,8 @@ def individual(results: dict[str, Any]) -> dict[str, float]:
                 place, way = name.rsplit("/", 1)
                 out |= {f"{place}::{way}/{k}": v for k, v in subset.items() if k.startswith("R@")}
             elif subset["part"] == "zeroshot":
-                out[f"{'elevator' if name in ELEVATER else task}::{name}"] = subset["accuracy"]
+                published = name in ELEVATER and task != DEGLA_TASK
+                out.setdefault(f"{'elevator' if published else task}::{name}", subset["accuracy"])
             else:
                 out[f"{task}::{name}"] = subset["accuracy"]
     return out

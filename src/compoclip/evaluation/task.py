@@ -47,9 +47,13 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Average:
-    """One way to average subsets: `weights` by subset name; a name without a weight is left out."""
+    """One way to average subsets: `weights` by subset name; a name without a weight is left out.
+
+    `metric` is what is averaged: the headline, or another entry of the subsets' metrics in percent.
+    """
 
     weights: dict[str, float]
+    metric: str = "accuracy"
 
 
 @dataclass(frozen=True)
@@ -76,12 +80,12 @@ class Task:
         return {name: getattr(self, name) for name in names}
 
 
-def plain_mean(counts: dict[str, int]) -> Average:
-    return Average(dict.fromkeys(counts, 1.0))
+def plain_mean(counts: dict[str, int], metric: str = "accuracy") -> Average:
+    return Average(dict.fromkeys(counts, 1.0), metric)
 
 
-def pooled(counts: dict[str, int]) -> Average:
-    return Average({name: float(n) for name, n in counts.items()})
+def pooled(counts: dict[str, int], metric: str = "accuracy") -> Average:
+    return Average({name: float(n) for name, n in counts.items()}, metric)
 
 
 def look(root: Path, candidates: Sequence[str]) -> list[Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -37,13 +37,15 @@ class Encoded(Protocol):
 class Outcome:
     """`metrics` goes to results.json; `hits` (N,) in [0, 1] are the rows behind `accuracy`; `rows` the per-row log.
 
-    `identity` is a hash of what the rows ask, so that two results are compared only on equal rows.
+    `identity` is a hash of what the rows ask, so that two results are compared only on equal rows. `parts` are the rows
+    behind other entries of `metrics`, for averages over those (`Average.metric`).
     """
 
     metrics: dict[str, Any]
     hits: Values
     rows: list[dict[str, Any]]
     identity: str = ""
+    parts: dict[str, Values] = field(default_factory=dict)
 
 
 class Subset(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +17,11 @@ from compoclip.evaluation.pictures import Picture
 
 @dataclass
 class ZeroShot:
-    """Images with a label each, class names and templates with "{}"; `metric` makes the headline."""
+    """Images with a label each, class names and templates with "{}"; `metric` makes the headline.
+
+    `namesakes` allows two classes of one name (ImageNet's missiles and sunglasses): the first of them is the answer,
+    as it is for an argmax over all classes.
+    """
 
     name: str
     images: Sequence[Picture]
@@ -27,13 +32,14 @@ class ZeroShot:
     missing: int = 0
     rule: str = "strict"
     part: str = "zeroshot"
+    namesakes: bool = False
     prompts: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.metric not in ("accuracy", "mean_per_class", "roc_auc"):
             raise InputError(f"{self.name}: metric {self.metric!r} is unknown; use accuracy, mean_per_class or roc_auc")
-        twice = sorted({c for c in self.class_names if list(self.class_names).count(c) > 1})
-        if twice:
+        twice = sorted(c for c, n in Counter(self.class_names).items() if n > 1)
+        if twice and not self.namesakes:
             raise InputError(f"{self.name}: class name {twice[0]!r} occurs twice; give every class its own name")
         for template in self.templates:
             if template.count("{}") != 1:
@@ -52,7 +58,9 @@ class ZeroShot:
     def grade(self, encoded: Encoded, seed: int = 0) -> list[tuple[str, Outcome]]:
         text = encoded.text(self.prompts).reshape(len(self.class_names), len(self.templates), -1)
         weights = classification.classifier(text)
-        found = classification.classify(encoded.image(self.images), weights, self.labels, self.rule)
+        first = {name: i for i, name in reversed(list(enumerate(self.class_names)))}
+        alike = np.array([first[name] for name in self.class_names], dtype=np.int64)
+        found = classification.classify(encoded.image(self.images), weights, self.labels, self.rule, alike)
         hits = found.graded.correct
         metrics = basic(hits, found.graded.tied, self.missing, 100.0 / len(self.class_names), seed)
         metrics["top1"] = metrics["accuracy"]
@@ -65,7 +73,8 @@ class ZeroShot:
         if len(hits) and self.metric == "roc_auc":
             if len(self.class_names) != 2:
                 raise InputError(f"{self.name}: ROC AUC needs two classes, this set has {len(self.class_names)}")
-            score = classification.softmax(found.scores)[:, 1]
+            # The order of the softmax's second probability, by which ELEVATER ranks, without its saturation.
+            score = found.scores[:, 1].astype(np.float64) - found.scores[:, 0]
             metrics |= {"accuracy": 100 * classification.roc_auc(score, self.labels == 1), "ci95": None, "chance": 50.0}
         metrics |= {"metric": self.metric, "classes": len(self.class_names), "templates": len(self.templates)}
         rows = [

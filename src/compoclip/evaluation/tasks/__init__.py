@@ -4,6 +4,7 @@ from compoclip.evaluation.task import Task
 from compoclip.evaluation.tasks import (
     aro,
     choices,
+    elevater,
     retrieval,
     sugarcrepe,
     sugarcrepe_pp,
@@ -21,6 +22,7 @@ TASKS: dict[str, Task] = {
         world.TASK,
         sugarcrepe.TASK,
         retrieval.TASK,
+        *elevater.TASKS,
         zeroshot.TASK,
         aro.TASK,
         valse.TASK,

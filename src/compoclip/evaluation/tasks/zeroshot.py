@@ -1,33 +1,20 @@
-"""Zero-shot classification over any set of images sorted by class: what the model knew before, and still knows."""
+"""Zero-shot classification over any set of labelled images: what the model knew before, and still knows."""
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
-
-import numpy as np
+from pathlib import Path
 
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import ZeroShot
-from compoclip.evaluation.pictures import FolderStore, Store, beside, is_image, open_store
+from compoclip.evaluation.forms import MultiLabel, Subset, ZeroShot
+from compoclip.evaluation.known_sets import name_of
+from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, read_labelled, read_templates
+from compoclip.evaluation.pictures import beside, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
 from compoclip.evaluation.tasks.retrieval import table_of
 
 PLACES = ("zeroshot/*", ".", "*", "data/*")
 DEFAULT_TEMPLATES = ["a photo of a {}."]
-
-
-def by_class(store: Store) -> dict[str, list[str]]:
-    """Image names by the folder they lie in, both sorted; {} where an image lies in no class folder."""
-    found: dict[str, list[str]] = {}
-    for name in store.names():
-        if not is_image(name):
-            continue
-        parts = PurePosixPath(name).parts
-        if len(parts) < 2:
-            return {}
-        found.setdefault(parts[-2], []).append(name)
-    return {label: sorted(found[label]) for label in sorted(found)}
 
 
 def read_class_names(path: Path, folders: list[str]) -> list[str]:
@@ -47,59 +34,54 @@ def read_class_names(path: Path, folders: list[str]) -> list[str]:
     return [line.strip() for line in lines]
 
 
-def read_templates(path: Path) -> list[str]:
-    templates = [line.strip().replace("{c}", "{}") for line in read_lines(path)]
-    for number, template in enumerate(templates, 1):
-        if template.count("{}") != 1:
-            raise InputError(f"{path}: template {number} ({template!r}) must hold {{}} once, where the class name goes")
-    if not templates:
-        raise InputError(f"{path}: no template; write lines such as 'a photo of a {{}}.'")
-    return templates
+def class_names(folder: Path, data: LabelledImages) -> list[str]:
+    """What the classes are called in prompts: `classnames.txt`, else the data's own names with spaces."""
+    path = folder / "classnames.txt"
+    if not data.ordered:
+        folders = list(data.names or [])
+        return read_class_names(path, folders) if path.is_file() else [f.replace("_", " ") for f in folders]
+    if path.is_file():
+        return [line.strip() for line in read_lines(path)]
+    if data.names is None:
+        raise InputError(
+            f"{folder}: its labels are bare numbers; put classnames.txt there, a line a class in their order"
+        )
+    return [name.replace("_", " ") for name in data.names]
 
 
-def images_of(folder: Path) -> Store | None:
-    place = beside(folder / "images")
-    if place is not None:
-        return open_store(place)
-    archives = [p for p in sorted(folder.iterdir()) if p.suffix in (".tar", ".zip")]
-    if len(archives) == 1:
-        return open_store(archives[0])
-    return FolderStore(folder) if not archives else None
-
-
-def read_set(folder: Path, request: Request) -> ZeroShot:
-    store = images_of(folder)
-    classes = by_class(store) if store is not None else {}
-    if store is None or len(classes) < 2:
+def read_set(folder: Path, request: Request) -> Subset:
+    data = read_labelled(folder)
+    if data is None:
         raise DataMissing(f"{folder}: needs images in two or more class folders (CLASS/FILE), or a tar of them")
-    folders = list(classes)
-    names_file, templates_file, metric_file = (folder / f"{n}.txt" for n in ("classnames", "templates", "metric"))
-    names = read_class_names(names_file, folders) if names_file.is_file() else [f.replace("_", " ") for f in folders]
+    names = class_names(folder, data)
+    templates_file, metric_file = folder / "templates.txt", folder / "metric.txt"
+    if not templates_file.is_file():
+        templates_file = folder / TEMPLATES
     templates = read_templates(templates_file) if templates_file.is_file() else DEFAULT_TEMPLATES
     metric = read_lines(metric_file)[0].strip() if metric_file.is_file() else "accuracy"
-    rows = [(name, label) for label, f in enumerate(folders) for name in classes[f]]
-    if request.limit is not None and request.limit < len(rows):  # spread over the classes, not the first class alone
-        rows = [rows[i] for i in np.linspace(0, len(rows) - 1, request.limit).round().astype(int)]
-    pictures = [store.get(name) for name, _ in rows]
+    data = data.spread(request.limit)  # over the classes, not the first class alone
+    if data.several:
+        return MultiLabel(folder.name, data.pictures, data.labels, names, templates, data.missing)
     return ZeroShot(
         folder.name,
-        images=[p for p in pictures if p is not None],
-        labels=np.array([label for _, label in rows], dtype=np.int64),
+        images=data.pictures,
+        labels=data.labels,
         class_names=names,
         templates=templates,
         metric=metric,
+        missing=data.missing,
         rule=request.ties or "strict",
     )
 
 
-def _qualifies(folder: Path, asked: bool) -> bool:
+def _qualifies(folder: Path, root: Path, asked: bool) -> bool:
     """DIR/zeroshot/NAME always; elsewhere only what cannot be taken for anything else."""
     if not folder.is_dir():
         return False
     if asked:
         return True
-    if table_of(folder) is not None:
-        return False
+    if table_of(folder) is not None or (folder.parent in (root, root / "data") and name_of(folder.name)):
+        return False  # captions are for retrieval, and sets of published tables for the task elevater
     if (folder / "classnames.txt").is_file():
         return True
     place = beside(folder / "images")
@@ -110,7 +92,7 @@ def find_sets(root: Path) -> list[Path]:
     found: dict[str, Path] = {}
     for folder in look(root, PLACES):
         asked = folder.parent.name == "zeroshot" and folder.parent.parent == root
-        if folder.name not in found and folder.name != "zeroshot" and _qualifies(folder, asked):
+        if folder.name not in found and folder.name != "zeroshot" and _qualifies(folder, root, asked):
             found[folder.name] = folder
     return list(found.values())
 
@@ -131,14 +113,15 @@ def averages(counts: dict[str, int]) -> dict[str, Average]:
 TASK = Task(
     name="zeroshot",
     title="Zero-shot classification: the class whose name fits the image best",
-    source="your own data: images sorted into class folders, or a tar or zip of them",
+    source="your own data: images sorted into class folders, a tar or zip of them, or a labelled table",
     licence="that of your data",
     size="any",
     chance="100 / classes",
     rule="template-averaged text classifier; accuracy (or mean_per_class, roc_auc named in metric.txt); mean of sets",
     citation="Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021",
     version="1",
-    needs="DIR/zeroshot/NAME/CLASS/FILE or images.tar; classnames.txt and templates.txt beside are optional",
+    needs="DIR/zeroshot/NAME/CLASS/FILE, images.tar, CLIP_benchmark tars or a Hugging Face table; classnames.txt and "
+    "templates.txt beside are optional",
     load=load,
     averages=averages,
 )

@@ -1,0 +1,237 @@
+"""Images and labels in Parquet and Arrow files, as the Hugging Face hub and `save_to_disk` lay them out.
+
+Tables are read without their images; an image is decoded when it is asked for, a row group at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.pictures import Picture, decode
+
+KEPT = 4  # row groups of images held at once: the loader reads in order, from at most two columns
+
+
+def split_files(folder: Path, split: str) -> list[Path]:
+    """The files of a split, in order; [] where there are none. Raises InputError where two configurations have it."""
+    patterns = (
+        f"{split}-*.parquet",
+        f"{split}.parquet",
+        f"data/{split}-*.parquet",
+        f"data/{split}.parquet",
+        f"{split}/*.parquet",
+        f"*/{split}-*.parquet",
+        f"*/{split}/*.parquet",
+        f"{split}/data-*.arrow",
+    )
+    for pattern in patterns:
+        found = sorted(folder.glob(pattern))
+        if found:
+            folders = sorted({str(path.parent) for path in found})
+            if len(folders) > 1:
+                raise InputError(f"{folder}: {', '.join(folders[:3])} all hold a split {split}; keep the one you mean")
+            return found
+    return []
+
+
+class ColumnarTable:
+    """Several Parquet or Arrow files as one table of `rows` rows. Raises InputError for a file that cannot be read."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._parts = [_Parquet(p) if p.suffix == ".parquet" else _Arrow(p) for p in paths]
+        self.where = str(paths[0].parent)
+        self.rows = sum(part.rows for part in self._parts)
+        self.columns: list[str] = self._parts[0].columns
+        self.features: dict[str, Any] = self._parts[0].features
+        for part in self._parts:
+            if part.columns != self.columns:
+                raise InputError(f"{part.path}: its columns differ from those of {self._parts[0].path}")
+
+    def column(self, *names: str) -> str:
+        """The first of `names` that is a column. Raises InputError with the columns there are."""
+        for name in names:
+            if name in self.columns:
+                return name
+        raise InputError(f"{self.where}: no column {' or '.join(names)} (its columns: {', '.join(self.columns)})")
+
+    def values(self, name: str) -> list[Any]:
+        """A column of light values, as Python objects."""
+        return [value for part in self._parts for value in part.values(name)]
+
+    def class_names(self, name: str) -> list[str] | None:
+        """Label names in index order, where the file says them (Hugging Face's ClassLabel, alone or in a list)."""
+        feature = self.features.get(name)
+        while isinstance(feature, (dict, list)):
+            if isinstance(feature, list):
+                feature = feature[0] if feature else None
+                continue
+            names = feature.get("names")
+            if isinstance(names, dict):  # {"0": "airplane", ...}, as older exports write them
+                names = [names[key] for key in sorted(names, key=int)]
+            if isinstance(names, list):
+                return [str(n) for n in names]
+            feature = feature.get("feature") or feature.get("class_label")
+        return None
+
+    def pictures(self, name: str) -> list[Picture | None]:
+        """A column of images, None where a cell is empty; nothing is decoded yet."""
+        return [picture for part in self._parts for picture in part.pictures(name)]
+
+
+def _features(schema: Any) -> dict[str, Any]:
+    metadata = (schema.metadata or {}).get(b"huggingface")
+    try:
+        return dict(json.loads(metadata)["info"]["features"]) if metadata else {}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _bytes_of(cell: Any, where: str) -> bytes:
+    data = cell.get("bytes") if isinstance(cell, dict) else cell
+    if not isinstance(data, bytes) or not data:
+        raise InputError(f"{where}: the cell holds no image bytes; export the table with its images inside")
+    return data
+
+
+class _Part(ABC):
+    """One file of a table."""
+
+    path: Path
+    rows: int
+    columns: list[str]
+    features: dict[str, Any]
+
+    @abstractmethod
+    def values(self, name: str) -> list[Any]:
+        """A column as Python objects."""
+
+    @abstractmethod
+    def present(self, name: str) -> list[bool]:
+        """Where an image cell holds something."""
+
+    @abstractmethod
+    def cell(self, name: str, row: int) -> Any:
+        """One cell as a Python object."""
+
+    def pictures(self, name: str) -> list[Picture | None]:
+        status = self.path.stat()
+        stamp = f"{status.st_size}:{status.st_mtime_ns}"
+
+        def picture(row: int) -> Picture:
+            where = f"{self.path}: row {row}, {name}"
+            return Picture(
+                f"cell:{self.path.resolve()}:{name}:{row}",
+                where,
+                lambda: decode(_bytes_of(self.cell(name, row), where), "image", where),
+                stamp,
+            )
+
+        return [picture(row) if there else None for row, there in enumerate(self.present(name))]
+
+
+class _Parquet(_Part):
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.path = path
+        try:
+            with pq.ParquetFile(path) as file:
+                schema, meta = file.schema_arrow, file.metadata
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]}); fetch it again") from None
+        self.columns, self.features = list(schema.names), _features(schema)
+        self._sizes = [meta.row_group(g).num_rows for g in range(meta.num_row_groups)]
+        self.rows = sum(self._sizes)
+        self._kept: dict[tuple[str, int], Any] = {}
+        self._lock = Lock()
+
+    def _read(self, name: str, group: int | None = None) -> Any:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            with pq.ParquetFile(self.path) as file:
+                if group is None:
+                    return file.read(columns=[name]).column(0)
+                return file.read_row_group(group, columns=[name]).column(0)
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{self.path}: column {name} is broken ({str(error).splitlines()[0]})") from None
+
+    def values(self, name: str) -> list[Any]:
+        return list(self._read(name).to_pylist())
+
+    def present(self, name: str) -> list[bool]:
+        """Where a cell holds something; the statistics spare reading images where none is empty."""
+        import pyarrow.parquet as pq
+
+        out: list[bool] = []
+        with pq.ParquetFile(self.path) as file:
+            for group, size in enumerate(self._sizes):
+                out += [True] * size if _full(file.metadata.row_group(group), name) else self._filled(name, group)
+        return out
+
+    def _filled(self, name: str, group: int) -> list[bool]:
+        import pyarrow as pa
+
+        column = self._read(name, group)
+        if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+            return [cell is not None and cell["bytes"] is not None for cell in column.to_pylist()]
+        return [bool(v) for v in column.is_valid().to_pylist()]
+
+    def cell(self, name: str, row: int) -> Any:
+        group, inside = 0, row
+        while inside >= self._sizes[group]:
+            inside -= self._sizes[group]
+            group += 1
+        with self._lock:  # several threads read images; each row group is read once
+            if (name, group) not in self._kept:
+                while len(self._kept) >= KEPT:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[name, group] = self._read(name, group)
+            column = self._kept[name, group]
+        return column[inside].as_py()
+
+
+def _full(group: Any, name: str) -> bool:
+    """Whether the statistics of a row group say that no cell of an image column is empty."""
+    for index in range(group.num_columns):
+        column = group.column(index)
+        if column.path_in_schema in (name, f"{name}.bytes"):
+            statistics = column.statistics
+            return statistics is not None and statistics.has_null_count and statistics.null_count == 0
+    return False
+
+
+class _Arrow(_Part):
+    def __init__(self, path: Path) -> None:
+        import pyarrow as pa
+
+        self.path = path
+        try:
+            self._table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(f"{path}: not an Arrow stream ({str(error).splitlines()[0]}); save it again") from None
+        self.columns, self.features = list(self._table.column_names), _features(self._table.schema)
+        self.rows = self._table.num_rows
+
+    def values(self, name: str) -> list[Any]:
+        return list(self._table.column(name).to_pylist())
+
+    def present(self, name: str) -> list[bool]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        column = self._table.column(name)
+        if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+            column = pc.struct_field(column, "bytes")
+        return [bool(v) for v in column.is_valid().to_pylist()]
+
+    def cell(self, name: str, row: int) -> Any:
+        return self._table.column(name)[row].as_py()

@@ -1,0 +1,227 @@
+"""Images with a label each, read from what people have: class folders, CLIP_benchmark's tars, Hugging Face tables.
+
+What the labels are called is left to the caller: `zeroshot` takes the data's own names, `known_sets` published ones.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from compoclip.errors import InputError
+from compoclip.evaluation.columnar import ColumnarTable, split_files
+from compoclip.evaluation.pictures import FolderStore, Picture, Store, TarStore, beside, is_image, open_store
+from compoclip.evaluation.tables import read_lines
+
+SPLITS = {"test": ("test", "val", "validation"), "train": ("train", "training"), "val": ("val", "validation")}
+IMAGE_COLUMNS = ("image", "img", "webp", "jpg", "png", "jpeg")
+LABEL_COLUMNS = ("label", "labels", "fine_label", "cls", "class", "target", "classes")
+TEMPLATES = "zeroshot_classification_templates.txt"
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """`labels` (N,) are places in `names`, or (N, C) bool where an image may have several; `names` is None where the
+    data has bare numbers. `ordered` says that place i of `names` is label i of the data, not a place after sorting."""
+
+    pictures: list[Picture]
+    labels: NDArray[Any]
+    names: list[str] | None
+    ordered: bool
+    layout: str
+    where: str
+    templates: list[str] | None = None
+    missing: int = 0
+
+    @property
+    def several(self) -> bool:
+        return self.labels.ndim == 2
+
+    def take(self, rows: Sequence[int]) -> LabelledImages:
+        return replace(self, pictures=[self.pictures[i] for i in rows], labels=self.labels[list(rows)])
+
+    def spread(self, limit: int | None) -> LabelledImages:
+        """At most `limit` rows, spread over the whole set, so that sorted classes are all met."""
+        if limit is None or limit >= len(self.pictures):
+            return self
+        rows = np.linspace(0, len(self.pictures) - 1, limit).round().astype(int)
+        return self.take(rows.tolist())
+
+
+def read_labelled(folder: Path, split: str = "test", splits: Sequence[str] | None = None) -> LabelledImages | None:
+    """The images of a split below `folder`, or None where there are none in any layout.
+
+    `split` is test, train or val; the usual other names of it are tried too (`splits` says which). Class folders
+    without a split above them count as test. Raises InputError for data that is there and broken.
+    """
+    names = SPLITS[split] if splits is None else splits
+    for name in names:
+        found = read_shards(folder, name) or read_columnar(folder, name)
+        if found is None and (place := beside(folder / name)) is not None:
+            found = read_class_folders(open_store(place))
+        if found is not None:
+            return found
+    return read_class_folders(_whole(folder)) if split == "test" else None
+
+
+def _whole(folder: Path) -> Store | None:
+    place = beside(folder / "images")
+    if place is not None:
+        return open_store(place)
+    if not folder.is_dir():
+        return None
+    archives = [p for p in sorted(folder.iterdir()) if p.suffix in (".tar", ".zip")]
+    if len(archives) == 1:
+        return open_store(archives[0])
+    return FolderStore(folder) if not archives else None
+
+
+def by_class(store: Store) -> dict[str, list[str]]:
+    """Image names by the folder they lie in, both sorted; {} where an image lies in no class folder."""
+    found: dict[str, list[str]] = {}
+    for name in store.names():
+        if not is_image(name):
+            continue
+        parts = PurePosixPath(name).parts
+        if len(parts) < 2:
+            return {}
+        found.setdefault(parts[-2], []).append(name)
+    return {label: sorted(found[label]) for label in sorted(found)}
+
+
+def read_class_folders(store: Store | None) -> LabelledImages | None:
+    """CLASS/FILE in a folder, tar or zip; None where there are not two classes or more."""
+    classes = by_class(store) if store is not None else {}
+    if store is None or len(classes) < 2:
+        return None
+    rows = [(name, place) for place, label in enumerate(classes) for name in classes[label]]
+    found = [(picture, place) for name, place in rows if (picture := store.get(name)) is not None]
+    labels = np.array([place for _, place in found], dtype=np.int64)
+    return LabelledImages([p for p, _ in found], labels, list(classes), False, "class folders", store.where)
+
+
+def read_shards(folder: Path, split: str) -> LabelledImages | None:
+    """CLIP_benchmark's layout: `SPLIT/0.tar …` of KEY.webp with KEY.cls (a number) or KEY.npy (a row of 0 and 1)."""
+    shards = sorted((folder / split).glob("*.tar"), key=lambda p: (len(p.name), p.name))
+    count = folder / split / "nshards.txt"
+    if not shards or not (count.is_file() or (folder / "classnames.txt").is_file()):
+        return None
+    if count.is_file():
+        wanted = [f"{i}.tar" for i in range(_number(count.read_text("utf-8"), count))]
+        absent = [name for name in wanted if not (folder / split / name).is_file()]
+        if absent:
+            raise InputError(f"{folder / split}: {count.name} counts {len(wanted)} shards, {absent[0]} is not there")
+        shards = [folder / split / name for name in wanted]
+    pictures, labels = [], []
+    for shard in shards:
+        store = TarStore(shard)
+        label_of = {_stem(n): n for n in store.names() if n.endswith((".cls", ".npy"))}
+        for name in store.names():
+            if not is_image(name):
+                continue
+            member = label_of.get(_stem(name))
+            if member is None:
+                raise InputError(f"{shard}: image {name} has no .cls or .npy beside it with its label")
+            labels.append(_label(store, shard, member))
+            pictures.append(store.get(name))
+    if not pictures:
+        raise InputError(f"{folder / split}: its tars hold no image")
+    names = [line.strip() for line in read_lines(folder / "classnames.txt")] if _has(folder, "classnames.txt") else None
+    templates = read_templates(folder / TEMPLATES) if _has(folder, TEMPLATES) else None
+    kept = [p for p in pictures if p is not None]
+    return LabelledImages(kept, _stack(labels, folder), names, True, "webdataset", str(folder / split), templates)
+
+
+def _has(folder: Path, name: str) -> bool:
+    return (folder / name).is_file()
+
+
+def _stem(name: str) -> str:
+    return str(PurePosixPath(name).with_suffix(""))
+
+
+def _number(text: str, where: object) -> int:
+    try:
+        return int(text.strip())
+    except ValueError:
+        raise InputError(f"{where}: {text.strip()[:20]!r} is no number") from None
+
+
+def _label(store: TarStore, shard: Path, member: str) -> int | NDArray[np.bool_]:
+    data = store.read_bytes(member)
+    if member.endswith(".cls"):
+        return _number(data.decode("utf-8", "replace"), f"{shard}:{member}")
+    try:
+        row = np.load(io.BytesIO(data), allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"{shard}: {member} is a broken array ({error})") from None
+    if row.ndim == 0:
+        return int(row)
+    return np.asarray(row > 0)
+
+
+def _stack(labels: Sequence[int | NDArray[np.bool_]], where: Path) -> NDArray[Any]:
+    widths = {len(v) if isinstance(v, np.ndarray) else 0 for v in labels}
+    if len(widths) != 1:
+        raise InputError(f"{where}: labels of different lengths ({sorted(widths)}); each image needs one a class")
+    return np.array(labels, dtype=np.int64) if widths == {0} else np.stack([np.asarray(v) for v in labels])
+
+
+def read_columnar(folder: Path, split: str) -> LabelledImages | None:
+    """A Hugging Face split on disk: Parquet or Arrow files with an image and a label column."""
+    files = split_files(folder, split)
+    if not files:
+        return None
+    table = ColumnarTable(files)
+    column = table.column(*LABEL_COLUMNS)
+    cells, pictures = table.values(column), table.pictures(table.column(*IMAGE_COLUMNS))
+    names = table.class_names(column)
+    here = [i for i, p in enumerate(pictures) if p is not None]
+    for i in here:
+        if cells[i] is None or (isinstance(cells[i], int) and cells[i] < 0):
+            raise InputError(f"{table.where}: row {i} of split {split} has no label; use a split that has labels")
+    names, labels = _places([cells[i] for i in here], names, f"{table.where}: column {column}")
+    kept = [p for p in pictures if p is not None]
+    missing = len(pictures) - len(kept)
+    return LabelledImages(kept, labels, names, True, "hugging face table", table.where, missing=missing)
+
+
+def _places(cells: Sequence[object], names: list[str] | None, where: str) -> tuple[list[str] | None, NDArray[Any]]:
+    """Cells of numbers, texts or lists of numbers as places in `names`."""
+    if all(isinstance(c, int) for c in cells):
+        return names, np.array(cells, dtype=np.int64)
+    if all(isinstance(c, str) for c in cells):
+        names = sorted({str(c) for c in cells}) if names is None else names
+        place = {name: i for i, name in enumerate(names)}
+        absent = next((c for c in cells if c not in place), None)
+        if absent is not None:
+            raise InputError(f"{where}: label {absent!r} is none of its classes")
+        return names, np.array([place[str(c)] for c in cells], dtype=np.int64)
+    if all(isinstance(c, list) and all(isinstance(v, int) for v in c) for c in cells):
+        lists = [list(c) for c in cells if isinstance(c, list)]
+        width = len(names) if names is not None else 1 + max((v for row in lists for v in row), default=-1)
+        several = np.zeros((len(lists), width), dtype=bool)
+        for i, row in enumerate(lists):
+            outside = [v for v in row if not 0 <= v < width]
+            if outside:
+                raise InputError(f"{where}: row {i}: label {outside[0]} is outside the {width} classes 0..{width - 1}")
+            several[i, row] = True
+        return names, several
+    raise InputError(f"{where}: labels must be numbers, texts, or lists of numbers")
+
+
+def read_templates(path: Path) -> list[str]:
+    """Prompt templates, a line each, `{}` or `{c}` where the class name goes. Raises InputError naming the line."""
+    templates = [line.strip().replace("{c}", "{}") for line in read_lines(path)]
+    for number, template in enumerate(templates, 1):
+        if template.count("{}") != 1:
+            raise InputError(f"{path}: template {number} ({template!r}) must hold {{}} once, where the class name goes")
+    if not templates:
+        raise InputError(f"{path}: no template; write lines such as 'a photo of a {{}}.'")
+    return templates
