@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+from compoclip.cli import llm_flags as llm
 from compoclip.cli.shared import Debug, group, tell
+from compoclip.errors import InputError
 
-app = group("Hard negative captions: build, inspect, convert.")
+app = group("Hard negative captions: build, inspect, convert; examples for a language model.")
 
 
 @app.command("build")
@@ -38,14 +40,56 @@ def negatives_build(
         str | None, typer.Option(help="Ray cluster; default: RAY_ADDRESS, else one started for the build.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a build that was stopped.")] = False,
+    llm_url: llm.Url = "",
+    llm_model: llm.Model = "",
+    llm_key_env: llm.KeyEnv = None,
+    llm_rewrites: llm.Rewrites = 1,
+    llm_rounds: llm.Rounds = 1,
+    llm_concurrency: llm.Concurrency = 64,
+    llm_timeout: llm.Timeout = 120.0,
+    llm_retries: llm.Retries = 6,
+    llm_budget: llm.Budget = None,
+    llm_price_in: llm.PriceIn = None,
+    llm_price_out: llm.PriceOut = None,
+    llm_form: llm.Form = "json",
+    llm_temperature: llm.Temperature = 0.7,
+    llm_max_tokens: llm.MaxTokens = 256,
+    llm_extra: llm.Extra = None,
+    llm_examples: llm.Examples = None,
+    llm_batch_out: llm.BatchOut = None,
+    llm_batch_in: llm.BatchIn = None,
+    llm_allow_missing: llm.AllowMissing = False,
     debug: Debug = False,
 ) -> None:
     """Captions in, hard negatives out.
 
     Example: compoclip negatives build captions.tsv --out negatives --kinds fsc-clip --per-caption 4
+
+    With a language model: --kinds llm:swap-nouns,llm:replace-nouns --llm-url http://localhost:8000/v1 --llm-model NAME
     """
     from compoclip.negatives.build import build
 
+    asked = llm.settings(
+        llm_extra,
+        model=llm_model,
+        url=llm_url,
+        key_env=llm_key_env,
+        rewrites=llm_rewrites,
+        rounds=llm_rounds,
+        concurrency=llm_concurrency,
+        timeout=llm_timeout,
+        retries=llm_retries,
+        budget=llm_budget,
+        price_in=llm_price_in,
+        price_out=llm_price_out,
+        form=llm_form,
+        temperature=llm_temperature,
+        max_tokens=llm_max_tokens,
+        examples=llm_examples,
+        batch_out=llm_batch_out,
+        batch_in=tuple(llm_batch_in or ()),
+        allow_missing=llm_allow_missing,
+    )
     manifest = build(
         list(inputs),
         out,
@@ -63,6 +107,7 @@ def negatives_build(
         engine=engine,
         ray_address=ray_address,
         into_tars=into_tars,
+        llm=asked,
     )
     tell({key: value for key, value in manifest.items() if key not in ("versions",)})
 
@@ -97,3 +142,46 @@ def negatives_convert(
     from compoclip.negatives.formats import convert
 
     tell(convert(source, out, to, form))
+
+
+@app.command("examples")
+def negatives_examples(
+    kind: Annotated[str, typer.Argument(help="Kind, such as swap-nouns (the llm: names of compoclip ls negatives).")],
+    out: Annotated[Path, typer.Option(help="YAML file to write, for a person to prune.")],
+    llm_url: llm.Url,
+    llm_model: llm.Model,
+    count: Annotated[int, typer.Option(help="Examples to ask for.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+    llm_key_env: llm.KeyEnv = None,
+    llm_concurrency: llm.Concurrency = 8,
+    llm_timeout: llm.Timeout = 300.0,
+    llm_retries: llm.Retries = 6,
+    llm_budget: llm.Budget = None,
+    llm_price_in: llm.PriceIn = None,
+    llm_price_out: llm.PriceOut = None,
+    llm_temperature: llm.Temperature = 1.0,
+    llm_extra: llm.Extra = None,
+    debug: Debug = False,
+) -> None:
+    """Let a strong model write in-context examples of a kind; keep the good ones and build with --llm-examples.
+
+    Example: compoclip negatives examples swap-nouns --llm-url URL --llm-model NAME --count 200 --out swap-nouns.yaml
+    """
+    from compoclip.negatives.llm.candidates import write_candidates
+
+    asked = llm.settings(
+        llm_extra,
+        model=llm_model,
+        url=llm_url,
+        key_env=llm_key_env,
+        concurrency=llm_concurrency,
+        timeout=llm_timeout,
+        retries=llm_retries,
+        budget=llm_budget,
+        price_in=llm_price_in,
+        price_out=llm_price_out,
+        temperature=llm_temperature,
+    )
+    if asked is None:
+        raise InputError("which model? add --llm-model NAME")
+    tell(write_candidates(kind.removeprefix("llm:"), asked, out, count, seed))

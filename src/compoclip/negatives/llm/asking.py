@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from compoclip.errors import RunError
@@ -24,6 +25,8 @@ class Asks(Protocol):
     """What `Client` does, and what a test may do in its place."""
 
     async def ask(self, body: dict[str, Any]) -> Answer: ...
+
+    async def close(self) -> None: ...
 
 
 class Asking:
@@ -156,3 +159,32 @@ class Asking:
 def backoff(attempt: int, base: float, jitter: random.Random) -> float:
     """Seconds before try `attempt` + 1: anything up to a limit that doubles each time ("full jitter")."""
     return jitter.uniform(0.0, min(LONGEST_BACKOFF, base * 2.0**attempt))
+
+
+def run_session(work: Coroutine[Any, Any, None], client: Asks) -> None:
+    """Do the work and close the client; in a thread of its own where this one runs a loop already (a notebook)."""
+
+    async def session() -> None:
+        try:
+            await work
+        finally:
+            await client.close()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(session())
+        return
+    failures: list[BaseException] = []
+
+    def in_thread() -> None:
+        try:
+            asyncio.run(session())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=in_thread)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]

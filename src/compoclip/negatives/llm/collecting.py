@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +12,7 @@ from compoclip.errors import InputError, RunError
 from compoclip.io import read_json, write_json
 from compoclip.negatives.kinds import LLM_PREFIX
 from compoclip.negatives.llm.answers import Answer
-from compoclip.negatives.llm.asking import Asking
+from compoclip.negatives.llm.asking import Asking, run_session
 from compoclip.negatives.llm.batch import take_batch, write_batch
 from compoclip.negatives.llm.client import Client, need_openai
 from compoclip.negatives.llm.judging import open_request
@@ -103,17 +101,11 @@ class Collection:
             self.kept += 1
             progress.advance(1, note())
 
-        async def session() -> None:
-            try:
-                await asking.run(self.open())
-            finally:
-                await client.close()
-
         client = Client(self.options)
         with ReplyLog(self.out) as log:
             asking = Asking(client, self.options, self.spending, record, proven=self.kept > 0)
             try:
-                _run(session())
+                run_session(asking.run(self.open()), client)
             finally:
                 self.faults += asking.faults
         return asking
@@ -150,28 +142,6 @@ class Collection:
     def _digests(self) -> Iterator[str]:
         for path in self._files():
             yield from (digest for digest, _ in kept_answers(path))
-
-
-def _run(coroutine: Any) -> None:
-    """Run to the end, in a thread of its own where this one runs a loop already (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(coroutine)
-        return
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            asyncio.run(coroutine)
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]
 
 
 def check_llm(kinds: Sequence[str], options: LLMOptions | None, resume: bool, epochs: int | None) -> None:
