@@ -12,46 +12,56 @@ from compoclip.errors import InputError
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="Directory, NAME:PRETRAINED, or tiny.")],
+    model: Annotated[
+        str, typer.Argument(help="Directory, NAME:PRETRAINED, tiny, hf:NAME, features:FILE or python:MODULE:FUNCTION.")
+    ],
     tasks: Annotated[str, typer.Option(help="Names of tasks, comma-separated, or all.")] = "world",
     data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
     output_path: Annotated[Path | None, typer.Option(help="Where to write results.json.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most this many rows a subset.")] = None,
     log_samples: Annotated[bool, typer.Option("--log-samples", help="Write every row with its scores.")] = False,
     activation: Annotated[str | None, typer.Option(help="gelu or quickgelu, for a weights file.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
-    batch_size: Annotated[int, typer.Option(help="Images encoded at once.")] = 64,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, ...")] = "auto",
+    precision: Annotated[str, typer.Option(help="fp32 or bf16 inside the model; scores are fp32.")] = "fp32",
+    batch_size: Annotated[str, typer.Option(help="Images encoded at once, or auto: as memory allows.")] = "64",
     cache_dir: Annotated[Path | None, typer.Option(help="Folder that keeps features for later calls.")] = None,
+    save_features: Annotated[Path | None, typer.Option(help="Write features (.npz, .safetensors, .parquet).")] = None,
     ties: Annotated[str | None, typer.Option(help="Tie rule in place of each benchmark's own.")] = None,
     controls: Annotated[bool, typer.Option(help="Text-only controls beside composition scores.")] = True,
     debug: Debug = False,
 ) -> None:
-    """Measure a model on benchmarks.
+    """Measure a model on benchmarks; under torchrun, on several GPUs.
 
     Example: compoclip eval tiny --tasks world --output-path results.json
     """
     from compoclip.evaluation import evaluate as run
-    from compoclip.models import load
+    from compoclip.evaluation.batching import check_batch_size
+    from compoclip.evaluation.encoders import open_encoder
+    from compoclip.evaluation.ranks import joined, together
     from compoclip.progress import output
     from compoclip.report import table
 
     if log_samples and output_path is None:
         raise InputError("--log-samples needs --output-path to write the rows beside")
-    loaded = load(model, device, activation)
-    results = run(
-        loaded,
-        tasks,
-        data_root,
-        limit,
-        log_samples,
-        batch_size,
-        ties=ties,
-        output_path=output_path,
-        label=model,
-        cache_dir=cache_dir,
-        controls=controls,
-    )
-    output().print(table([results]))
+    size = check_batch_size(batch_size)
+    with joined() as ranks:
+        results = run(
+            together(ranks, lambda: open_encoder(model, device, activation, precision)),
+            tasks,
+            data_root,
+            limit,
+            log_samples,
+            size,
+            ties=ties,
+            output_path=output_path,
+            label=model,
+            cache_dir=cache_dir,
+            controls=controls,
+            save_features_to=save_features,
+            ranks=ranks,
+        )
+    if results:
+        output().print(table([results]))
 
 
 def report(

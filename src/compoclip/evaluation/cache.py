@@ -31,12 +31,14 @@ def weights_key(model: Any, tower: str) -> str:
     A tower that fine-tuning left alone keeps its key, so its features are found again. Raises InputError for a model
     that shows no weights.
     """
-    module = getattr(model, "clip", model)
+    module = getattr(model, "module", None) or getattr(model, "clip", model)
     digest = hashlib.blake2b(digest_size=12)
     if hasattr(module, "state_dict"):
         digest.update(_weights(module, tower))
         digest.update(str((getattr(model, "info", None) or {}).get("activation")).encode())
         digest.update(_configuration(model, tower).encode())
+        if getattr(model, "precision", "fp32") != "fp32":
+            digest.update(model.precision.encode())
     elif (getattr(model, "info", None) or {}).get("sha256"):
         digest.update(str(model.info["sha256"]).encode())
     else:

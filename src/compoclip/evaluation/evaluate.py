@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,8 +13,11 @@ from compoclip.evaluation import results as result_file
 from compoclip.evaluation.cache import open_caches
 from compoclip.evaluation.controls import controls as control_figures
 from compoclip.evaluation.encode import FeatureBank, encode
+from compoclip.evaluation.encoders import open_encoder
+from compoclip.evaluation.feature_file import FeatureFile, save_features
 from compoclip.evaluation.forms import Choice, Outcome
 from compoclip.evaluation.protocols import check_rule
+from compoclip.evaluation.ranks import ALONE, Ranks, together
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
 from compoclip.evaluation.tasks import TASKS
 
@@ -63,7 +67,7 @@ def evaluate(
     data_root: str | Path | None = None,
     limit: int | None = None,
     log_samples: bool = False,
-    batch_size: int = 64,
+    batch_size: int | str = 64,
     seed: int = 0,
     *,
     ties: str | None = None,
@@ -72,16 +76,20 @@ def evaluate(
     cache_dir: str | Path | None = None,
     controls: bool = True,
     extra: Sequence[Task] = (),
+    save_features_to: str | Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
     """Measure a model; returns the results of the contract (schema 1, percentages 0 to 100).
 
     `model` is anything with `encode_image` and `encode_text` returning (N, D) features (`preprocess` and `info` where
-    it has them), or a name or path that `compoclip.load` takes. `tasks` are names, comma-separated or a list, or
-    "all", which skips tasks whose data is not there and says so under `skipped`. `limit` keeps the first rows of each
-    subset, `log_samples` adds a row-by-row log, `seed` is that of the bootstrap, `ties` a rule of
-    `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `controls` puts what
-    text alone would score beside each composition subset; `cache_dir` keeps features between calls; `output_path`
-    writes the file as well.
+    it has them), a pair of such functions, or a name that `encoders.open_encoder` takes. `tasks` are names,
+    comma-separated or a list, or "all", which skips tasks whose data is not there and says so under `skipped`. `limit`
+    keeps the first rows of each subset, `log_samples` adds a row-by-row log, `seed` is that of the bootstrap, `ties` a
+    rule of `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `controls`
+    puts what text alone would score beside each composition subset; `cache_dir` keeps features between calls;
+    `output_path` writes the file as well. `batch_size` may be "auto": large, and halved whenever memory runs out.
+    `save_features_to` writes the features as a file that `features:FILE` reads. `ranks` are several processes that
+    share the encoding (see `ranks.joined`); all but the first get {}.
     Raises InputError for unknown names, absent or broken data, and features that are not finite.
     """
     names, every = chosen(tasks) if tasks or not extra else ([], False)
@@ -91,14 +99,13 @@ def evaluate(
         raise InputError(f"limit must be at least 1, not {limit}")
     if ties is not None:
         check_rule(ties)
-    if isinstance(model, (str, Path)):
-        from compoclip.models import load
-
-        model = load(str(model))
+    model = open_encoder(model)
     started = time.perf_counter()
     request = Request(Path(data_root) if data_root is not None else None, limit, ties)
-    loaded, skipped = load_tasks([known[name] for name in names], request, every)
-    bank = _encode(model, loaded, batch_size, cache_dir)
+    loaded, skipped = together(ranks, lambda: load_tasks([known[name] for name in names], request, every))
+    bank = _encode(model, loaded, batch_size, cache_dir, ranks, save_features_to)
+    if bank is None:
+        return {}
     entries, samples = {}, []
     for name, rows in loaded.items():
         parts, outcomes = grade(rows, bank, seed, controls)
@@ -132,15 +139,30 @@ def evaluate(
     return results
 
 
-def _encode(model: Any, loaded: dict[str, Loaded], batch_size: int, cache_dir: str | Path | None) -> FeatureBank:
+def _encode(
+    model: Any,
+    loaded: dict[str, Loaded],
+    batch_size: int | str,
+    cache_dir: str | Path | None,
+    ranks: Ranks,
+    save_to: str | Path | None,
+) -> FeatureBank | None:
+    """The features of everything that the tasks ask for, on the first rank."""
     subsets = [s for rows in loaded.values() for s in rows.subsets]
     pictures = [p for s in subsets for p in s.pictures()]
     captions = [c for s in subsets for c in s.captions()]
-    if cache_dir is None:
-        return encode(model, pictures, captions, batch_size)
-    images, texts = open_caches(cache_dir, model)
-    try:
-        return encode(model, pictures, captions, batch_size, image_cache=images, text_cache=texts)
-    finally:
-        images.close()
-        texts.close()
+    bank: FeatureBank | None
+    if isinstance(model, FeatureFile):
+        bank = together(ranks, lambda: model.bank(pictures, captions)) if not ranks.rank else together(ranks, dict)
+    elif cache_dir is None:
+        bank = encode(model, pictures, captions, batch_size, ranks=ranks)
+    else:
+        caches = together(ranks, lambda: None if ranks.rank else open_caches(cache_dir, model))
+        with contextlib.ExitStack() as stack:
+            for cache in caches or ():
+                stack.callback(cache.close)
+            images, texts = caches or (None, None)
+            bank = encode(model, pictures, captions, batch_size, image_cache=images, text_cache=texts, ranks=ranks)
+    if save_to is not None and not ranks.rank and bank is not None:
+        save_features(save_to, bank, pictures, captions)
+    return None if ranks.rank else bank

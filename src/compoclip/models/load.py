@@ -1,4 +1,4 @@
-"""Loading: `tiny`, a directory, `NAME:TAG`, `NAME:random`, or `NAME:FILE` with the activation told."""
+"""Loading: `tiny`, a directory, `NAME:TAG`, `NAME:random`, `NAME:FILE` with the activation told, or `hf:NAME`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import pickle
 import warnings
 from collections.abc import Iterator
 from copy import deepcopy
@@ -18,7 +17,10 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from compoclip.errors import InputError
 from compoclip.io import read_json, sha256_file
+from compoclip.models.device import check_precision, resolve_device
+from compoclip.models.hf import is_checkpoint, load_hf
 from compoclip.models.model import Model
+from compoclip.models.weights import first_line, load_weights
 
 TINY = Path(__file__).parent / "tiny"
 ACTIVATIONS = {"gelu": False, "quickgelu": True}
@@ -40,20 +42,27 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def load(name: str | Path, device: str = "cpu", activation: str | None = None) -> Model:
+def load(name: str | Path, device: str = "cpu", activation: str | None = None, precision: str = "fp32") -> Model:
     """Load a model.
 
     name: `tiny` (bundled); a directory with `open_clip_config.json` and weights, or a run directory with `export/`;
     `NAME:TAG` as open_clip spells them (`ViT-B-32:openai`); `NAME:random` for fresh weights; `NAME:FILE` for a state
     dict, where `activation` (`gelu` or `quickgelu`) must be told unless NAME says it: a file does not record it, and
-    the wrong one gives wrong features without a word.
+    the wrong one gives wrong features without a word; `hf:PATH` or `hf:ID` for a Hugging Face CLIP or SigLIP, whose
+    folder is also known without the prefix (an `HFModel`, which can be measured and not trained).
+    `device` is `cpu`, `cuda`, `cuda:N` or `auto`; `precision` is what encoding runs in, fp32 or bf16.
     Raises InputError for anything that is not there, or that does not fit.
     """
     if activation is not None and activation not in ACTIVATIONS:
         raise InputError(f"activation={activation!r}: choose gelu or quickgelu")
+    device = resolve_device(device)
     text = str(name)
     if text == "tiny":
         model = _from_directory(TINY, "tiny")
+    elif text.startswith("hf:") or is_checkpoint(Path(text)):
+        if activation is not None:
+            raise InputError(f"{text}: a Hugging Face model brings its own activation; leave --activation out")
+        model = load_hf(text.removeprefix("hf:"), device)
     elif Path(text).is_dir():
         model = _from_directory(Path(text), text)
     elif ":" in text:
@@ -63,7 +72,9 @@ def load(name: str | Path, device: str = "cpu", activation: str | None = None) -
         raise InputError(f"{text}: no such directory or model; give 'tiny', a directory, or NAME:PRETRAINED")
     if activation is not None and model.info["activation"] not in (activation, "own"):
         raise InputError(f"{text} has activation {model.info['activation']}, not {activation}")
-    model.clip.eval()
+    if check_precision(precision) != "fp32":
+        model.precision = model.info["precision"] = precision
+    model.module.eval()
     return model.to(device)
 
 
@@ -94,7 +105,7 @@ def _from_directory(path: Path, name: str) -> Model:
             clip = open_clip.create_model(f"local-dir:{path}", text_cfg=deepcopy(text_cfg))
             tokenizer = open_clip.get_tokenizer(f"local-dir:{path}")
     except Exception as error:  # open_clip, transformers, torch and safetensors raise many kinds here
-        raise InputError(f"{path}: open_clip cannot load it ({_first_line(error)})") from error
+        raise InputError(f"{path}: open_clip cannot load it ({first_line(error)})") from error
     return _wrap(clip, tokenizer, config, {"name": name, "pretrained": None, "sha256": sha256_file(weights)})
 
 
@@ -118,10 +129,15 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         raise InputError(f"{architecture}:{pretrained}: no such tag or file; tags: {known}")
     try:
         with _quiet():
-            clip = open_clip.create_model(architecture, pretrained=weights, quick_gelu=quick, pretrained_hf=False)
+            tagged = None if digest else weights
+            clip = open_clip.create_model(architecture, pretrained=tagged, quick_gelu=quick, pretrained_hf=False)
+            if digest and weights:
+                load_weights(clip, weights, architecture)
             tokenizer = open_clip.get_tokenizer(architecture)
+    except InputError:
+        raise
     except Exception as error:  # huggingface_hub too
-        raise InputError(f"{architecture}:{pretrained}: open_clip cannot load it ({_first_line(error)})") from error
+        raise InputError(f"{architecture}:{pretrained}: open_clip cannot load it ({first_line(error)})") from error
     config = {
         "model_cfg": {**model_cfg, "quick_gelu": quick},
         "preprocess_cfg": open_clip.get_model_preprocess_cfg(clip),
@@ -159,9 +175,3 @@ def _wrap(clip: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any
     info["config_sha256"] = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
     preprocess = image_transform_v2(PreprocessCfg(**preprocess_cfg), is_train=False)
     return Model(clip, preprocess, tokenizer, config, info)
-
-
-def _first_line(error: BaseException) -> str:
-    if isinstance(error, pickle.UnpicklingError):
-        return "the file holds more than weights, and its code is not run; save its state dict alone, as safetensors"
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from compoclip.errors import InputError
+from compoclip.models.device import numbers
 from compoclip.models.image_tower import Pooled, image_backbone, image_projection
 from compoclip.models.text_tower import TextOutput, encode_ids
 
@@ -20,8 +21,11 @@ class Model:
     """An open_clip model ready for use.
 
     Attributes: `clip`, the open_clip module; `preprocess`, the evaluation transform (PIL image -> (3, H, W));
-    `tokenizer`; `config`, what `open_clip_config.json` holds, the activation always stated; `info`, where it is from.
+    `tokenizer`; `config`, what `open_clip_config.json` holds, the activation always stated; `info`, where it is from;
+    `precision`, fp32 or bf16, what `encode_image` and `encode_text` run in (training has its own).
     """
+
+    precision = "fp32"
 
     def __init__(self, clip: Any, preprocess: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]):
         self.clip, self.preprocess, self.tokenizer, self.config, self.info = clip, preprocess, tokenizer, config, info
@@ -31,8 +35,13 @@ class Model:
         return f"Model({self.info.get('name')!r}, activation={self.info.get('activation')!r}, width={self.width})"
 
     @property
+    def module(self) -> Any:
+        """What holds the weights."""
+        return self.clip
+
+    @property
     def device(self) -> torch.device:
-        return next(self.clip.parameters()).device
+        return next(self.module.parameters()).device
 
     @property
     def width(self) -> int:
@@ -45,7 +54,7 @@ class Model:
         return float(self.clip.logit_scale.detach().float().exp())
 
     def to(self, device: str | torch.device) -> Model:
-        self.clip.to(device)
+        self.module.to(device)
         return self
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
@@ -84,7 +93,7 @@ class Model:
         if isinstance(images, Image.Image):
             images = [images]
         out = []
-        with _evaluating(self.clip):
+        with _evaluating(self.module), numbers(self.device, self.precision):
             for start in range(0, len(images), batch_size):
                 pixels = self.pixels(images[start : start + batch_size]).to(self.device)
                 out.append(F.normalize(self.image_features(pixels).pooled.float(), dim=-1).cpu())
@@ -96,7 +105,7 @@ class Model:
         if isinstance(texts, str):
             texts = [texts]
         out = []
-        with _evaluating(self.clip):
+        with _evaluating(self.module), numbers(self.device, self.precision):
             for start in range(0, len(texts), batch_size):
                 pooled = self.text_features(self.tokenize(texts[start : start + batch_size])).pooled
                 out.append(F.normalize(pooled.float(), dim=-1).cpu())

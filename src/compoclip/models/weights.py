@@ -1,0 +1,111 @@
+"""Weights from a file: a state dict by itself or inside a checkpoint, and what is wrong where it does not fit.
+
+No code in a file is run: safetensors, or pickle through `torch.load(weights_only=True)`.
+"""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from open_clip.convert import convert_state_dict
+from open_clip.factory import load_checkpoint
+from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
+from torch import Tensor
+
+from compoclip.errors import InputError
+
+NESTED = ("state_dict", "model_state_dict", "model", "module", "student")  # where training scripts keep them
+PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel and torch.compile
+
+
+def first_line(error: BaseException) -> str:
+    """One line that says what an exception of some library is about."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "the file holds more than weights, and its code is not run; save its state dict alone, as safetensors"
+    if "TorchScript" in str(error):
+        return "it is a TorchScript program, and programs are not run; use its open_clip tag, such as ViT-B-32:openai"
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """The tensors of a `.safetensors` file or a pickled checkpoint, by name.
+
+    A dict nested under `state_dict`, `model` and the like is found, and the prefixes `module.` and `_orig_mod.` are
+    taken off. Raises InputError where the file holds no weights, or more than weights.
+    """
+    try:
+        if str(path).endswith(".safetensors"):
+            from safetensors.torch import load_file
+
+            found: Any = load_file(str(path))
+        else:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # what matters is raised
+                found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch, zipfile, pickle and safetensors raise many kinds
+        raise InputError(f"{path}: cannot load it ({first_line(error)})") from error
+    while isinstance(found, dict) and (inner := next((k for k in NESTED if isinstance(found.get(k), dict)), None)):
+        found = found[inner]
+    state = {k: v for k, v in found.items() if isinstance(v, Tensor)} if isinstance(found, dict) else {}
+    if not state:
+        raise InputError(f"{path}: no weights in it; it must hold a state dict, by itself or under {', '.join(NESTED)}")
+    for prefix in PREFIXES * 2:  # either may be the outer one
+        if all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def load_weights(clip: Any, path: str | Path, architecture: str) -> None:
+    """Put a file's weights into an open_clip model, in any of the layouts that open_clip itself converts.
+
+    Raises InputError that names the first weight that is absent, unknown, or of another shape.
+    """
+    if Path(path).suffix in (".npz", ".npy"):  # big_vision's arrays
+        load_checkpoint(clip, str(path))
+        return
+    state = read_state_dict(path)
+    if any(name.startswith(("vision_model.", "text_model.")) for name in state):
+        raise InputError(f"{path}: weights of a Hugging Face model; give their folder as hf:{Path(path).parent}")
+    own = clip.state_dict()
+    try:
+        state = convert_state_dict(clip, state)
+        if "positional_embedding" in state and not hasattr(clip, "positional_embedding"):
+            state = convert_to_custom_text_state_dict(state)
+        for name in ("logit_scale", "logit_bias"):
+            if name in state and name in own and state[name].numel() == 1:
+                state[name] = state[name].reshape(own[name].shape)
+        if "logit_bias" in own and "logit_bias" not in state and "logit_scale" in state:
+            state["logit_bias"] = torch.zeros_like(own["logit_bias"])
+        if "text.transformer.embeddings.position_ids" not in own:
+            state.pop("text.transformer.embeddings.position_ids", None)
+        resize_pos_embed(state, clip)
+        resize_text_pos_embed(state, clip)
+    except Exception as error:  # conversions index what they expect to be there
+        _refuse(own, state, path, architecture)
+        raise InputError(f"{path}: open_clip cannot convert it ({first_line(error)})") from error
+    _refuse(own, state, path, architecture)
+    clip.load_state_dict(state)
+
+
+def _refuse(own: dict[str, Tensor], state: dict[str, Tensor], path: str | Path, architecture: str) -> None:
+    """Raise InputError for the first weight that does not fit."""
+    other = [name for name in own if name in state and own[name].shape != state[name].shape]
+    if other:
+        have, need = tuple(state[other[0]].shape), tuple(own[other[0]].shape)
+        raise InputError(
+            f"{path}: {other[0]} is {have} in the file and {need} in {architecture} ({len(other)} weights differ so); "
+            "name the architecture that the file was trained as"
+        )
+    absent = [name for name in own if name not in state]
+    if absent:
+        raise InputError(
+            f"{path}: {len(absent)} of {architecture}'s {len(own)} weights are not in the file, the first {absent[0]}; "
+            f"it has {next(iter(state))}"
+        )
+    unknown = [name for name in state if name not in own]
+    if unknown:
+        raise InputError(f"{path}: {len(unknown)} weights are none of {architecture}'s, the first {unknown[0]}")

@@ -1,0 +1,105 @@
+"""Several processes on one evaluation: equal results, one writer, and no process left waiting for another's failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.evaluation.fakes import RandomModel, picture, png, write
+from tests.test_cli import run as cli
+
+from compoclip.errors import InputError
+from compoclip.evaluation import evaluate
+from compoclip.evaluation.ranks import ALONE, joined, together
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def start(folder: Path, count: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
+    """`compoclip eval` as `count` processes with what torchrun puts in their environment."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    running = []
+    for rank in range(count):
+        own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
+        own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+        own |= {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
+        command = [sys.executable, "-m", "compoclip", "eval", *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        running.append(subprocess.Popen(command, env={**os.environ, **own}, cwd=folder, **pipes))  # type: ignore[call-overload]
+    done = []
+    for process in running:
+        out, err = process.communicate(timeout=180)
+        done.append(subprocess.CompletedProcess(process.args, process.returncode, out, err))
+    return done
+
+
+def comparable(path: Path) -> tuple[dict[str, Any], str]:
+    results = json.loads(path.read_text())
+    samples = path.with_name(results["samples"]).read_text()
+    return {k: v for k, v in results.items() if k not in ("seconds", "environment", "samples")}, samples
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(tmp_path: Path, capsys: Any) -> None:
+    world = ["tiny", "--tasks", "world", "--limit", "30", "--batch-size", "16", "--log-samples"]
+    cached = [*world, "--cache-dir", str(tmp_path / "cache")]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as the processes have it: sums of another order differ in the last bit
+    try:
+        one = cli(capsys, "eval", *world, "--output-path", str(tmp_path / "one.json"))
+    finally:
+        torch.set_num_threads(threads)
+    assert one[0] == 0, one[2]
+    two = start(tmp_path, 2, *cached, "--output-path", "two.json")
+    again = start(tmp_path, 2, *cached, "--output-path", "again.json")
+    for done in (*two, *again):
+        assert done.returncode == 0, done.stderr
+    for pair in (two, again):
+        assert "tiny" in pair[0].stdout
+        assert "encode images and captions" in pair[0].stderr
+        assert pair[1].stdout == ""
+        assert "encode" not in pair[1].stderr
+    assert comparable(tmp_path / "two.json") == comparable(tmp_path / "one.json")
+    assert comparable(tmp_path / "again.json") == comparable(tmp_path / "one.json")
+    assert "encode images and captions 0/0" in again[0].stderr
+    assert len(list((tmp_path / "cache").rglob("*.npz"))) == 2
+
+
+@pytest.mark.slow
+def test_a_failure_of_one_is_told_once_and_ends_both(tmp_path: Path) -> None:
+    lines = [f"{i}.png\tcaption {i}" for i in range(4)]
+    write(tmp_path / "data" / "captions.tsv", "image\tcaption\n" + "\n".join(lines) + "\n")
+    for i in range(4):
+        write(tmp_path / "data" / "images" / f"{i}.png", png(picture(i)))
+    write(tmp_path / "data" / "images" / "3.png", b"no image")  # the second rank's
+    arguments = ["--tasks", "retrieval", "--data-root", "data", "--batch-size", "2"]
+    first, second = start(tmp_path, 2, "tiny", *arguments)
+    errors = [line for line in first.stderr.splitlines() if "error" in line]
+    assert first.returncode == 2
+    assert len(errors) == 1
+    assert "3.png: not an image that Pillow can read" in errors[0]
+    assert second.returncode == 0
+    assert "error" not in second.stderr
+
+
+def test_one_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with joined() as ranks:
+        assert ranks is ALONE
+    monkeypatch.setenv("WORLD_SIZE", "1")
+    with joined() as ranks:
+        assert (ranks.rank, ranks.count) == (0, 1)
+        assert ranks.share(3) == [3]
+        assert ranks.same("x") == "x"
+        assert evaluate(RandomModel(), "world", limit=3, ranks=ranks)["tasks"]
+        with pytest.raises(InputError, match="wrong"):
+            together(ranks, lambda: (_ for _ in ()).throw(InputError("wrong")))
