@@ -12,11 +12,9 @@ from compoclip.errors import InputError
 if TYPE_CHECKING:
     from compoclip.negatives.llm.options import LLMOptions
 
-_GROUP = "Language model"
-
 
 def _flag(*names: str, help: str) -> Any:
-    return typer.Option(*names, help=help, rich_help_panel=_GROUP)
+    return typer.Option(*names, help=help)
 
 
 Url = Annotated[str, _flag("--llm-url", help="OpenAI-compatible server, http://host:port/v1.")]

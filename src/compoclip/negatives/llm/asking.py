@@ -43,10 +43,9 @@ class Asking:
         options: LLMOptions,
         spending: Spending,
         record: Callable[[Request, Answer], None],
-        retried: Callable[[], None] = lambda: None,
         proven: bool = False,
     ) -> None:
-        self.client, self.options, self.spending, self.record, self.retried = client, options, spending, record, retried
+        self.client, self.options, self.spending, self.record = client, options, spending, record
         self.proven = proven  # the server has answered such a request before
         self.faults: Counter[str] = Counter()
         self.answered = self.failed = 0
@@ -112,7 +111,6 @@ class Asking:
                 if failure.wait:  # the limit is the account's, not the request's: everybody waits
                     self._quiet_until = max(self._quiet_until, time.monotonic() + failure.wait)
                 if attempt < self.options.retries:
-                    self.retried()
                     await asyncio.sleep(backoff(attempt, self.options.backoff, self._jitter))
             except Rejected as refusal:
                 self.faults["rejected"] += 1

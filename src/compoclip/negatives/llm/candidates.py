@@ -20,7 +20,7 @@ from compoclip.negatives.gates import normalised
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.asking import Asking, run_session
 from compoclip.negatives.llm.checks import check
-from compoclip.negatives.llm.client import Client
+from compoclip.negatives.llm.client import Client, need_openai
 from compoclip.negatives.llm.examples import Example
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.prompts import PROMPT_VERSION, example_request, prompt_hash
@@ -48,7 +48,7 @@ def write_candidates(
         raise InputError(f"{out}: is there already; name another file with --out")
     if not options.url:
         raise InputError("examples are asked of a server: add --llm-url http://host:port/v1")
-    client = Client(options)
+    need_openai()
     found: dict[str, Example] = {}
     refused: Counter[str] = Counter()
     spending = Spending(options.price_in, options.price_out, options.budget)
@@ -64,20 +64,17 @@ def write_candidates(
                 found[normalised(pair.caption)] = pair
         progress.advance(len(found) - before, str(spending))
 
-    asking = Asking(client, options, spending, record)
     with bar(f"examples of {kind}", count) as progress:
         for turn in range(MOST_ROUNDS):
             before, left = len(found), count - len(found)
             sizes = [min(AT_ONCE, left - start) for start in range(0, left, AT_ONCE)]
             requests = [_request(kind, size, options, seed, turn, at) for at, size in enumerate(sizes)]
-            run_session(asking.run(requests), client)
-            client = asking.client = Client(options)
+            asking = Asking(Client(options), options, spending, record)
+            run_session(asking.run(requests), asking.client)
             if len(found) in (before, count) or asking.out_of_money:
                 break
     if not found:
-        raise RunError(
-            f"{options.model} wrote no example of {kind} that can be used ({dict(refused)}); try another model"
-        )
+        raise RunError(f"{options.model} wrote no usable example of {kind} ({dict(refused)}); try another model")
     write_text(out, _as_yaml(kind, list(found.values()), options.model))
     return {"kind": kind, "file": str(out), "examples": len(found), "refused": dict(sorted(refused.items()))}
 
