@@ -9,7 +9,7 @@ from compoclip.language.lexicon import is_blocked
 from compoclip.negatives.gates import MAX_CHARACTERS, normalised
 from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.llm.replies import parse_reply
-from compoclip.negatives.llm.rules import keeps_meaning, keeps_rule, reads_broken, words
+from compoclip.negatives.llm.rules import keeps_meaning, keeps_rule, reads_broken, singular, words
 
 __all__ = ["REASONS", "check", "parse_reply"]
 
@@ -38,11 +38,12 @@ _REFUSAL = re.compile(
 )
 _CHAT = (
     re.compile(
-        r"""^(?:sure\b | certainly\b | of\ course\b | okay\b | ok\b | absolutely\b | (?:please\ )?note\b
+        r"""^(?:sure\b | certainly\b | of\ course\b | okay\b | ok\b | absolutely\b
+        | (?:please\ )?note\b
         | explanation
         | (?:here|below|following)\ (?:is|are)\b.*\b(?:rewrit|caption|sentence|version|example|output)
         | (?:here|below)['’]s\b | let\ me\ | i\ (?:have|['’]ve|swapped|replaced|changed|rewrote|hope)
-        | (?:re-?written|new|original|modified|revised|edited|output|input|rewrites?|caption|answer|result|negative|option)
+        | (?:re-?written|new|original|modified|revised|edited|output|input|rewrites?|caption|answer|result|negative)
           \ ?(?:\w+\ )?\d*\s*[:=])""",
         re.I | re.X,
     ),
@@ -78,8 +79,8 @@ def check(kind: str, caption: str, rewrite: str) -> str | None:
         return "too-long"
     if len(new) < 0.6 * len(old) - 1 or not new:
         return "too-short"
-    before = set(old)
-    if any(is_blocked(word) for word in new if word not in before):
+    before = {*old, *map(singular, old)}
+    if any(is_blocked(word) for word in new if word not in before and singular(word) not in before):
         return "blocked-word"
     if reads_broken(new) and not reads_broken(old):
         return "word-salad"
