@@ -108,6 +108,15 @@ def two_by_two(scores: NDArray[np.floating], rule: str = "strict") -> GradedPair
     return GradedPairs(text, image, text & image, tied)
 
 
+def one_sided(scores: NDArray[np.floating], rule: str = "strict") -> dict[str, NDArray[np.float64]]:
+    """The four comparisons that `two_by_two` joins, each (N,) in {0, 1}: BiVLC's Ipos, Ineg (an image and two captions)
+    and Tpos, Tneg (a caption and two images); Miranda et al. 2024."""
+    beats: Callable[..., Flags] = np.greater_equal if rule == "first" else np.greater
+    c0i0, c0i1, c1i0, c1i1 = (scores[:, a, b] for a in (0, 1) for b in (0, 1))
+    pairs = {"i_pos": (c0i0, c1i0), "i_neg": (c1i1, c0i1), "t_pos": (c0i0, c0i1), "t_neg": (c1i1, c1i0)}
+    return {name: beats(true, false).astype(np.float64) for name, (true, false) in pairs.items()}
+
+
 def equivalence(first: Array, second: Array, false: Array) -> Graded:
     """Two true answers and a false one (SugarCrepe++): right where both true ones beat the false one; (N,) each."""
     check_finite(np.stack([first, second, false], axis=1))

@@ -7,6 +7,7 @@ from compoclip.evaluation.forms.base import Encoded, Outcome, Subset
 from compoclip.evaluation.forms.composition import Choice, Equivalence, ImageChoice, TwoByTwo
 from compoclip.evaluation.forms.multilabel import MultiLabel
 from compoclip.evaluation.forms.retrieval import Retrieval
+from compoclip.evaluation.forms.sensitivity import Sensitivity
 from compoclip.evaluation.forms.zeroshot import ZeroShot
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "MultiLabel",
     "Outcome",
     "Retrieval",
+    "Sensitivity",
     "Subset",
     "TwoByTwo",
     "ZeroShot",

@@ -123,7 +123,11 @@ class ImageChoice:
 
 @dataclass
 class TwoByTwo:
-    """Two images and two captions a row, (c0, i0) and (c1, i1) true. `accuracy` is the `headline` score."""
+    """Two images and two captions a row, (c0, i0) and (c1, i1) true. `accuracy` is the `headline` score.
+
+    `sides` adds the four one-sided accuracies of BiVLC: image 0 and 1 finding their caption (`i_pos`, `i_neg`), caption
+    0 and 1 finding their image (`t_pos`, `t_neg`); chance 50 each.
+    """
 
     name: str
     images: Sequence[tuple[Picture, Picture]]
@@ -132,6 +136,7 @@ class TwoByTwo:
     rule: str = "strict"
     headline: str = "group"
     part: str = "composition"
+    sides: bool = False
 
     def pictures(self) -> Sequence[Picture]:
         return [p for row in self.images for p in row]
@@ -154,6 +159,11 @@ class TwoByTwo:
         for key, hits in parts.items():
             metrics[key] = percent(hits)
             metrics[f"{key}_ci95"] = list(statistics.mean_interval(hits, seed)[1:]) if len(hits) else None
+        scored = dict(parts)
+        if self.sides:
+            one_sided = protocols.one_sided(scores, self.rule)
+            scored |= one_sided
+            metrics |= {key: percent(hits) for key, hits in one_sided.items()}
         rows = [
             {
                 "images": [p.where for p in ps],
@@ -166,7 +176,7 @@ class TwoByTwo:
             for i, (ps, ts) in enumerate(zip(self.images, self.texts))
         ]
         who = identity(["\t".join([*map(picture_name, ps), *ts]) for ps, ts in zip(self.images, self.texts)])
-        return [(self.name, Outcome(metrics, parts[self.headline], rows, who))]
+        return [(self.name, Outcome(metrics, parts[self.headline], rows, who, scored))]
 
 
 @dataclass

@@ -3,8 +3,10 @@
 from compoclip.evaluation.task import Task
 from compoclip.evaluation.tasks import (
     aro,
+    bivlc,
     choices,
     elevater,
+    hard_positives,
     retrieval,
     sugarcrepe,
     sugarcrepe_pp,
@@ -31,5 +33,7 @@ TASKS: dict[str, Task] = {
         *which_image.TASKS,
         vl_checklist.TASK,
         *two_by_two.TASKS,
+        bivlc.TASK,
+        hard_positives.TASK,
     )
 }
