@@ -79,6 +79,14 @@ class ColumnarTable:
             feature = feature.get("feature") or feature.get("class_label")
         return None
 
+    def cell(self, name: str, row: int) -> Any:
+        """One cell as a Python object; rows are read a row group at a time, so ask in order."""
+        for part in self._parts:
+            if row < part.rows:
+                return part.cell(name, row)
+            row -= part.rows
+        raise InputError(f"{self.where}: it has only {self.rows} rows")
+
     def pictures(self, name: str) -> list[Picture | None]:
         """A column of images, None where a cell is empty; nothing is decoded yet."""
         return [picture for part in self._parts for picture in part.pictures(name)]
@@ -125,12 +133,12 @@ class _Part(ABC):
 
         def picture(row: int) -> Picture:
             where = f"{self.path}: row {row}, {name}"
-            return Picture(
-                f"cell:{self.path.resolve()}:{name}:{row}",
-                where,
-                lambda: decode(_bytes_of(self.cell(name, row), where), "image", where),
-                stamp,
-            )
+
+            def data() -> bytes:
+                return _bytes_of(self.cell(name, row), where)
+
+            key = f"cell:{self.path.resolve()}:{name}:{row}"
+            return Picture(key, where, lambda: decode(data(), "image", where), stamp, data)
 
         return [picture(row) if there else None for row, there in enumerate(self.present(name))]
 

@@ -56,6 +56,7 @@ class Picture:
             self.where,
             lambda: read().resize((side, side), Image.Resampling.BICUBIC),
             self.stamp,
+            self.data,
         )
 
 

@@ -69,8 +69,9 @@ def _subset(name: str, rows: Rows, find: Finder, request: Request) -> Sensitivit
         if picture is not None:
             here.append((picture if corner is None else picture.crop(*corner), captions))
     kept = request.cut(here)
-    columns = [[captions[j] for _, captions in kept] for j in range(4)]
-    return Sensitivity(name, [p for p, _ in kept], *columns, missing=len(rows) - len(here))
+    true, positive, negative, original = ([captions[j] for _, captions in kept] for j in range(4))
+    missing = len(rows) - len(here)
+    return Sensitivity(name, [p for p, _ in kept], true, positive, negative, original, missing=missing)
 
 
 def load(request: Request) -> Loaded:
