@@ -17,7 +17,7 @@ from compoclip.errors import InputError, RunError
 from compoclip.io import write_text
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.gates import normalised
-from compoclip.negatives.llm.answers import Answer
+from compoclip.negatives.llm.answers import Answer, counted
 from compoclip.negatives.llm.asking import Asking, run_session
 from compoclip.negatives.llm.checks import check
 from compoclip.negatives.llm.client import Client, need_openai
@@ -54,6 +54,7 @@ def write_candidates(
     spending = Spending(options.price_in, options.price_out, options.budget)
 
     def record(request: Request, answer: Answer) -> None:
+        answer = counted(answer, request.body)
         spending.add(answer.prompt_tokens or 0, answer.completion_tokens or 0, request.body)
         before = len(found)
         for pair in read_pairs(answer.text):

@@ -118,8 +118,8 @@ class Collection:
         if reason:
             tries = self.options.retries + 1
             return RunError(
-                f"{done} after {tries} tries each ({reason}); ask again with --resume, or finish without them with "
-                "--resume --llm-allow-missing"
+                f"{done} after {tries} tries each ({reason}); ask again with --resume, or finish without them: "
+                "--resume --llm-allow-missing and no --llm-url"
             )
         return InputError(f"{done}; add --llm-url to ask a server, --llm-batch-out to write them, or --llm-batch-in")
 

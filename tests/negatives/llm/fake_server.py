@@ -1,6 +1,6 @@
 """A language model's server for tests: real sockets, replies that depend on the request only, and faults on demand.
 
-`FakeServer(behave)` runs in a thread; `python server.py PORT_FILE [JSON of settings]` in a process of its own.
+`FakeServer(behave)` runs in a thread; `python fake_server.py PORT_FILE` in a process of its own.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def well(_: int, body: dict[str, Any]) -> Does:
 class FakeServer:
     """Answers POST /v1/chat/completions by `behave`; `answered` counts whole good replies by body, `tries` all."""
 
-    def __init__(self, behave: Behave = well, keep: bool = True) -> None:
-        self.behave, self.keep = behave, keep
+    def __init__(self, behave: Behave = well, keep: bool = True, delay: float = 0.0) -> None:
+        self.behave, self.keep, self.delay = behave, keep, delay
         self.tries: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
         self.requests = self.alive = self.most_alive = 0
@@ -140,6 +140,7 @@ class FakeServer:
         self.alive += 1
         self.most_alive = max(self.most_alive, self.alive)
         try:
+            await asyncio.sleep(self.delay)
             does = self.behave(self.tries[key], body)
             self.tries[key] += 1
             return await self._do(does, key, body, writer)

@@ -1,0 +1,352 @@
+"""Every fault a server can have: nothing lost, nothing doubled, all of it counted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_server import Does, FakeServer, asked, caption, honest, rewrite, well
+
+from compoclip.errors import InputError, RunError
+from compoclip.negatives import read_negatives
+from compoclip.negatives.build import build
+from compoclip.negatives.llm.options import LLMOptions
+
+KINDS = "llm:swap-nouns,llm:replace-nouns"
+COUNT = 30
+
+
+@pytest.fixture(scope="module")
+def captions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("captions") / "captions.txt"
+    path.write_text("\n".join(map(caption, range(COUNT))) + "\n")
+    return path
+
+
+def options(server: FakeServer, **given: Any) -> LLMOptions:
+    return LLMOptions("m", **{"url": server.url, "backoff": 0.01, "concurrency": 8, **given})
+
+
+def run(captions: Path, out: Path, server: FakeServer, resume: bool = False, **given: Any) -> dict[str, Any]:
+    return build(captions, out, KINDS, per_caption=4, shard_size=12, resume=resume, llm=options(server, **given))
+
+
+def shards_of(out: Path) -> str:
+    files = sorted(out.glob("negatives-*.parquet"))
+    assert files
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
+
+
+def keys_of(out: Path) -> Counter[tuple[str, str, int]]:
+    lines = [json.loads(line) for path in sorted(out.glob("replies-*.jsonl")) for line in path.read_text().splitlines()]
+    return Counter((line["caption_id"], line["kind"], line["k"]) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def reference(captions: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("reference") / "out"
+    with FakeServer() as server:
+        run(captions, out, server)
+    return out
+
+
+def test_undisturbed(reference: Path) -> None:
+    found = read_negatives(reference)
+    assert len(found) == COUNT
+    for text, negatives in found.values():
+        words = text.split()
+        assert [n.kind for n in negatives] == ["llm:swap-nouns", "llm:replace-nouns"]
+        assert negatives[0].text == rewrite("swap-nouns", words, 0)
+        assert negatives[1].text.split()[3:] == words[3:]
+        assert {n.source for n in negatives} == {"llm:m"}
+        for negative in negatives:
+            assert all(text[e.start : e.end] == e.old and e.new in negative.text for e in negative.edits)
+    assert keys_of(reference) == Counter({(i, kind, 0): 1 for i in found for kind in ("swap-nouns", "replace-nouns")})
+    manifest = json.loads((reference / "manifest.json").read_text())
+    assert manifest["refused"] == {}
+    assert manifest["made"] == {"llm:swap-nouns": COUNT, "llm:replace-nouns": COUNT}
+    assert manifest["llm"]["model"] == "m"
+    assert "127.0.0.1" not in json.dumps(manifest)
+
+
+FAULTS: dict[str, Does] = {
+    "429": Does("status", status=429, headers=(("Retry-After", "0.05"),)),
+    "500": Does("status", status=500),
+    "503": Does("status", status=503, text="<html>no JSON</html>"),
+    "half": Does("half", text="x"),
+    "slow": Does("slow", text="x"),
+    "drop": Does("drop"),
+    "stall": Does("stall"),
+    "html": Does("raw", text="<html>"),
+    "other JSON": Does("raw", text='{"result": 1}'),
+    "no choices": Does("raw", text='{"choices": []}'),
+    "cut JSON": Does("raw", text='{"choices": [{"mess'),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_tried_again(fault: str, captions: Path, reference: Path, tmp_path: Path) -> None:
+    """A third of the requests meet the fault once, a sixth twice."""
+
+    def behave(before: int, body: dict[str, Any]) -> Does:
+        spoilt = {0: 1, 3: 2}.get(body["seed"] % 6, 0) if fault not in ("slow", "stall") else body["seed"] % 6 == 0
+        return FAULTS[fault] if before < spoilt else well(before, body)
+
+    with FakeServer(behave) as server:
+        run(captions, tmp_path / "out", server, timeout=0.5 if fault in ("slow", "stall") else 30)
+    assert sum(server.tries.values()) > 2 * COUNT  # the fault came
+    assert shards_of(tmp_path / "out") == shards_of(reference)
+    assert keys_of(tmp_path / "out") == keys_of(reference)
+    assert set(server.answered.values()) == {1}  # nothing was asked again that had its reply
+
+
+def test_what_stays_without_a_reply_is_asked_by_the_next_run_only(
+    captions: Path, reference: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def behave(_: int, body: dict[str, Any]) -> Does:
+        return Does("status", status=500) if broken and body["seed"] % 5 == 0 else well(0, body)
+
+    broken = True
+    with FakeServer(behave) as server:
+        with pytest.raises(RunError, match=r"requests are open after 3 tries each \(the last failure: 500") as failed:
+            run(captions, out, server, retries=2)
+        lost = 2 * COUNT - sum(server.answered.values())
+        assert lost
+        assert f"{2 * COUNT - lost} replies are kept, {lost} requests are open" in str(failed.value)
+        assert not list(out.glob("*.parquet"))
+        assert sum(keys_of(out).values()) == 2 * COUNT - lost
+        assert max(server.tries.values()) == 3
+
+        manifest = run(captions, out, server, resume=True, url="", allow_missing=True)
+        refused = manifest["refused"]
+        assert set(refused) <= {"llm:swap-nouns/no-reply", "llm:replace-nouns/no-reply"}
+        assert sum(refused.values()) == lost
+
+        broken = False
+        run(captions, out, server, resume=True)
+        assert set(server.answered.values()) == {1}
+    assert shards_of(out) == shards_of(reference)
+    assert keys_of(out) == keys_of(reference)
+
+
+def test_a_dead_server_ends_the_run_soon(captions: Path, tmp_path: Path) -> None:
+    with FakeServer() as server:
+        pass
+    with pytest.raises(RunError, match=r"8 requests in a row failed 2 times each \(the last: connection"):
+        run(captions, tmp_path / "out", server, retries=1)
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "mend"),
+    [
+        (401, "", "valid key"),
+        (404, "", "--llm-model"),
+        (429, '{"error": {"message": "no money", "code": "insufficient_quota"}}', "account"),
+    ],
+)
+def test_what_no_request_can_mend_stops_at_once(
+    status: int, text: str, mend: str, captions: Path, tmp_path: Path
+) -> None:
+    with FakeServer(lambda *_: Does("status", text, status)) as server:
+        with pytest.raises(RunError, match=f"answers {status} to model 'm': .*{mend}"):
+            run(captions, tmp_path / "out", server)
+        assert server.requests <= 8  # those under way
+        assert max(server.tries.values()) == 1
+
+
+def test_401_is_one_line_on_the_command_line(captions: Path, tmp_path: Path) -> None:
+    with FakeServer(lambda *_: Does("status", status=401)) as server:
+        command = [sys.executable, "-m", "compoclip", "negatives", "build", str(captions), "--out", str(tmp_path / "o")]
+        command += ["--kinds", "llm:swap-nouns", "--llm-url", server.url, "--llm-model", "m"]
+        done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if "error" in line]
+    assert len(errors) == 1
+    assert errors[0].startswith("compoclip: error: ")
+    assert "401" in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_request_the_server_rejects_is_kept_as_such(captions: Path, tmp_path: Path) -> None:
+    """One caption that a filter stops must not stop the others, nor be asked for ever."""
+
+    def behave(_: int, body: dict[str, Any]) -> Does:
+        return Does("status", status=400) if asked(body) == ("swap-nouns", caption(4)) else well(0, body)
+
+    with FakeServer(behave) as server:
+        manifest = run(captions, tmp_path / "out", server)
+        assert manifest["refused"] == {"llm:swap-nouns/rejected-by-server": 1}
+        assert max(server.tries.values()) == 1
+        before = server.requests
+        run(captions, tmp_path / "out", server, resume=True)
+        assert server.requests == before
+
+
+def test_a_server_that_rejects_all_stops_the_run(captions: Path, tmp_path: Path) -> None:
+    with (
+        FakeServer(lambda *_: Does("status", '{"error": {"message": "no response_format"}}', 400)) as server,
+        pytest.raises(RunError, match=r"rejects every request \(400: no response_format\)"),
+    ):
+        run(captions, tmp_path / "out", server)
+    assert not keys_of(tmp_path / "out")
+
+
+REPLIES: dict[str, tuple[Callable[[dict[str, Any]], Does], str]] = {
+    "refusal": (lambda body: Does(text="I'm sorry, I can't help with that."), "refusal"),
+    "refusal in form": (lambda body: Does(text='{"rewrites": ["I\'m sorry, but I cannot do that."]}'), "refusal"),
+    "chat": (
+        lambda body: Does(text=json.dumps({"rewrites": [f"Sure! Here is the rewrite: {asked(body)[1]}"]})),
+        "chat",
+    ),
+    "caption": (lambda body: Does(text=json.dumps({"rewrites": [asked(body)[1]]})), "same-as-caption"),
+    "broken rule": (
+        lambda body: Does(text=json.dumps({"rewrites": ["A yellow bus stops beside a large white house ."]})),
+        "breaks-rule",
+    ),
+    "not in form": (lambda body: Does(text="A horse and a man"), "unreadable"),
+    "empty": (lambda body: Does(text=""), "empty"),
+    "half JSON": (lambda body: Does(text='{"rewrites": ["A red'), "unreadable"),
+    "broken off": (lambda body: Does(text=honest(body), finish="length"), "truncated"),
+    "filtered": (lambda body: Does(text="", finish="content_filter"), "content-filter"),
+}
+
+
+@pytest.mark.parametrize("name", REPLIES)
+def test_replies_of_no_use_are_counted_and_never_written(name: str, captions: Path, tmp_path: Path) -> None:
+    reply, reason = REPLIES[name]
+
+    def behave(_: int, body: dict[str, Any]) -> Does:
+        return reply(body) if body["seed"] % 3 == 0 else well(0, body)
+
+    with FakeServer(behave) as server:
+        manifest = run(captions, tmp_path / "out", server)
+    bad = sum(json.loads(key)["seed"] % 3 == 0 for key in server.tries)
+    assert bad
+    assert sum(manifest["refused"].values()) == bad
+    assert {key.partition("/")[2] for key in manifest["refused"]} == {reason}
+    assert manifest["negatives"] == 2 * COUNT - bad
+    assert sum(keys_of(tmp_path / "out").values()) == 2 * COUNT  # refused or not, every reply is kept
+    for text, negatives in read_negatives(tmp_path / "out").values():
+        for negative in negatives:
+            assert sorted(negative.text.split())[:3] == sorted(text.split())[:3]
+
+
+def test_wrong_numbers_of_rewrites(captions: Path, tmp_path: Path) -> None:
+    """Three are asked for; some replies have one, some five."""
+
+    def behave(_: int, body: dict[str, Any]) -> Does:
+        return Does(text=honest(body, {0: 1, 1: 5}.get(body["seed"] % 4, 3)))
+
+    with FakeServer(behave) as server:
+        manifest = build(
+            captions, tmp_path / "out", "llm:replace-nouns", per_caption=9, llm=options(server, rewrites=3)
+        )
+    kinds = Counter(json.loads(key)["seed"] % 4 for key in server.tries)
+    assert kinds[0]
+    assert kinds[1]
+    assert manifest["refused"] == {
+        "llm:replace-nouns/surplus": 2 * kinds[1],
+        "llm:replace-nouns/too-few": kinds[0],
+    }
+    assert manifest["negatives"] == kinds[0] + 3 * (COUNT - kinds[0])
+
+
+def test_preambles_in_plain_replies_cost_nothing(captions: Path, reference: Path, tmp_path: Path) -> None:
+    def behave(_: int, body: dict[str, Any]) -> Does:
+        assert "response_format" not in body
+        return Does(text=f'Sure! Here is the rewritten caption:\n\n1. "{honest(body)}"')
+
+    with FakeServer(behave) as server:
+        run(captions, tmp_path / "out", server, form="plain")
+    texts = [[n.text for n in negatives] for _, negatives in read_negatives(tmp_path / "out").values()]
+    assert texts == [[n.text for n in negatives] for _, negatives in read_negatives(reference).values()]
+
+
+def test_a_further_round_only_where_all_was_refused(captions: Path, tmp_path: Path) -> None:
+    def behave(before: int, body: dict[str, Any]) -> Does:
+        kind, text = asked(body)
+        number = rounds[kind, text]
+        rounds[kind, text] += 1
+        bad = number == 0 and len(text) % 3 == 0
+        return Does(text="I cannot do this.") if bad else well(0, body)
+
+    rounds: Counter[tuple[str, str]] = Counter()
+    with FakeServer(behave) as server:
+        manifest = run(captions, tmp_path / "out", server, rounds=3)
+    again = sum(len(caption(i)) % 3 == 0 for i in range(COUNT))
+    assert Counter(rounds.values()) == {1: 2 * (COUNT - again), 2: 2 * again}
+    assert manifest["negatives"] == 2 * COUNT
+    assert sum(manifest["refused"].values()) == 2 * again
+    assert max(server.answered.values()) == 1  # the second request shows other examples and has another seed
+
+
+def test_true_captions_of_the_image_and_repeats_are_refused(tmp_path: Path) -> None:
+    one, other = "A man chases a dog .", "A dog chases a man ."
+    (tmp_path / "c.tsv").write_text(f"image\tcaption\nx.jpg\t{one}\nx.jpg\t{other}\ny.jpg\t{one}\n")
+
+    def behave(_: int, body: dict[str, Any]) -> Does:
+        return Does(text=json.dumps({"rewrites": [other if asked(body)[1] == one else one] * 2}))
+
+    with FakeServer(behave) as server:
+        manifest = build(
+            tmp_path / "c.tsv", tmp_path / "out", "llm:swap-nouns,llm:shuffle", llm=options(server, rewrites=2)
+        )
+    assert manifest["refused"] == {
+        "llm:shuffle/true-of-image": 4,
+        "llm:shuffle/repeated": 2,
+        "llm:swap-nouns/true-of-image": 4,
+        "llm:swap-nouns/repeated": 1,
+    }
+    assert [len(negatives) for _, negatives in read_negatives(tmp_path / "out").values()] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("given", "kinds", "message"),
+    [
+        (None, KINDS, "llm:swap-nouns needs a language model: add --llm-url"),
+        ({"model": "m"}, KINDS, "needs a server to ask"),
+        ({"model": "m", "url": "http://127.0.0.1:9/v1"}, "shuffle", "no kind asks it"),
+        ({"model": "m", "url": "http://127.0.0.1:9/v1", "key_env": "NO_SUCH_KEY"}, KINDS, "NO_SUCH_KEY: .* not set"),
+        ({"model": "m"}, "llm:swap-verbs", "a language model makes no swap-verbs"),
+        ({"model": "m"}, "llm:fsc-clip", "a language model makes no shuffle-2"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_written(
+    given: dict[str, Any] | None, kinds: str, message: str, captions: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=message):
+        build(captions, tmp_path / "out", kinds, llm=LLMOptions(**given) if given else None)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"model": " "}, "--llm-model"),
+        ({"url": "localhost:8000"}, "write http://"),
+        ({"form": "xml"}, "json or plain"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"rewrites": 0}, "rewrites"),
+        ({"budget": 1.0}, "price"),
+        ({"timeout": 0}, "timeout"),
+        ({"extra": {"messages": []}}, "messages"),
+    ],
+)
+def test_settings_that_cannot_be_meant(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LLMOptions(**{"model": "m", **given})
+
+
+def test_without_the_package_the_mend_is_named(captions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openai", None)
+    with pytest.raises(InputError, match=r"pip install 'compoclip\[llm\]'"):
+        build(captions, tmp_path / "out", KINDS, llm=LLMOptions("m", "http://127.0.0.1:9/v1"))
