@@ -19,8 +19,8 @@ class LLMKind(NamedTuple):
     family: Family
 
 
-_SAME_WORDS = "Use its words once each, add none and leave none out; only a/an and singular/plural may adapt."
-_ELSE_EQUAL = "Copy everything else word for word; only a/an may adapt."
+_SAME_WORDS = "Use the caption's words once each, no more and no fewer; only a/an and singular/plural may adapt."
+_ELSE_EQUAL = "Copy everything else word for word; only a/an and pronouns may adapt."
 
 LLM_KINDS: dict[str, LLMKind] = {
     kind.name: kind
@@ -42,7 +42,7 @@ LLM_KINDS: dict[str, LLMKind] = {
         LLMKind(
             "swap-adjectives",
             "Let two adjectives that describe different things in the caption trade places, so that each thing gets "
-            f"the other's property. The two things must not be of the same sort. {_SAME_WORDS}",
+            f"the other's property. The two things must have different names, or nothing changes. {_SAME_WORDS}",
             "a language model lets two adjectives of different things change places",
             "reorder",
         ),

@@ -31,7 +31,7 @@ FUNCTION = (
     | word_set(
         """
         and or but nor while as if than then who which whose whom that where when what there here is are was were be
-        been being am has have had do does did can could will would may might must should not it he she they them
+        been being am has have had do does did could will would may might must should not it he she they them
         him i you we me us for like during about until after because so very too also just only 's 't 're 'll 've .
         """
     )

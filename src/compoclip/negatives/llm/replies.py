@@ -85,7 +85,7 @@ def _from_lines(text: str) -> list[str]:
     found = []
     for line in text.splitlines():
         line = _bare(line)
-        if line and not line.endswith(":"):  # "Here are the rewrites:"
+        if any(map(str.isalnum, line)) and not line.endswith(":"):  # "Here are the rewrites:"
             found.append(line)
     if not found:
         raise ValueError("the reply holds no line to use")

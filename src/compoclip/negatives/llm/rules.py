@@ -31,7 +31,9 @@ _NUMBERED = {
     **dict.fromkeys(_PRONOUNS, "he"),
 }
 _SAME = {"an": "a", **dict.fromkeys(_PRONOUNS, "he")}
-_STOPS = word_set("of at from with for to by into onto and or is are was were in on the a an")
+_STOPS = word_set(
+    "of at from with for to by into onto and or is are was were in on along across against toward towards the a an"
+)
 _SYMMETRIC = frozenset(
     {
         *("and", "or", "with", "beside", "near", "by", "alongside", "opposite", "facing"),
