@@ -25,7 +25,6 @@ ADVERB_CLASSES: dict[str, str] = {
     "order": "neatly messily",
     "front": "forward backward",
     "light": "brightly dimly",
-    "skill": "well badly",
     "part": "fully partially",
 }
 ADJECTIVE_CLASSES: dict[str, str] = {
@@ -148,6 +147,8 @@ stove kitchen
 street sidewalk pavement asphalt lane driveway city
 water ocean sea lake river pond pool wave beach
 ocean beach wave
+beach shore coast seaside shoreline waterfront
+shore ocean sea lake water coast
 wave water ocean
 grass field lawn yard meadow pasture
 field grass meadow pasture lawn hill

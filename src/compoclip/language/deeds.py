@@ -31,7 +31,7 @@ BODY = word_set(
     """
 )
 # WordNet's first sense of these lives; a caption's does not.
-LIFELESS = word_set("bat controller mouse kite dish toy teddy fan runner hotdog dog_toy roll tie")
+LIFELESS = word_set("bat controller mouse kite dish toy teddy fan runner hotdog roll tie")
 # What animals do not do, and what is no other posture in a bird.
 HUMAN = word_set("cook paint photograph throw wash write draw kneel cut bake feed dance")
 PERCHED = frozenset({"sit", "stand", "kneel", "lie"})
@@ -53,7 +53,7 @@ jump - sit sleep walk
 swim - walk sleep fly
 graze - sleep run jump
 wander - sleep run fly
-eat food cook throw cut drop
+eat food cook throw drop
 eat - sleep run
 cook food eat throw drop
 prepare food eat throw drop
@@ -62,12 +62,15 @@ bake food eat throw cut
 serve food eat throw drop
 drink drinks spill throw pour
 hold ball throw kick hit
-hold creature chase feed wash
+hold creature chase feed wash watch
 hold thing throw drop kick
 carry ball throw kick hit
 carry creature chase feed wash
 carry thing throw drop kick
 throw ball catch kick hold
+throw thing hold carry
+kick thing hold carry
+drop thing hold carry
 catch ball throw kick drop
 hit ball catch throw drop
 kick ball throw catch hold

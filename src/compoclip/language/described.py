@@ -6,7 +6,7 @@ from compoclip.language.materials import MATERIALS, could_be
 from compoclip.language.words import word_set
 
 CHILDREN = word_set(
-    "boy girl child kid baby toddler lamb calf kitten puppy cub infant teenager foal giraffe adult player"
+    "boy girl child kid baby toddler lamb calf kitten puppy cub infant teenager foal colt pony giraffe adult player"
 )
 _OPENED = word_set(
     """
@@ -48,6 +48,8 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
         return (animate and noun not in CHILDREN) if "young" in (new, old) else not animate
     if new in _PATTERNS and old in _PATTERNS:
         return not animate
+    if new in ("busy", "quiet", "crowded", "deserted"):
+        return noun not in ("area", "residence")
     if old in MATERIALS:
         return new in could_be(noun)
     if new in ("open", "closed"):

@@ -31,7 +31,7 @@ _MADE_OF: tuple[tuple[str, str], ...] = (
     ("plate bowl dish platter tray cup mug saucer", "wooden metal plastic glass ceramic paper"),
     ("bottle jar vase pitcher pot container", "plastic glass metal ceramic"),
     ("fork knife spoon utensil cutlery tong handle chopstick", "wooden metal plastic"),
-    ("bag", "plastic paper leather"),
+    ("bag", "plastic paper"),
     ("box crate basket case trunk", "wooden metal plastic cardboard"),
     ("door cabinet cabinetry cupboard window dresser drawer", "wooden metal glass"),
     ("jacket coat glove shoe boot vest", "leather wool cotton"),

@@ -11,7 +11,7 @@ GROUND = word_set(
     """
     street road sidewalk highway field grass beach sand snow floor ground court runway slope hill hillside dirt track
     trail path mountain pavement tarmac driveway alley shore land lawn yard pasture meadow forest jungle desert farm
-    city town park lot corner intersection crosswalk gravel mud countryside area base plate_home mound garden curb
+    city town park lot corner intersection crosswalk footpath gravel mud countryside area base mound garden curb
     walkway harbor coast station airport zoo savanna prairie bank pier dock plain wild rain fog rail railroad terrain
     stage carpet rug surface plane tile enclosure pen market valley dark shade sunset side top edge
     """
@@ -46,8 +46,8 @@ UNPLACED = word_set(
 # sort of thing -> relation -> relations that exclude it there
 EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
     "solid": {
-        "on": ("under", "behind", "beside", "next to", "in front of"),
-        "on top of": ("under", "behind", "next to", "in front of", "beside"),
+        "on": ("under", "behind", "beside", "near", "by", "above", "next to", "in front of"),
+        "on top of": ("under", "behind", "next to", "in front of", "beside", "near"),
         "atop": ("under", "behind", "beside", "next to"),
         "under": ("on", "above", "on top of", "behind"),
         "beneath": ("on", "above", "on top of"),
@@ -56,32 +56,32 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "over": ("under", "below", "beneath"),
         "below": ("above", "on"),
         "behind": ("in front of", "on", "on top of"),
-        "in front of": ("behind", "on top of"),
-        "next to": ("on top of", "under"),
+        "in front of": ("behind", "on", "on top of"),
+        "next to": ("on top of", "on", "under"),
         "beside": ("on", "under", "on top of"),
         "near": ("on top of", "on"),
         "by": ("on", "on top of"),
     },
     "creature": {
-        "on": ("under", "behind", "beside", "next to", "in front of"),
+        "on": ("under", "behind", "beside", "near", "next to", "in front of"),
         "on top of": ("under", "behind", "next to", "in front of"),
-        "behind": ("in front of",),
-        "in front of": ("behind",),
-        "next to": ("far from", "behind"),
-        "beside": ("behind", "far from"),
-        "near": ("far from",),
+        "behind": ("in front of", "on"),
+        "in front of": ("behind", "on top of"),
+        "next to": ("behind", "on top of", "far from"),
+        "beside": ("behind", "on"),
+        "near": ("on", "on top of"),
     },
     "vessel": {
-        "in": ("under", "behind", "beside", "next to", "in front of", "outside"),
+        "in": ("under", "behind", "beside", "near", "next to", "in front of", "outside"),
         "inside": ("under", "behind", "beside", "outside"),
         "outside": ("inside", "in"),
-        "on": ("under", "behind", "beside", "next to", "in"),
+        "on": ("under", "behind", "beside", "next to"),
         "on top of": ("under", "behind", "next to", "inside"),
         "behind": ("in front of", "on", "inside"),
         "in front of": ("behind",),
-        "next to": ("on top of", "inside"),
-        "beside": ("on", "inside", "on top of"),
-        "near": ("on top of", "inside"),
+        "next to": ("on top of", "in", "inside"),
+        "beside": ("on", "in", "inside", "on top of"),
+        "near": ("on top of", "in", "inside"),
         "by": ("on", "inside"),
         "under": ("on", "on top of", "inside"),
         "above": ("under", "below"),
@@ -105,7 +105,6 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "beside": ("inside", "in"),
         "by": ("inside", "in"),
         "above": ("below", "inside"),
-        "on": ("in", "inside"),
         "on top of": ("inside", "in front of", "next to"),
     },
     "water": {
@@ -127,9 +126,6 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "in front of": ("behind",),
         "next to": ("far from",),
         "near": ("far from",),
-        "above": ("below",),
-        "over": ("under",),
-        "below": ("above",),
         "outside": ("in", "inside"),
         "inside": ("outside", "near"),
     },
@@ -145,7 +141,6 @@ ANYWHERE: dict[str, tuple[str, ...]] = {
     "on the right side of": ("on the left side of",),
     "left of": ("right of",),
     "right of": ("left of",),
-    "on the top of": ("under the bottom of",),
     "at the top of": ("at the bottom of",),
     "at the bottom of": ("at the top of",),
     "close to": ("far from",),
@@ -155,7 +150,6 @@ ANYWHERE: dict[str, tuple[str, ...]] = {
     "outside of": ("inside of",),
     "toward": ("away from",),
     "towards": ("away from",),
-    "without": ("with",),
 }
 # Only after a verb of going or looking.
 MOVING: dict[str, tuple[str, ...]] = {"into": ("out of",), "out of": ("into",), "onto": ("off of",)}

@@ -172,7 +172,7 @@ def weighted_words(words: tuple[str, ...], vocabulary: Vocabulary) -> Table:
 @lru_cache(maxsize=20_000)
 def adverb_candidates(word: str, vocabulary: Vocabulary) -> Table:
     """Adverbs that contradict this one."""
-    return _table({other: 1 + vocabulary.word(other) for other in members("r").get(word, ())})
+    return _table({other: vocabulary.word(other) for other in members("r").get(word, ())})
 
 
 @lru_cache(maxsize=20_000)

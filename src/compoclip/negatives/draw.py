@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -44,6 +45,16 @@ class Draw:
             found[last], found[other] = found[other], found[last]
         return found
 
+    def chance(self, part: int, whole: int) -> bool:
+        """True in `part` of `whole` cases, always where part is no less than whole."""
+        return part >= whole or self.below(whole) < part
+
     def weighted(self, cumulative: Sequence[int]) -> int:
         """A position drawn by integer weights, given as their running sums."""
         return bisect_right(cumulative, self.below(cumulative[-1]))
+
+    def by_weight(self, weights: Mapping[str, int]) -> Iterator[str]:
+        """The keys with a weight above 0, each once, the heavier ones likely first."""
+        left = sorted(key for key, weight in weights.items() if weight > 0)
+        while left:
+            yield left.pop(self.weighted(list(accumulate(weights[key] for key in left))))

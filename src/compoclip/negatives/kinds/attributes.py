@@ -30,6 +30,9 @@ def of_list(name: str) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str,
     def propose(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
         for i, thing in draw.shuffled(described_things(view)):
             same_list = {other for group in groups if view.lower[i] in group for other in group}
+            rest = sum(vocabulary.word(other) for other in same_list if other != view.lower[i])
+            if name == "state" and not draw.chance(rest, vocabulary.word(view.lower[i])):
+                continue  # "young" gives way as often as captions say "old": else text alone would tell
             for text, edits in replaced(view, draw, vocabulary, i, thing):
                 if edits[0].new in same_list:
                     yield text, edits

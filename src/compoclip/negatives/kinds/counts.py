@@ -23,10 +23,10 @@ TIED = word_set(
 SINGLE = word_set("his her its he she it")
 # Verbs whose object can come in any number without a change to who does it or where.
 HANDLING = word_set("hold carry eat cut cook buy sell feed pet chase watch hit throw catch pull push lead wash draw")
-BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to", "of", "holding"})
+BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to"})
 _FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
+VERBS = word_set("graze watch walk stand sit play surf ski")  # "two sheep graze", read as a noun
 _NOT_AFTER = ("NN", "VBZ", "VBD", "POS")
-_OF = (["top", "of"], ["front", "of"], ["side", "of"], ["out", "of"], ["back", "of"], ["bottom", "of"])
 _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
 # Said of one thing, or of a place, though they can be counted.
 UNCOUNTED = word_set(
@@ -42,17 +42,23 @@ UNCOUNTED = word_set(
 
 def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Another number of things: "three dogs" for "two dogs"; "one dog" where it was not one; "two dogs" for "a dog"."""
-    numerals = [(n, i) for n in view.nouns if (i := _numeral(view, n)) is not None]
+    numerals = [(n, i) for n in view.nouns if n.lemma not in VERBS and (i := _numeral(view, n)) is not None]
     for noun, i in draw.shuffled(numerals):
         scale = NUMBERS if view.lower[i] in NUMBERS else DIGITS
         at = scale.index(view.lower[i])
         near = [other for other in range(max(0, at - 2), min(len(scale), at + 3)) if other != at]
         if not noun.plural or _agrees(view, noun) or TIED & set(view.lower[noun.head :]):
             near = [other for other in near if (other == 0) == (at == 0)]  # the rest speaks of one, or of several
-        for other in draw.shuffled(near):
-            yield _with_count(view, noun, i, scale[other])
+        weights = {scale[other]: vocabulary.word(scale[other]) for other in near}
+        if 0 in near and noun.phrase == i and scale is NUMBERS:
+            weights["a"] = vocabulary.word("two")
+        for number in draw.by_weight(weights):
+            yield _with_count(view, noun, i, number)
     for noun in draw.shuffled([noun for noun in view.nouns if _one_of_its_kind(view, noun)]):
-        yield _with_count(view, noun, noun.article, NUMBERS[1 + draw.below(3)])
+        several = {number: vocabulary.word(number) for number in NUMBERS[1:4]}
+        # "a dog" is said far more often than "two dogs": text alone would tell if each gave way.
+        if draw.chance(3 * sum(several.values()), vocabulary.word("a")):
+            yield _with_count(view, noun, noun.article, next(draw.by_weight(several), "two"))
 
 
 def _one_of_its_kind(view: View, noun: Noun) -> bool:
@@ -64,7 +70,7 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
         return False
     after = noun.head + 1
     if after < len(lower) and (
-        parsed.tags[after].startswith(("NN", "VBZ", "VBD", "POS")) or lower[after] in ("of", "-")
+        parsed.tags[after].startswith(("NN", "VBZ", "VBD", "POS")) or lower[after] in ("of", "-", "and")
     ):
         return False
     if visible_field(noun.lemma) not in _VISIBLE or view.glued(noun.head):
@@ -95,15 +101,20 @@ def _agrees(view: View, noun: Noun) -> bool:
 def _numeral(view: View, noun: Noun) -> int | None:
     for child in view.children[noun.head]:
         if child < noun.head and view.parsed.deps[child] == "nummod":
+            if noun.article >= 0 and view.lower[noun.article] in ("a", "an"):
+                return None  # "a two layer cake"
+            if "o" in view.lower[child + 1 : child + 2] or "o'clock" in view.lower:
+                return None
             return child if view.lower[child] in (*NUMBERS, *DIGITS) else None
     return None
 
 
 def _with_count(view: View, noun: Noun, at: int, number: str) -> tuple[str, tuple[Edit, ...]]:
     changes, edits = [(at, at + 1, number)], [view.edit(at, at + 1, number)]
-    plural = number not in ("one", "1")
+    plural = number not in ("one", "1", "a")
     if plural != noun.plural:
         form = inflect(noun.lemma, "NNS") if plural else noun.lemma
         changes.append((noun.head, noun.head + 1, form))
         edits.append(view.edit(noun.head, noun.head + 1, form))
-    return view.rewrite(changes), tuple(edits)
+    text = view.rewrite(changes)
+    return text.upper() if view.parsed.text.isupper() else text, tuple(edits)

@@ -20,7 +20,7 @@ from compoclip.negatives.vocabulary import Vocabulary
 Proposal = tuple[str, tuple[Edit, ...]]
 LONGEST = 5
 _KNOWN = frozenset({relation for row in EXCLUDED.values() for relation in row} | {*ANYWHERE, *MOVING, "up", "down"})
-_STARTS = frozenset(relation.split()[0] for relation in (*_KNOWN, "with"))
+_STARTS = frozenset(relation.split()[0] for relation in _KNOWN)
 _GOING = word_set(
     """
     walk run go come ride ski drive climb travel move look jump fly slide roll step get head swim pull hop dive
@@ -35,8 +35,7 @@ _OWNED = word_set(
     snack feed nibble munch graze bend advertise
     """
 )
-# "a close up of a plate with a fork": the fork is on show; but what one does something with is a tool or a partner.
-_PARTNERED = word_set("play cover fill top decorate deal help talk speak surround make do snuggle crowd race filled")
+_NOT_AFTER = word_set("top front each one to of just only")
 _BODY, _CLOTHES = 8, word_set("shirt dress hat jacket coat suit uniform pants jeans shorts clothes outfit helmet gear")
 
 
@@ -62,12 +61,18 @@ def _replaced(view: View, draw: Draw, vocabulary: Vocabulary, single: bool) -> I
             at += 1
     shout = view.parsed.text.isupper()
     for start, end, opposites in draw.shuffled(found):
-        sayable = [new for new in opposites if all(vocabulary.word(word) for word in new.split())]
-        if single:
-            sayable = [new for new in sayable if " " not in new]
-        for new in draw.shuffled(sayable):
+        weights = {new: _said(new, vocabulary) for new in opposites if not single or " " not in new}
+        # A common relation gives way only as often as captions say the others: else text alone would tell.
+        if not draw.chance(3 * sum(weights.values()), 4 * _said(" ".join(view.lower[start:end]), vocabulary)):
+            continue
+        for new in draw.by_weight(weights):
             text = view.rewrite([(start, end, new)])
             yield (text.upper() if shout else text), (view.edit(start, end, new),)
+
+
+def _said(relation: str, vocabulary: Vocabulary) -> int:
+    """How often captions say it: for several words, the rarest of them."""
+    return min(vocabulary.word(word) for word in relation.split())
 
 
 def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]] | None:
@@ -85,17 +90,20 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
         if relation in MOVING:
             return (at, end, MOVING[relation]) if _governor(view, at) in _GOING else None
         opposites = _excluded(view, relation, _object_after(view, end))
+        if relation == "next to":
+            tree = _object_after(view, end)
+            opposites = () if tree is not None and _stem(view, tree) == "tree" else opposites
         return (at, end, opposites) if opposites else None
     word = lower[at]
     if parsed.tags[at] not in ("IN", "RP", "RB", "TO") or parsed.deps[at] not in ("prep", "advmod", "ROOT", "pcomp"):
         return None
     thing = _object(view, at)
-    if at and lower[at - 1] in ("focus", "view", "lots", "take"):
+    if at and lower[at - 1] in ("focus", "view", "lots", "take", "towed"):
         return None
-    if thing is None or (at + 1 < len(lower) and lower[at + 1] in ("top", "front", "each", "one", "to", "of")):
+    if thing is None or (
+        at + 1 < len(lower) and lower[at + 1] in ("top", "front", "each", "one", "to", "of", "just", "only")
+    ):
         return None
-    if word == "with":
-        return (at, at + 1, ("without",)) if _accompanied(view, at, thing) else None
     if word in ANYWHERE:
         return at, at + 1, ANYWHERE[word]
     if word in MOVING:
@@ -141,12 +149,3 @@ def _governor(view: View, at: int) -> str:
     """The lemma of the verb that the preposition belongs to; "" where it belongs to a noun or nothing."""
     head = view.parsed.heads[at]
     return lemma(view.lower[head], "v") if head != at and view.parsed.tags[head].startswith("V") else ""
-
-
-def _accompanied(view: View, at: int, thing: int) -> bool:
-    """Does "with" bring in a thing, so that "without" denies it?"""
-    if at and view.parsed.tags[at - 1] in ("VBN", "VBD", "JJ"):
-        return False  # "filled with"
-    if _governor(view, at) in _PARTNERED or view.parsed.tags[thing] not in ("NN", "NNS"):
-        return False
-    return any(noun.head == thing for noun in view.nouns)

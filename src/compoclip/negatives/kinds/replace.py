@@ -9,7 +9,7 @@ from compoclip.language.described import describes
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.mend import COLOURS
-from compoclip.language.nouns import NOT_REPLACED
+from compoclip.language.nouns import NOT_REPLACED, NOUN_CLASSES
 from compoclip.language.places import GROUND
 from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set
@@ -22,10 +22,13 @@ from compoclip.negatives.vocabulary import Vocabulary
 
 PICTURES = word_set("photo photograph picture image photos pictures photographs images shot drawing scene film print")
 SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split())
-NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized busy crowded quiet")
+SHAPES = frozenset(NOUN_CLASSES["shape"].split())
+NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized ready busy crowded quiet filled")
+# Matters of taste, or of what the rest of the caption says again ("a female sheep with her lambs").
+JUDGED = word_set("beautiful pretty ugly nice good better best rural urban male female able half ripe")
 SHADES = word_set("light dark bright hard soft deep")
-MATTER = word_set("wood hat water rafting fixture tile post pole drive")
-GROWN = word_set("grassy lush sandy covered snowy grazing rocky")  # said of land, not of what may take its place
+MATTER = word_set("wood hat water wine rafting fixture tile post pole drive")
+GROWN = word_set("grassy green lush sandy covered snowy grazing rocky")  # said of land, not of what may take its place
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
@@ -36,7 +39,10 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
     """
     taken = {noun.lemma for noun in view.nouns} | view.others | set(view.lower) | usually_there(_stems(view))
     shuffled = draw.shuffled([noun for noun in view.nouns if _stands_alone(view, noun)])
+    made = False
     for noun in sorted(shuffled, key=lambda noun: noun.lemma not in members("n")):
+        if made and noun.lemma not in members("n"):
+            return
         table, start = _table_of(view, noun, vocabulary)
         article = view.lower[noun.article] if noun.article >= 0 else ""
         place = _preposition(view, noun)
@@ -44,8 +50,9 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             mass = word in MASS
             if word in taken or (mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an"))):
                 continue
-            form = inflect(word, "NNS") if noun.plural and (not mass or word in BOTH_WAYS) else word
-            if form in view.others or (word in PAIRS and (article in ("a", "an") or not noun.plural)):
+            plural = noun.plural and article not in ("a", "an")
+            form = inflect(word, "NNS") if plural and (not mass or word in BOTH_WAYS) else word
+            if form in view.others or (word in PAIRS and (article in ("a", "an") or not plural)):
                 continue
             if not fits(place, word):
                 continue
@@ -53,7 +60,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             bare = noun.article < 0 and not noun.plural and not noun.counted
             if bare and noun.lemma in MASS and not mass:
                 changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
-            text = view.rewrite(changes)
+            text, made = view.rewrite(changes), True
             yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(start, noun.head + 1, form),)
 
 
@@ -76,7 +83,9 @@ def _stands_alone(view: View, noun: Noun) -> bool:
     if before >= 0 and (tags[before].startswith("NN") or lower[before] in ("-", "/")):
         return False
     words = {lower[i] for i in range(noun.start, noun.head + 1)} | {noun.lemma}
-    described = {lower[i] for i in noun.adjectives}
+    described = {lower[i] for i in (*noun.adjectives, *range(noun.phrase, noun.start))}
+    if described & {"another", "other", "same"} or (noun.start < noun.head and noun.lemma in SHAPES):
+        return False
     return not words & NOT_REPLACED and not (described & GROWN and noun.lemma in GROUND)
 
 
@@ -133,7 +142,9 @@ def _bound(view: View, i: int, stem: str) -> bool:
     after = view.lower[i + 1] if i + 1 < len(view.lower) else ""
     if stem in SIZES and SIZES & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
         return True  # "a small little bathroom"
-    if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
+    if stem in JUDGED:
+        return True
+    if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 6]}:
         return True  # "clean and tidy"
     if before in ("brand", "half", "-", "nearly", "almost") or after in ("-", "/"):
         return True
@@ -141,6 +152,10 @@ def _bound(view: View, i: int, stem: str) -> bool:
         picture = set(view.lower[i + 1 : i + 6]) & PICTURES
         if picture:
             return True  # "a black and white photograph"
+    if after in ("water", "birds") and stem in ("white", "angry"):
+        return True  # "white water rafting"
+    if (stem == "cloudy" and {"gray", "grey"} & {before, after}) or "dark" in view.lower[max(0, i - 2) : i]:
+        return True
     return f"{view.lower[i]}_{lemma(after, 'n')}" in COLLOCATIONS or (stem in SHADES and after in COLOURS | MATTER)
 
 

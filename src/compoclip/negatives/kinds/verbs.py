@@ -34,8 +34,10 @@ _LIFELESS = word_set("toy stuffed teddy statue plastic carved wooden fake inflat
 _BIRDS = frozenset(NOUN_CLASSES["bird"].split()) | {"bird", "hawk", "gull", "sparrow", "vulture", "crow", "peacock"}
 # Words after a verb without an object that make one turn of phrase with it, or fit no other deed.
 _LOOSE = word_set("out off over away air phone cell around up onto into together apart at after")
+_IN_HAND = word_set("hand hands mouth arm arms palm lap finger fingers over up")
 _BOUND = {verb: _LOOSE | {"for", "on"} for verb in ("wait", "pose", "talk", "smile", "watch", "work", "play")}
-ALONE = word_set("alone together apart")
+ALONE = word_set("together apart")
+_JOINING = word_set("close very taking putting")
 
 
 def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -58,12 +60,26 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
             continue
         if thing is None and "air" in view.lower[i + 1 : i + 5]:
             continue
+        after = set(view.lower[things[0] + 1 :] if things else ())
+        if things and (after & _IN_HAND or any(parsed.tags[c] == "VB" and c > things[0] for c in _below(view, i))):
+            continue  # "in his hand", "watching a man play"
+        if things and view.collocated(things[0] - 1, str(thing)):
+            thing = f"{view.lower[things[0] - 1]}{thing}"  # a hotdog is no dog
         others = other_deeds(verb, thing, thing is not None and is_animate(thing), doer)
-        for word in drawn(verb_table(others, vocabulary), draw):
+        table = verb_table(others, vocabulary)
+        # A common deed gives way only as often as captions tell of the others: else text alone would tell.
+        if not table.words or not draw.chance(table.cumulative[-1], vocabulary.lemma_count(verb, "v")):
+            continue
+        for word in drawn(table, draw):
             form = inflect(word, parsed.tags[i])
             if word in said or form in view.others:
                 continue
             yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
+
+
+def _below(view: View, at: int) -> list[int]:
+    """Children of the token and of its children."""
+    return [c for child in view.children[at] for c in (child, *view.children[child])]
 
 
 def _doer(view: View, doer: int | None) -> str:
@@ -93,7 +109,10 @@ def replace_adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[
         if tag in ("RB", "RP") and view.parsed.deps[i] in ("advmod", "prt") and _free(view, i)
     ]
     for i in draw.shuffled(found):
-        for form in drawn(adverb_candidates(view.lower[i], vocabulary), draw):
+        table = adverb_candidates(view.lower[i], vocabulary)
+        if not table.words or not draw.chance(table.cumulative[-1], vocabulary.word(view.lower[i])):
+            continue
+        for form in drawn(table, draw):
             text = view.rewrite([(i, i + 1, form)])
             yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
 
@@ -111,7 +130,14 @@ def _free(view: View, at: int) -> bool:
         inclined = any(lemma(other, "n") in INCLINES for other in lower[at + 1 : at + 7])
         return moves and (inclined if along else lemma(lower[head], "v") == "look")
     if word in ALONE:
-        return parsed.tags[head].startswith("V") and lower[at - 1] not in ("close", "very", "taking", "putting")
+        joined = lower[at - 1] in _JOINING or lemma(lower[head], "v") in (
+            "gather",
+            "cluster",
+            "snuggle",
+            "huddle",
+            "crowd",
+        )
+        return parsed.tags[head].startswith("V") and not joined
     if word in ("outside", "inside", "outdoors", "indoors"):
         return after in ("", ".", ",", "with", "while", "under", "near", "eating") and lower[at - 1] != "leading"
     if word in ("fast", "slow", "high", "low", "well", "fully", "partially"):
