@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.forms import Choice
+from compoclip.evaluation.mirrors import Mirror, choices, first_of
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.places import Finder, find_files, find_images
 from compoclip.evaluation.task import Loaded, Request
@@ -29,7 +31,10 @@ Reader = Callable[[Path], Sequence[Row]]
 
 @dataclass(frozen=True)
 class Files:
-    """A benchmark's layout: `files` maps a file to its subset's name, `read` reads one, `rule` is the official one."""
+    """A benchmark's layout: `files` maps a file to its subset's name, `read` reads one, `rule` is the official one.
+
+    `copies` are names of folders that hold the rows with their images (see `mirrors`).
+    """
 
     task: str
     folders: Sequence[str]
@@ -38,6 +43,7 @@ class Files:
     read: Reader
     rule: str = "strict"
     most: int | None = None  # rows of a file that count, after missing images are left out
+    copies: tuple[str, ...] = ()
 
 
 def _cut(row: Row, picture: Picture) -> Picture:
@@ -63,7 +69,7 @@ def subset(
 
 
 def loader(files: Files) -> Callable[[Request], Loaded]:
-    """A task's reader over its files."""
+    """A task's reader over its files, or over copies of its rows."""
 
     def load(request: Request) -> Loaded:
         root = request.root(files.task)
@@ -79,7 +85,9 @@ def loader(files: Files) -> Callable[[Request], Loaded]:
         where = str(next(iter(found.values())).parent)
         return Loaded(list(subsets), {"annotations": where, "images": find.store.where})
 
-    return load
+    names = {Path(file).stem: name for file, name in files.files.items()}
+    mirror = Mirror(files.task, names | {name: name for name in names.values()}, files.copies)
+    return first_of(load, partial(choices, mirror, files.rule))
 
 
 def box(path: Path, where: str, row: dict[str, Any], *names: str) -> tuple[int, int, int, int]:

@@ -9,11 +9,15 @@ from pathlib import Path
 
 from compoclip.errors import InputError
 from compoclip.evaluation.captions import Row, box, subset
+from compoclip.evaluation.mirrors import Mirror, choices
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
 
 RELATION, ATTRIBUTE = "visual_genome_relation.json", "visual_genome_attribution.json"
 ORDERS = {"coco_order.jsonl": "COCO_Order", "flickr30k_order.jsonl": "Flickr30k_Order"}
+COPIES = Mirror(
+    "aro", {"COCO_Order": "COCO_Order", "Flickr30k_Order": "Flickr30k_Order", "Flickr_Order": "Flickr30k_Order"}
+)
 FOLDERS = ("aro", "aro/data", "ARO", ".")
 IMAGES = ("aro/images", "images", "vg/images", "VG_100K")
 ORDER_IMAGES = {
@@ -70,6 +74,28 @@ def read_order(path: Path) -> list[Row]:
 
 
 def load(request: Request) -> Loaded:
+    """The official files, and the word-order sets from copies where they are not among them."""
+    official: Loaded | None = None
+    try:
+        official = load_official(request)
+    except DataMissing as error:
+        absent = error
+        if request.data_root is None or not request.data_root.is_dir():
+            raise
+    try:
+        copied = choices(COPIES, "first", request)
+    except DataMissing as too:
+        if official is None:
+            raise DataMissing(f"{absent}; {too}") from None
+        return official
+    if official is None:
+        return copied
+    have = {s.name for s in official.subsets}
+    official.subsets += [s for s in copied.subsets if s.name not in have]
+    return official
+
+
+def load_official(request: Request) -> Loaded:
     root = request.root("aro")
     found = find_files("aro", root, FOLDERS, [RELATION, ATTRIBUTE, *ORDERS])
     subsets, absent = [], []

@@ -58,6 +58,7 @@ WHATSUP = Task(
             ("whatsup/images", "whatsup/data/images", "whatsup", "whatsup_vlms/data"),
             read_whatsup,
             "first",
+            copies=("whats_up_vlms",),
         )
     ),
     averages=lambda counts: {"mean of subsets": plain_mean(counts)},

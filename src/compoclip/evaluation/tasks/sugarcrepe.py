@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import GROUPS, SIZES
 from compoclip.evaluation.forms import Choice
+from compoclip.evaluation.mirrors import Mirror, choices, first_of
 from compoclip.evaluation.pictures import Picture, Store, beside, open_store
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look, plain_mean, pooled
 from compoclip.io import read_json
 
 FIELDS = ("filename", "caption", "negative_caption")
+COPIES = Mirror("sugarcrepe", {name: name for name in SIZES})
 
 ANNOTATIONS = ("sugarcrepe", "sugar-crepe/data", "annotations/sugarcrepe", "reference/annotations/sugarcrepe", ".")
 IMAGES = (
@@ -118,7 +121,8 @@ TASK = Task(
     rule="strict: a tie is wrong; score: vl_compo (item-weighted replace, swap and add groups, then their mean)",
     citation="Hsieh et al., SugarCrepe: Fixing Hackable Benchmarks for Vision-Language Compositionality, NeurIPS 2023",
     version="1",
-    needs="DIR/sugarcrepe/*.json and photos at DIR/sugarcrepe/images, DIR/val2017 or DIR/images (folder, .tar, .zip)",
-    load=load,
+    needs="DIR/sugarcrepe/*.json and photos at DIR/sugarcrepe/images, DIR/val2017 or DIR/images (folder, .tar, .zip)"
+    "; or copies with their photos: DIR/SugarCrepe_SUBSET, DIR/sugarcrepe_vlms, DIR/wds_sugarcrepe",
+    load=first_of(load, partial(choices, COPIES, "strict")),
     averages=averages,
 )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from compoclip.errors import InputError
 from compoclip.evaluation.forms import Equivalence, Subset
+from compoclip.evaluation.mirrors import Mirror, first_of, pictures
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
 from compoclip.evaluation.task import Average, Loaded, Request, Task, plain_mean, pooled
 from compoclip.evaluation.tasks.sugarcrepe import IMAGES
 
 NAMES = ("replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj")
 FIELDS = ("filename", "caption", "caption2", "negative_caption")
+COPIES = Mirror("sugarcrepe_pp", {name: name for name in NAMES}, ("sugarcrepepp_vlms", "wds_sugarcrepepp"))
+COPIED = (("caption", "positive_caption_1"), ("caption2", "positive_caption_2"), ("negative_caption",))
 FOLDERS = ("sugarcrepe_pp", "sugarcrepe_pp/data", "scpp/data")
 
 
@@ -33,6 +37,24 @@ def load(request: Request) -> Loaded:
     return Loaded(subsets, {"annotations": str(next(iter(files.values())).parent), "images": find.store.where})
 
 
+def load_copies(request: Request) -> Loaded:
+    tables, where_found = COPIES.rows(request)
+    subsets: list[Subset] = []
+    for name in sorted(tables, key=NAMES.index):
+        here = []
+        for where, row in tables[name]:
+            found, values = pictures(row), [next((row[c] for c in names if c in row), None) for names in COPIED]
+            flat = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in values]
+            if not all(isinstance(v, str) and v for v in flat):
+                raise InputError(f"{where}: needs the texts {', '.join(names[0] for names in COPIED)}")
+            if found and found[0] is not None:
+                here.append((found[0], (str(flat[0]), str(flat[1]), str(flat[2]))))
+        kept = request.cut(here)
+        missing = len(tables[name]) - len(here)
+        subsets.append(Equivalence(name, [p for p, _ in kept], [t for _, t in kept], missing=missing))
+    return Loaded(subsets, {"annotations": where_found})
+
+
 def averages(counts: dict[str, int]) -> dict[str, Average]:
     return {"mean of subsets": plain_mean(counts), "micro": pooled(counts)}
 
@@ -48,6 +70,6 @@ TASK = Task(
     citation="Dumpala et al., SugarCrepe++: Sensitivity to Semantic and Lexical Alterations, NeurIPS 2024",
     version="1",
     needs="DIR/sugarcrepe_pp/*.json and COCO val2017 photos as for sugarcrepe",
-    load=load,
+    load=first_of(load, load_copies),
     averages=averages,
 )

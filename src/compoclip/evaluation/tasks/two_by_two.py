@@ -9,7 +9,8 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.forms import Subset, TwoByTwo
-from compoclip.evaluation.pictures import is_image
+from compoclip.evaluation.mirrors import Mirror, candidates, first_of, pictures
+from compoclip.evaluation.pictures import Picture, is_image
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of
 from compoclip.evaluation.tables import field, read_table
 from compoclip.evaluation.task import Average, Loaded, Request, Task, plain_mean
@@ -30,6 +31,7 @@ class Layout:
     group: Group
     headline: str = "group"
     suffix: str = ".png"
+    copied: bool = True  # whether copies with images inside say all that is needed
 
 
 def _image(layout: Layout, name: str) -> str:
@@ -74,24 +76,49 @@ def loader(layout: Layout) -> Callable[[Request], Loaded]:
         if not rows:
             raise InputError(f"{path}: no rows")
         find = Finder(find_images(layout.name, root, layout.images, [r[1][0] for r in rows]))
-        subsets: list[Subset] = []
-        for group in dict.fromkeys(r[0] for r in rows):
-            own = [r for r in rows if r[0] == group]
-            here = [(found, texts) for _, names, texts in own if (found := find.all(names)) is not None]
-            kept = request.cut(here)
-            subsets.append(
-                TwoByTwo(
-                    group,
-                    [(p[0], p[1]) for p, _ in kept],
-                    [texts for _, texts in kept],
-                    missing=len(own) - len(here),
-                    rule="first" if request.ties == "first" else "strict",
-                    headline=layout.headline,
-                )
-            )
+        subsets = _subsets(layout, request, [(group, find.all(names), texts) for group, names, texts in rows])
         return Loaded(subsets, {"annotations": str(path), "images": find.store.where})
 
-    return load
+    def copies(request: Request) -> Loaded:
+        tables, where_found = Mirror(layout.name, {}).rows(request)
+        rows = [_copied(layout, where, row) for own in tables.values() for where, row in own]
+        return Loaded(_subsets(layout, request, rows), {"annotations": where_found})
+
+    return first_of(load, copies) if layout.copied else load
+
+
+Read = tuple[str, Sequence[Picture] | None, tuple[str, str]]  # group, its two pictures where both are there, captions
+
+
+def _subsets(layout: Layout, request: Request, rows: Sequence[Read]) -> list[Subset]:
+    subsets: list[Subset] = []
+    for group in dict.fromkeys(r[0] for r in rows):
+        own = [r for r in rows if r[0] == group]
+        here = [(found, texts) for _, found, texts in own if found is not None]
+        kept = request.cut(here)
+        subsets.append(
+            TwoByTwo(
+                group,
+                [(p[0], p[1]) for p, _ in kept],
+                [texts for _, texts in kept],
+                missing=len(own) - len(here),
+                rule="first" if request.ties == "first" else "strict",
+                headline=layout.headline,
+            )
+        )
+    return subsets
+
+
+def _copied(layout: Layout, where: str, row: dict[str, Any]) -> Read:
+    """A row of a copy: the benchmark's own columns, or UniBench's `0.webp`, `1.webp` and `npy`."""
+    named = [row.get(name) for name in layout.fields]
+    own = all(isinstance(text, str) for text in named[2:])
+    texts = tuple(map(str, named[2:])) if own else candidates(where, row)
+    found = named[:2] if own else pictures(row)
+    if len(found) != 2 or len(texts) != 2:
+        raise InputError(f"{where}: two images and two captions are needed, not {len(found)} and {len(texts)}")
+    both = [p for p in found if isinstance(p, Picture)]
+    return layout.group(row), both if len(both) == 2 else None, (texts[0], texts[1])
 
 
 def mean_of(names: str) -> Callable[[dict[str, int]], dict[str, Average]]:
@@ -173,6 +200,7 @@ EQBEN = Task(
             _image_places("eqben"),
             ("image0", "image1", "caption0", "caption1"),
             lambda row: PurePosixPath(str(row["image0"]).replace("\\", "/")).parts[0],
+            copied=False,
         )
     ),
     averages=lambda counts: {
@@ -292,6 +320,7 @@ MMVP = Task(
             ("mmvp_vlm/MLLM_VLM Images", "mmvp_vlm/images", "MLLM_VLM Images"),
             ("image_0", "image_1", "text_0", "text_1"),
             lambda row: str(row["category"]),
+            copied=False,
         )
     ),
     averages=mean_of("group"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from compoclip.evaluation.aggregate import VALSE_PIECES
 from compoclip.evaluation.forms import Choice, Subset
+from compoclip.evaluation.mirrors import Mirror, choices, first_of
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
 from compoclip.evaluation.task import Average, Loaded, Request, Task, plain_mean, pooled
 
@@ -68,6 +71,6 @@ TASK = Task(
     citation="Parcalabescu et al., VALSE: A Task-Independent Benchmark for Vision and Language Models, ACL 2022",
     version="1",
     needs="DIR/valse/*.json and all photos in DIR/valse/images (folder, .tar, .zip)",
-    load=load,
+    load=first_of(load, partial(choices, Mirror("valse", {name: name for name in INSTRUMENTS}), "strict")),
     averages=averages,
 )

@@ -1,0 +1,181 @@
+"""A benchmark's rows where its official files are not: copies as Hugging Face data sets and webdataset tars.
+
+Column names differ from copy to copy and say the same few things; they are told apart here, once for all tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.forms import Choice
+from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.rows import Row, read_rows
+from compoclip.evaluation.task import DataMissing, Loaded, Request
+
+SUBSET_COLUMNS = ("split.txt", "subset", "original_file_name", "linguistic_phenomena", "category")
+LISTS = ("npy", "tested_labels", "caption_options")  # candidates in one cell, the true one first
+TRUE = ("positive_caption", "correct_caption", "true_caption", "correct_option", "caption")
+FALSE = ("negative_caption", "negative_captions", "hard_negs", "false_caption", "incorrect_option", "foil")
+SIDES = ("x", "y", "width", "height")
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Where copies of a task may lie, and what they call its subsets.
+
+    `subsets` maps names in the data (subsets, stems of the official files) to subsets; {} for a task without any.
+    `names` are folder names beside the task's own, `wds_TASK` and `TASK_vlms`; a folder may also hold one subset, as
+    `TASK_SUBSET` or TASK/SUBSET.
+    """
+
+    task: str
+    subsets: Mapping[str, str]
+    names: tuple[str, ...] = ()
+
+    def folders(self, root: Path) -> Iterator[tuple[Path, str | None]]:
+        """(folder, subset that its name tells) of every place that may hold rows."""
+        wanted = {_plain(n) for n in (self.task, f"wds_{self.task}", f"{self.task}_vlms", *self.names)}
+        parts = {_plain(name): subset for name, subset in self.subsets.items()}
+        parts |= {f"{_plain(self.task)}_{name}": subset for name, subset in parts.items()}
+        parts |= {f"wds_{name}": subset for name, subset in parts.items()}
+        children = [p for p in sorted(root.iterdir()) if p.is_dir()]
+        inner = [p for child in children if _plain(child.name) in wanted for p in sorted(child.iterdir()) if p.is_dir()]
+        if _plain(root.name) in wanted:
+            yield root, None
+        for folder in (*children, *inner):
+            name = _plain(folder.name)
+            if name in wanted:
+                yield folder, None
+            elif name in parts and (folder in inner or name.startswith((_plain(self.task), "wds_"))):
+                yield folder, parts[name]
+
+    def rows(self, request: Request) -> tuple[dict[str, list[Row]], str]:
+        """Rows by subset, and where they lie.
+
+        Raises DataMissing where there are no copies, InputError for a row of a subset that is none.
+        """
+        root = request.root(self.task)
+        out: dict[str, list[Row]] = {}
+        places = []
+        for folder, subset in self.folders(root):
+            rows = read_rows(folder)
+            if rows is None:
+                continue
+            places.append(str(folder))
+            for where, row in rows:
+                name = subset or self.subset(folder, where, row)
+                out.setdefault(name, []).append((f"{folder}: {where}", row))
+        if not out:
+            raise DataMissing(f"nor is there a Hugging Face data set or webdataset tars at {root}/wds_{self.task}")
+        return out, ", ".join(places)
+
+    def subset(self, folder: Path, where: str, row: dict[str, Any]) -> str:
+        if not self.subsets:
+            return "all"
+        said = [row[c] for c in SUBSET_COLUMNS if isinstance(row.get(c), str)]
+        for value in said:
+            name = _plain(value.strip().split("\n")[0])
+            fits = [known for known in self.subsets if _plain(known) in name]
+            if fits:
+                return self.subsets[max(fits, key=len)]
+        told = f"{said[0]!r} is none of" if said else f"no {' or '.join(SUBSET_COLUMNS[:3])} tells which of"
+        known_names = ", ".join(dict.fromkeys(self.subsets.values()))
+        raise InputError(f"{folder}: {where}: {told} {self.task}'s subsets ({known_names})")
+
+
+def _plain(name: str) -> str:
+    return PurePosixPath(name).name.removesuffix(".json").removesuffix(".csv").lower().replace("-", "_")
+
+
+def pictures(row: dict[str, Any]) -> list[Picture | None]:
+    """The images of a row, in the order of its columns' names (`0.webp`, `1.webp`)."""
+    out: list[Picture | None] = []
+    for name in sorted(row):
+        value = row[name]
+        if isinstance(value, Picture):
+            out.append(value)
+        elif isinstance(value, list) and value and all(isinstance(v, (Picture, type(None))) for v in value):
+            out += value
+    return out
+
+
+def _texts(value: Any) -> list[str]:
+    values = value if isinstance(value, list) else [value]
+    return [v for v in values if isinstance(v, str) and v.strip()]
+
+
+def candidates(where: str, row: dict[str, Any]) -> tuple[str, ...]:
+    """The captions of a row, the true one first. Raises InputError naming the row that has none or one alone."""
+    found: list[str] = []
+    for name in LISTS:
+        if isinstance(row.get(name), list):
+            found = _texts(row[name])
+            true = row.get("true_label")
+            if isinstance(true, str) and true in found:
+                found = [true, *(t for t in found if t != true)]
+            break
+    if not found and str(row.get("correct_answer", "")) in {"0", "1", "2", "3"}:
+        found = [t for k in range(4) for t in _texts(row.get(f"caption_{k}"))]
+        if len(found) == 4:
+            found.insert(0, found.pop(int(row["correct_answer"])))
+    if not found:
+        true = next((_texts(row[n]) for n in TRUE if row.get(n)), [])
+        false = next((_texts(row[n]) for n in FALSE if row.get(n)), [])
+        false = false or [t for k in range(1, 10) for t in _texts(row.get(f"hard_text_{k}"))]
+        found = [*true, *false] if len(true) == 1 and false else []
+    if len(found) < 2:
+        have = ", ".join(k for k in row if not k.startswith("__"))
+        raise InputError(f"{where}: no true and false captions that are known here (its columns: {have})")
+    return tuple(found)
+
+
+def region(where: str, row: dict[str, Any], picture: Picture) -> Picture:
+    """The picture, cut to the row's box where it has one."""
+    if not all(isinstance(row.get(name), (int, float)) for name in SIDES):
+        return picture
+    x, y, width, height = (int(row[name]) for name in SIDES)
+    return picture.crop(x, y, width, height)
+
+
+def choices(mirror: Mirror, rule: str, request: Request) -> Loaded:
+    """Rows of one image and several captions, as `Choice`s by subset."""
+    subsets = []
+    tables, where_found = mirror.rows(request)
+    for name, rows in tables.items():
+        read: list[tuple[Picture, Sequence[str]]] = []
+        for where, row in rows:
+            found = pictures(row)
+            texts = candidates(where, row)
+            if found and found[0] is not None:
+                read.append((region(where, row, found[0]), texts))
+        kept = request.cut(read)
+        images, texts_of = [p for p, _ in kept], [t for _, t in kept]
+        missing = len(rows) - len(read)
+        subsets.append(Choice(name, images, texts_of, missing=missing, rule=request.ties or rule))
+    order = list(dict.fromkeys(mirror.subsets.values()))
+    subsets.sort(key=lambda s: order.index(s.name) if s.name in order else len(order))
+    return Loaded(list(subsets), {"annotations": where_found})
+
+
+Loader = Callable[[Request], Loaded]
+
+
+def first_of(official: Loader, copies: Loader) -> Loader:
+    """A task's official files; else copies of it. Raises DataMissing that tells both."""
+
+    def load(request: Request) -> Loaded:
+        try:
+            return official(request)
+        except DataMissing as absent:
+            if request.data_root is None or not request.data_root.is_dir():
+                raise
+            try:
+                return copies(request)
+            except DataMissing as too:
+                raise DataMissing(f"{absent}; {too}") from None
+
+    return load
