@@ -28,7 +28,8 @@ TEMPLATES = "zeroshot_classification_templates.txt"
 @dataclass(frozen=True)
 class LabelledImages:
     """`labels` (N,) are places in `names`, or (N, C) bool where an image may have several; `names` is None where the
-    data has bare numbers. `ordered` says that place i of `names` is label i of the data, not a place after sorting."""
+    data has bare numbers. `ordered` says that place i of `names` is label i of the data, not a place after sorting.
+    `split` is what the split is called there, "" where the images lie under none."""
 
     pictures: list[Picture]
     labels: NDArray[Any]
@@ -38,6 +39,7 @@ class LabelledImages:
     where: str
     templates: list[str] | None = None
     missing: int = 0
+    split: str = ""
 
     @property
     def several(self) -> bool:
@@ -66,8 +68,17 @@ def read_labelled(folder: Path, split: str = "test", splits: Sequence[str] | Non
         if found is None and (place := beside(folder / name)) is not None:
             found = read_class_folders(open_store(place))
         if found is not None:
-            return found
-    return read_class_folders(_whole(folder)) if split == "test" else None
+            return replace(found, split=name)
+    if split != "test" or any(_holds_a_split(folder / name) for names in SPLITS.values() for name in names):
+        return None
+    return read_class_folders(_whole(folder))
+
+
+def _holds_a_split(folder: Path) -> bool:
+    """Class folders or files of a table, not images: `train` is a class of CIFAR-100, too."""
+    if not folder.is_dir():
+        return False
+    return any(child.is_dir() or child.suffix in (".tar", ".parquet", ".arrow") for child in folder.iterdir())
 
 
 def _whole(folder: Path) -> Store | None:

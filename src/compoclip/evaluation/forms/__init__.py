@@ -6,6 +6,7 @@ A task's file reads its rows into one of these; adding a benchmark needs no othe
 from compoclip.evaluation.forms.base import Encoded, Outcome, Subset
 from compoclip.evaluation.forms.composition import Choice, Equivalence, ImageChoice, TwoByTwo
 from compoclip.evaluation.forms.multilabel import MultiLabel
+from compoclip.evaluation.forms.probe import LinearProbe
 from compoclip.evaluation.forms.retrieval import Retrieval
 from compoclip.evaluation.forms.sensitivity import Sensitivity
 from compoclip.evaluation.forms.zeroshot import ZeroShot
@@ -15,6 +16,7 @@ __all__ = [
     "Encoded",
     "Equivalence",
     "ImageChoice",
+    "LinearProbe",
     "MultiLabel",
     "Outcome",
     "Retrieval",

@@ -7,6 +7,7 @@ from compoclip.evaluation.tasks import (
     choices,
     elevater,
     hard_positives,
+    linear_probe,
     retrieval,
     sugarcrepe,
     sugarcrepe_pp,
@@ -35,5 +36,6 @@ TASKS: dict[str, Task] = {
         *two_by_two.TASKS,
         bivlc.TASK,
         hard_positives.TASK,
+        linear_probe.TASK,
     )
 }
