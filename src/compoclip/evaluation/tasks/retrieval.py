@@ -8,14 +8,26 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.errors import InputError
+from compoclip.evaluation.captioned import (
+    CAPTION_KEYS,
+    IMAGE_KEYS,
+    KNOWN,
+    Known,
+    captions_of,
+    find_store,
+    is_captioned,
+    read_file,
+    read_pictures,
+)
+from compoclip.evaluation.columnar import split_files
 from compoclip.evaluation.forms import Retrieval
 from compoclip.evaluation.pictures import FolderStore, Picture, Store, Stores, TarStore, beside, is_image, open_store
+from compoclip.evaluation.rows import read_rows
 from compoclip.evaluation.tables import SUFFIXES, field, read_table
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
 
+Samples = list[tuple[Picture | None, list[str]]]
 PLACES = (".", "retrieval/*", "*", "data/*")
-IMAGE_KEYS = ("image", "filepath", "file", "filename", "image_path")
-CAPTION_KEYS = ("captions", "caption", "title", "text")
 
 
 def table_of(folder: Path) -> Path | None:
@@ -31,11 +43,7 @@ def read_captions(path: Path, split: str = "test") -> dict[str, list[str]]:
     chosen: dict[str, list[str]] = {}
     for number, row in read_table(path):
         image = str(field(path, number, row, IMAGE_KEYS))
-        value = field(path, number, row, CAPTION_KEYS)
-        captions = value if isinstance(value, list) else [value]
-        if not all(isinstance(c, str) and c.strip() for c in captions):
-            raise InputError(f"{path}: line {number} has a caption that is empty or no text")
-        captions = [" ".join(c.split()) for c in captions]  # a line break within a caption is no part of what it says
+        captions = captions_of(f"{path}: line {number}", field(path, number, row, CAPTION_KEYS))
         every.setdefault(image, []).extend(captions)
         if row.get("split") == split:
             chosen.setdefault(image, []).extend(captions)
@@ -86,27 +94,49 @@ def _captions(shard: Path, member: str, data: bytes) -> list[str]:
 
 
 def read_set(folder: Path, request: Request) -> Retrieval:
+    """One folder's set: a captions table with images, tars of images with captions, or a Hugging Face data set."""
     table = table_of(folder)
-    if table is None:
-        shards = sorted(folder.glob("test*.tar")) or sorted(folder.glob("*.tar"))
-        samples = read_shards(shards)
-        missing = 0
-    else:
+    name = folder.name.removeprefix("wds_")
+    if table is not None:
         captions = read_captions(table)
         store = images_of(folder)
-        pairs = [(store.get(name), texts) for name, texts in captions.items()]
-        samples = [(p, texts) for p, texts in pairs if p is not None]
-        missing = len(pairs) - len(samples)
-        if not samples:
-            raise DataMissing(f"{table}: none of its images, such as {next(iter(captions))}, lies in {store.where}")
-    samples = list(request.cut(samples))
-    return Retrieval(
-        folder.name, [p for p, _ in samples], [t for _, t in samples], missing=missing, rule=request.ties or "strict"
-    )
+        samples: Samples = [(store.get(image), texts) for image, texts in captions.items()]
+        return _form(
+            name,
+            samples,
+            request,
+            f"{table}: none of its images, such as {next(iter(captions))}, is in its {store.where}",
+        )
+    plain = sorted(folder.glob("test*.tar")) or sorted(folder.glob("*.tar"))
+    rows = None if plain else read_rows(folder)
+    samples = list(read_shards(plain)) if rows is None else read_pictures(rows, folder)
+    return _form(name, samples, request, f"{folder}: holds no image")
 
 
-def _has_samples(folder: Path) -> bool:
-    if table_of(folder) is not None:
+def read_known(known: Known, path: Path, request: Request) -> Retrieval:
+    """A published set by its official file."""
+    root, captions = request.root("retrieval"), read_file(path)
+    store = find_store(root, known, list(captions))
+    if store is None:
+        looked = ", ".join(str(root / stem) for stem in known.images)
+        raise DataMissing(f"{path}: none of its images, such as {next(iter(captions))}, is in {looked}")
+    return _form(known.name, [(store.get(name), texts) for name, texts in captions.items()], request, "")
+
+
+def _form(name: str, samples: Samples, request: Request, empty: str) -> Retrieval:
+    here = [(picture, texts) for picture, texts in samples if picture is not None]
+    if not here:
+        raise DataMissing(empty)
+    kept = list(request.cut(here))
+    missing = len(samples) - len(here)
+    return Retrieval(name, [p for p, _ in kept], [t for _, t in kept], missing=missing, rule=request.ties or "strict")
+
+
+def _has_samples(folder: Path, asked: bool) -> bool:
+    """A captions table, tars with captions, or (where it is the very folder for them) a Hugging Face data set."""
+    if table_of(folder) is not None or is_captioned(folder):
+        return True
+    if asked and (split_files(folder, "test") or list(folder.glob("data-*.arrow"))):
         return True
     shards = sorted(folder.glob("*-[0-9]*.tar"))
     if not shards:
@@ -119,20 +149,35 @@ def find_sets(root: Path) -> list[Path]:
     """Folders with captions: the root itself, DIR/retrieval/NAME, DIR/NAME, DIR/data/NAME; first of a name wins."""
     found: dict[str, Path] = {}
     for folder in look(root, PLACES):
-        if folder.is_dir() and folder.name not in found and _has_samples(folder):
+        asked = folder.parent.name == "retrieval"
+        if folder.is_dir() and folder.name not in found and _has_samples(folder, asked):
             found[folder.name] = folder
     return list(found.values())
 
 
 def load(request: Request) -> Loaded:
     root = request.root("retrieval")
-    folders = find_sets(root)
-    if not folders:
+    subsets, places, absent = [], [], []
+    for folder in find_sets(root):
+        subsets.append(read_set(folder, request))
+        places.append(str(folder))
+    for known in KNOWN:
+        path = known.find(root)
+        if path is None or any(s.name == known.name for s in subsets):
+            continue
+        try:
+            subsets.append(read_known(known, path, request))
+            places.append(str(path))
+        except DataMissing as error:
+            absent.append(str(error))
+    if not subsets:
         looked = ", ".join(str(root / p / "captions.tsv") for p in PLACES)
         raise DataMissing(
-            f"retrieval: no captions table (.tsv, .csv, .jsonl) nor webdataset tars found; looked at {looked}"
+            "; ".join(absent)
+            or f"retrieval: no captions table (.tsv, .csv, .jsonl), webdataset tars, Hugging Face data set or Karpathy "
+            f"split found; looked at {looked}, {', '.join(str(root / f) for k in KNOWN for f in k.files[:1])}"
         )
-    return Loaded([read_set(f, request) for f in folders], {"sets": [str(f) for f in folders]})
+    return Loaded(list(subsets), {"sets": places} | ({"absent": absent} if absent else {}))
 
 
 def averages(counts: dict[str, int]) -> dict[str, Average]:
@@ -148,14 +193,16 @@ def averages(counts: dict[str, int]) -> dict[str, Average]:
 TASK = Task(
     name="retrieval",
     title="Retrieval: the caption of an image and the image of a caption, among all of the set",
-    source="your own data: a captions table with images, or webdataset tars",
+    source="COCO and Flickr30k (Karpathy's splits), COCO-Counterfactuals, or your own captions and images",
     licence="that of your data",
     size="any",
     chance="own captions / all captions (i2t), 1 / images (t2i)",
     rule="R@k: any own caption among the first k (i2t), the own image among the first k (t2i); ties count against",
     citation="Karpathy & Fei-Fei, Deep Visual-Semantic Alignments, CVPR 2015 (protocol)",
     version="1",
-    needs="DIR/retrieval/NAME/captions.tsv (image, caption, optional split) with images/, images.tar or shards beside",
+    needs="DIR/retrieval/NAME/captions.tsv (image, caption, optional split) with images/, images.tar or shards beside; "
+    "DIR/wds_NAME/test/0.tar; DIR/coco_karpathy/coco_karpathy_test.json and DIR/val2014; "
+    "DIR/flickr30k/flickr30k_test.json and flickr30k-images/",
     load=load,
     averages=averages,
 )
