@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -24,6 +24,15 @@ class Lookup(Protocol):
     """Negatives by caption: a dict, or what the negatives store gives. Its items are strings, or have a `.text`."""
 
     def get(self, caption: str, /) -> Iterable[object] | None: ...
+
+
+@runtime_checkable
+class Maker(Protocol):
+    """Makes the negatives of a batch's captions when the batch is made."""
+
+    def make(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> Sequence[Iterable[object]]:
+        """For each sample, negatives of its caption of that number; items as `Lookup` gives them."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,7 +70,7 @@ class Collator:
     seed: int
     preprocess: Preprocess | None
     negatives_per_caption: int
-    negatives: Lookup | None
+    negatives: Lookup | Maker | None
     caption: Literal["random", "first", "all"]
     load_images: bool = True
     augment: bool = False
@@ -85,10 +94,14 @@ class Collator:
                 numbers.append(self._caption(sample, chosen if index == wanted else -1, epoch))
             indices = [index for index, *_ in picked]
             images = [pixels for _, _, pixels, _ in picked if pixels is not None]
+            made = self._made(samples, numbers, epoch)
             out.batch = Batch(
                 images=self.stack(images, indices) if images else torch.empty(len(places), 0),
                 captions=[sample.captions[number] for sample, number in zip(samples, numbers)],
-                negatives=[self._negatives(sample, number, epoch) for sample, number in zip(samples, numbers)],
+                negatives=[
+                    self._negatives(sample, number, epoch, found)
+                    for sample, number, found in zip(samples, numbers, made)
+                ],
                 image_ids=[sample.image_id for sample in samples],
                 indices=indices,
                 caption_ids=numbers,
@@ -152,11 +165,18 @@ class Collator:
             return 0
         return pick(len(sample.captions), self.seed, epoch, sample.image_id)
 
-    def _negatives(self, sample: Sample, number: int, epoch: int) -> list[str]:
+    def _made(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> Sequence[Iterable[object] | None]:
+        """What there is to choose from, for each caption; None where there is nothing of the kind."""
+        if self.negatives is None or not self.negatives_per_caption:
+            return [None] * len(samples)
+        if isinstance(self.negatives, Maker):
+            return self.negatives.make(samples, numbers, epoch)
+        return [self.negatives.get(sample.captions[number]) for sample, number in zip(samples, numbers)]
+
+    def _negatives(self, sample: Sample, number: int, epoch: int, found: Iterable[object] | None) -> list[str]:
         """At most K wrong captions; none that says what one of the image's own captions says."""
         if not self.negatives_per_caption:
             return []
-        found = self.negatives.get(sample.captions[number]) if self.negatives is not None else None
         if not found and sample.negatives is not None:
             found = sample.negatives[number]
         if not found:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from compoclip.data.collate import Batch, Collated, Collator, Lookup
+from compoclip.data.collate import Batch, Collated, Collator, Lookup, Maker
 from compoclip.data.order import permutation
 from compoclip.data.pixels import PixelCache, Preprocess, split_preprocess
 from compoclip.data.sources.base import Source
@@ -30,7 +30,8 @@ class BatchStream:
 
     preprocess: PIL RGB -> tensor (3, H, W); None keeps the picture's own pixels as uint8. Where it draws at random
     (torchvision's augmentations), set `augment`, which seeds it for each image.
-    negatives: caption -> its wrong captions (`.get`); where it has none, those the source brings along are used.
+    negatives: caption -> its wrong captions (`.get`), or what makes them for a batch (`.make`); where it has none, those
+    the source brings along are used.
     caption: of an image's captions, "random" or "first" gives one sample an image, "all" one a caption.
     workers: processes that decode ahead. cache_gib: memory for preprocessed images (uint8 where the preprocessing ends
     in to-tensor and normalise); decoding then goes to as many threads instead, and mostly happens once.
@@ -48,7 +49,7 @@ class BatchStream:
         seed: int,
         preprocess: Preprocess | None = None,
         negatives_per_caption: int = 0,
-        negatives: Lookup | None = None,
+        negatives: Lookup | Maker | None = None,
         workers: int = 0,
         caption: Literal["random", "first", "all"] = "random",
         drop_last: bool = True,

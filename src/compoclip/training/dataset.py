@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from compoclip.models import Model
 from compoclip.models.image_tower import Pooled
 from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import heldout_task, split
+from compoclip.training.negatives import RunNegatives, negatives_of
 
 
 @dataclass
@@ -36,8 +37,10 @@ class TrainBatch:
 class TrainData:
     """Batches of a run, in an order that depends on (seed, epoch) alone."""
 
-    def __init__(self, config: TrainConfig, stream: BatchStream, heldout: Task | None) -> None:
-        self.config, self.stream, self.heldout = config, stream, heldout
+    def __init__(
+        self, config: TrainConfig, stream: BatchStream, heldout: Task | None, negatives: RunNegatives | None = None
+    ) -> None:
+        self.config, self.stream, self.heldout, self._negatives = config, stream, heldout, negatives
         self._frozen: FrozenImages | None = None
         self._device = torch.device("cpu")
 
@@ -56,8 +59,9 @@ class TrainData:
             whole = open_source(config.data, config.image_root, config.image_key, config.caption_key, config.split)
         source, kept = split(whole, config.held_out)
         wants = "negatives" in needs and config.negatives_per_caption > 0
-        negatives = negatives_of(config, whole) if wants else {}
-        if wants and not negatives and source[0].negatives is None:
+        negatives = negatives_of(config, whole) if wants else None
+        first = negatives.of_epoch(0) if negatives is not None else None
+        if wants and (first is None or first == {}) and source[0].negatives is None:
             raise InputError(
                 "this objective needs hard negatives: build them (compoclip negatives build) and give --negatives DIR, "
                 "or give --negatives generate"
@@ -68,13 +72,14 @@ class TrainData:
             seed=config.seed,
             preprocess=model.preprocess,
             negatives_per_caption=config.negatives_per_caption if wants else 0,
-            negatives=negatives or None,
+            negatives=first,
             workers=config.workers,
             caption=config.captions,
             cache_gib=0.0 if config.lock_image else config.cache_gib,
             load_images=not config.lock_image,
         )
-        return cls(config, stream, heldout_task(kept, negatives) if kept is not None else None)
+        wrong = negatives.of_part(kept) if negatives is not None and kept is not None else {}
+        return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives)
 
     def prepare(self, model: Model, dense: bool) -> None:
         """Compute what a frozen image tower gives, once; or find it in `feature_cache`."""
@@ -106,39 +111,11 @@ class TrainData:
 
     def batches(self, epoch: int, start: int) -> Iterator[TrainBatch]:
         """Batches `start` and on of an epoch."""
+        if self._negatives is not None:
+            self.stream.collator.negatives = self._negatives.of_epoch(epoch)
         frozen = self._frozen
         for number, batch in enumerate(self.stream.epoch(epoch, start), start):
             images = batch.images if frozen is None else frozen.take(batch.indices, self._device)
             place = {name: i for i, name in enumerate(dict.fromkeys(batch.image_ids))}
             image_id = torch.tensor([place[name] for name in batch.image_ids])
             yield TrainBatch(images, batch.captions, batch.negatives, image_id, number)
-
-
-def negatives_of(config: TrainConfig, source: Source) -> Mapping[str, Sequence[str]]:
-    """Negatives by caption: from a folder of `negatives build`, or made now from the captions."""
-    from compoclip.negatives import generate, read_negatives
-
-    if config.negatives is None:
-        return {}
-    if config.negatives != "generate":
-        kinds = set(config.negative_kinds)
-        if not Path(config.negatives).is_dir():
-            raise InputError(
-                f"{config.negatives}: no such folder; give one that `negatives build` wrote, or `generate`"
-            )
-        found: dict[str, list[str]] = {}
-        for caption, rows in read_negatives(config.negatives).values():
-            own = [row.text for row in rows if not kinds or row.kind in kinds] or [row.text for row in rows]
-            if own:
-                found[caption] = own
-        return found
-    if not config.negative_kinds:
-        raise InputError("--negatives generate needs kinds: --set 'negative_kinds=[swap-nouns, replace-nouns]'")
-    captions: list[str] = []
-    others: list[list[str]] = []
-    for index in range(len(source)):
-        of_image = source.captions(index)
-        captions += of_image
-        others += [[c for c in of_image if c != caption] for caption in of_image]
-    made = generate(captions, list(config.negative_kinds), 2 * config.negatives_per_caption, config.seed, others=others)
-    return {caption: [row.text for row in rows] for caption, rows in zip(captions, made) if rows}

@@ -1,0 +1,132 @@
+"""Where the hard negatives of a run come from: a build, several builds taken in turn, or the captions themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from compoclip.config import TrainConfig
+from compoclip.data.collate import Lookup, Maker
+from compoclip.data.sources import Source
+from compoclip.data.sources.base import Sample
+from compoclip.errors import InputError
+
+
+class RunNegatives(Protocol):
+    """The negatives of a run."""
+
+    def of_epoch(self, epoch: int) -> Lookup | Maker:
+        """What the batches of an epoch draw from."""
+        ...
+
+    def of_part(self, part: Source) -> Mapping[str, Sequence[str]]:
+        """Negatives by caption, of the first epoch, for the images of `part`."""
+        ...
+
+
+class BuiltNegatives:
+    """Negatives of `negatives build`: one folder for every epoch, or epoch e's from folder e modulo their number.
+
+    One folder is in memory at a time. kinds: those to keep, as far as a caption has any of them; none for all.
+    """
+
+    def __init__(self, folders: Sequence[Path], kinds: Sequence[str]) -> None:
+        self.folders, self.kinds = list(folders), kept_kinds(kinds)
+        self._read: tuple[int, dict[str, list[str]]] | None = None
+
+    def of_epoch(self, epoch: int) -> dict[str, list[str]]:
+        place = epoch % len(self.folders)
+        if self._read is None or self._read[0] != place:
+            self._read = None  # the old ones go before the new ones come
+            self._read = place, self._lookup(self.folders[place])
+        return self._read[1]
+
+    def of_part(self, part: Source) -> dict[str, list[str]]:
+        return self.of_epoch(0)
+
+    def _lookup(self, folder: Path) -> dict[str, list[str]]:
+        from compoclip.negatives.store import iterate
+
+        found: dict[str, list[str]] = {}
+        for _, caption, rows in iterate(folder):
+            own = [row.text for row in rows if row.kind in self.kinds] or [row.text for row in rows]
+            if own:
+                found[caption] = own
+        return found
+
+
+def kept_kinds(names: Sequence[str]) -> frozenset[str]:
+    """Kinds by name, with those of bundles; names that only the negatives' makers know stay as they are."""
+    from compoclip.negatives import resolve_kinds
+
+    found = set(names)
+    for name in names:
+        try:
+            found.update(resolve_kinds(name))
+        except InputError:
+            continue
+    return frozenset(found)
+
+
+class FreshNegatives:
+    """Negatives made while training, for the captions of each batch as it is put together.
+
+    They are those that `negatives build --epoch e` makes of the same captions, with ids of image and number: a function
+    of (seed, image id, number of the caption, epoch, kind), whatever process makes them and however often a run is
+    taken up again. Every process reads the parser once.
+    """
+
+    def __init__(self, kinds: Sequence[str], per_caption: int, seed: int, source: Source) -> None:
+        from compoclip.negatives import Vocabulary
+        from compoclip.negatives.build import ENOUGH_CAPTIONS
+
+        self.kinds, self.per_caption, self.seed = list(kinds), per_caption, seed
+        captions = (caption for index in range(len(source)) for caption in source.captions(index))
+        enough = sum(len(source.captions(index)) for index in range(len(source))) >= ENOUGH_CAPTIONS
+        self.words = Vocabulary.from_captions(captions).counts if enough else None
+        self._generator: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_generator": None}
+
+    def of_epoch(self, epoch: int) -> FreshNegatives:
+        return self
+
+    def of_part(self, part: Source) -> dict[str, list[str]]:
+        samples = [part[index] for index in range(len(part))]
+        places = [(sample, number) for sample in samples for number in range(len(sample.captions))]
+        made = self.make([sample for sample, _ in places], [number for _, number in places], 0)
+        return {sample.captions[number]: texts for (sample, number), texts in zip(places, made) if texts}
+
+    def make(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[list[str]]:
+        """For each sample, the negatives of its caption of that number."""
+        from compoclip.negatives import Generator, Vocabulary
+
+        if self._generator is None:
+            words = None if self.words is None else Vocabulary(self.words)
+            self._generator = Generator(self.kinds, self.per_caption, self.seed, vocabulary=words)
+        self._generator.epoch = epoch
+        captions = [sample.captions[number] for sample, number in zip(samples, numbers)]
+        ids = [f"{sample.image_id}#{number}" for sample, number in zip(samples, numbers)]
+        others = [
+            sorted({other for other in sample.captions if other != caption})
+            for sample, caption in zip(samples, captions)
+        ]
+        return [[negative.text for negative in row] for row in self._generator.run(captions, ids, others)]
+
+
+def negatives_of(config: TrainConfig, source: Source) -> RunNegatives | None:
+    """What `config.negatives` names; None where it names nothing. Raises InputError where it is not there."""
+    from compoclip.negatives.store import epoch_folders
+
+    if config.negatives is None:
+        return None
+    if config.negatives == "generate":
+        if not config.negative_kinds:
+            raise InputError("--negatives generate needs kinds: --set 'negative_kinds=[swap-nouns, replace-nouns]'")
+        return FreshNegatives(config.negative_kinds, config.negatives_per_caption, config.seed, source)
+    folder = Path(config.negatives)
+    if not folder.is_dir():
+        raise InputError(f"{config.negatives}: no such folder; give one that `negatives build` wrote, or `generate`")
+    return BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds)
