@@ -111,6 +111,17 @@ def test_every_set_has_the_published_numbers_of_classes_prompts_and_images() -> 
     assert set(known_sets()) == {*TWENTY, "sun397"}
 
 
+def test_the_catalogue_puts_every_set_where_the_tasks_look() -> None:
+    from compoclip.data.catalog import entries
+
+    for name in (*TWENTY, "sun397"):
+        item = entries()[name]
+        assert f"{known(name).test:,}" in item.size, name
+        assert item.hub is None or item.hub.to == f"elevater/{name}", name
+        assert item.hub is not None or item.gate, name
+    assert {"imagenet", "bivlc", "hard-positives"} <= set(entries())
+
+
 def test_folder_names_lead_to_one_set() -> None:
     assert name_of("wds_vtab-pets_test") == "oxford-iiit-pets"
     assert name_of("wds_imagenet1k") == "imagenet-1k"

@@ -205,6 +205,22 @@ def test_a_fifth_of_train_stands_in_for_a_validation_split(tmp_path: Path) -> No
     assert len(subset["tried"]) <= 15
 
 
+def test_probes_are_shown_in_the_table_and_on_the_page(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    from compoclip.report import table, write_report
+
+    lay(tmp_path / "linear_probe" / "mine", "folders", ["cat", "dog"])
+    results = evaluate(Noisy(), "linear_probe", tmp_path)
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(table([results]))
+    figure = f"{results['tasks']['linear_probe']['subsets']['mine']['accuracy']:.1f}"
+    assert figure in console.export_text()
+    page = write_report([results], tmp_path / "report").read_text("utf-8")
+    assert "Linear probe, by set" in page
+    assert figure in page
+
+
 def test_an_oracle_gets_all_and_random_features_chance(tmp_path: Path) -> None:
     root = tmp_path / "linear_probe" / "mine"
     for split, start in (("train", 0), ("test", 100)):

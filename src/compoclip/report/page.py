@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from compoclip.errors import InputError
 from compoclip.io import write_text
 from compoclip.report import blocks, plot, words
 from compoclip.report.against import Standing, standings
+from compoclip.report.examples import from_logs
 from compoclip.report.pool import (
     Cell,
     Column,
     Method,
     Results,
     cell,
+    duels,
     pool,
     recall_columns,
     subset_columns,
@@ -27,6 +30,7 @@ from compoclip.report.style import CSS
 Curves = Mapping[str, Sequence[tuple[float, float, float]]]
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+ALONE = "Figures are percent; in brackets, the range in which each would fall with other test pictures of its kind."
 HOW_TO_READ = (
     "Large figures are percent. Below them: the difference to the base, in points, with its 95 % interval. "
     "▲ on green is surely better, ▼ on red surely worse, no sign means that the difference may be luck."
@@ -49,9 +53,9 @@ def write_report(
     `results` are results of `evaluate`, all on the same data; `results[base]` is what differences are taken to, and
     runs of equal `label` are pooled as seeds of one method. `curves` gives blends by method label as (alpha, comp,
     zeroshot) in percent; `examples` are dicts with `image` (PIL), `caption`, `negative`, `choices` (label -> bool, True
-    where the true caption is preferred, or the margin) and perhaps `kind`; `notes` are sentences below the headline;
-    `against="published"` sets the models among the 202 of vl_compo. Raises InputError for no results and for another
-    `against`.
+    where the true caption is preferred, or the margin) and perhaps `kind`, taken from the row logs where not given;
+    `notes` are sentences below the headline; `against="published"` sets the models among the 202 of vl_compo.
+    Raises InputError for no results and for another `against`.
     """
     if against not in (None, "published"):
         raise InputError(f"--against {against!r} is unknown; use published")
@@ -67,7 +71,8 @@ def write_report(
         _part(methods, "composition", "Composition, by kind"),
         _part(methods, "zeroshot", "Zero-shot recognition, by set"),
         _part(methods, "retrieval", "Retrieval"),
-        _examples(examples or ()),
+        _part(methods, "probe", "Linear probe, by set"),
+        _examples(from_logs(methods) if examples is None else examples, picked=examples is None),
         "".join(_standing(s) for s in standings(methods)) if against else "",
         _no_standing(methods) if against else "",
         _glossary(),
@@ -139,15 +144,16 @@ def _summary(methods: Sequence[Method]) -> str:
     columns = summary_columns(methods)
     if not columns:
         return ""
-    reading = blocks.paragraphs([HOW_TO_READ], "soft") if len(methods) > 1 else ""
-    extras = _extras(methods[0].runs[0], columns)
+    reading = blocks.paragraphs([HOW_TO_READ if len(methods) > 1 else ALONE], "soft")
+    extras = _extras(methods[0], columns)
     return "<h2>Every model in one table</h2>" + blocks.figures(methods, columns, extras) + reading
 
 
-def _extras(run: Results, columns: Sequence[Column]) -> list[blocks.Extra]:
+def _extras(base: Method, columns: Sequence[Column]) -> list[blocks.Extra]:
     """Lines below a table: what guessing gives, and what text alone gives."""
-    lines = [("guessing", "chance"), *((title, name) for name, title in words.CONTROLS.items())]
-    return [(title, [_beside(run, column, name) for column in columns]) for title, name in lines]
+    tricks = [(title.format(base=base.label), name) for name, title in words.CONTROLS.items()]
+    lines = [("guessing", "chance"), *tricks]
+    return [(title, [_beside(base.runs[0], column, name) for column in columns]) for title, name in lines]
 
 
 def _beside(run: Results, column: Column, name: str) -> float | None:
@@ -166,8 +172,21 @@ def _part(methods: Sequence[Method], part: str, heading: str) -> str:
     columns = recall_columns(methods) if part == "retrieval" else subset_columns(methods, part)
     if not columns:
         return ""
-    extras = _extras(methods[0].runs[0], columns)
-    return f"<h2>{escape(heading)}</h2>" + blocks.figures(methods, columns, extras) + _kinds(columns)
+    out = [f"<h2>{escape(heading)}</h2>"]
+    for name, own in _by_set(columns) if part == "retrieval" else [("", columns)]:
+        out += [f"<h3>{escape(name)}</h3>"] * bool(name)
+        out.append(blocks.figures(methods, own, _extras(methods[0], own)))
+    return "".join(out) + _kinds(columns)
+
+
+def _by_set(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
+    """Retrieval columns by the set that they are of, its name taken off their titles; "" where there is one set."""
+    sets: dict[tuple[str, str], list[Column]] = {}
+    for column in columns:
+        task, name, _ = column.strata[0]
+        title = column.title.rsplit(": ", 1)[-1]
+        sets.setdefault((task, name.rsplit("/", 1)[0]), []).append(replace(column, title=title))
+    return [(name if len(sets) > 1 else "", own) for (_, name), own in sets.items()]
 
 
 def _kinds(columns: Sequence[Column]) -> str:
@@ -179,13 +198,20 @@ def _kinds(columns: Sequence[Column]) -> str:
     return f'<p class="soft">What is wrong with the false caption. {entries}.</p>'
 
 
-def _examples(examples: Sequence[Mapping[str, Any]]) -> str:
+PICKED = (
+    "They are not a fair sample: of each kind it is the first row that the models disagree on, or else one that is "
+    "judged wrongly. In brackets, by how much the true caption's score is higher."
+)
+
+
+def _examples(examples: Sequence[Mapping[str, Any]], picked: bool = False) -> str:
     if not examples:
         return ""
+    how = f" {escape(PICKED)}" if picked else ""
     cards = "".join(blocks.example(e) for e in examples)
     return (
         "<h2>Look for yourself</h2><p>Each picture comes with a true caption and a false one. "
-        "Which one does each model give the higher score?</p>"
+        f"Which one does each model give the higher score?{how}</p>"
         f'<div class="cards">{cards}</div>'
     )
 
@@ -246,15 +272,48 @@ def _details(methods: Sequence[Method]) -> str:
             chance = "" if s.get("chance") is None else f"{s['chance']:.1f}"
             cells = f"<td>{s['n']:,}</td><td>{s['missing']:,}</td><td>{ties}</td><td>{chance}</td>"
             rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
-        scores = "; ".join(f"{k}: {v:.2f}" for k, v in entry.get("scores", {}).items() if v is not None)
-        rule = entry.get("ties", "strict")
-        facts = [f"Average: {entry['rule']}. Ties: {rule}. Task version {entry.get('version', '?')}."]
-        facts.append(f"{methods[0].label}, every average: {scores}.")
+        facts = [
+            f"Score: the average “{entry['rule']}”. Rule: {entry.get('ties', 'strict')}. "
+            f"Task version {entry.get('version', '?')}."
+        ]
         head = "<th>subset</th><th>rows</th><th>missing</th><th>ties (each model)</th><th>guessing</th>"
         body = blocks.paragraphs(facts, "soft") + blocks.table(head, rows)
+        body += _averages(methods, task, entry) + _duels(methods, task)
         out.append(f"<details><summary>{escape(task)}</summary>{body}</details>")
     skipped = {k: v for m in methods for r in m.runs for k, v in r.get("skipped", {}).items()}
     out += [f'<p class="soft">Not measured: {escape(k)} ({escape(v)})</p>' for k, v in skipped.items()]
+    return "".join(out)
+
+
+def _averages(methods: Sequence[Method], task: str, entry: dict[str, Any]) -> str:
+    """Every way to average a task (SugarCrepe without ADD, ARO's two halves), for each model; seeds averaged."""
+    rows = []
+    for name in entry.get("scores", {}):
+        cells = []
+        for method in methods:
+            found = [run["tasks"].get(task, {}).get("scores", {}).get(name) for run in method.runs]
+            known = [v for v in found if v is not None]
+            cells.append(f"<td>{sum(known) / len(known):.1f}</td>" if known else "<td></td>")
+        rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
+    head = "<th>average</th>" + "".join(f"<th>{escape(m.label)}</th>" for m in methods)
+    return blocks.table(head, rows) if rows else ""
+
+
+def _duels(methods: Sequence[Method], task: str) -> str:
+    """Rows that one of two models alone has right, with McNemar's exact test, for every method against the base."""
+    out = []
+    base = methods[0]
+    for method in methods[1:]:
+        rows = [
+            f"<tr><td>{escape(d.subset)}</td><td>{d.found.only_first:,}</td><td>{d.found.only_second:,}</td>"
+            f"<td>{'&lt;0.001' if d.found.p < 0.001 else format(d.found.p, '.3f')}</td></tr>"
+            for d in duels(method, base)
+            if d.task == task
+        ]
+        if rows:
+            only = (f"<th>only {escape(m.label)} right</th>" for m in (base, method))
+            head = f"<th>row by row</th>{''.join(only)}<th>p (McNemar)</th>"
+            out.append(blocks.table(head, rows))
     return "".join(out)
 
 

@@ -31,6 +31,7 @@ def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Ta
     columns: list[Column] = summary_columns(methods)
     if detail:
         columns += [c for part in ("composition", "zeroshot", "retrieval") for c in subset_columns(methods, part)]
+    columns += subset_columns(methods, "probe")  # no part of the four figures
     seeds = any(len(m.runs) > 1 for m in methods)
     caption = "percent; second line: difference to the first row and its 95 % interval"
     out = Table(caption=caption if len(methods) > 1 else "percent", show_lines=len(methods) > 1)
