@@ -98,3 +98,79 @@ def test_mcnemar_of_many_rows_agrees_with_exact_arithmetic() -> None:
     first = np.array([1.0] * k + [0.0] * (n - k))
     exact = 2 * sum(comb(n, i) for i in range(k + 1)) / 2**n
     assert st.mcnemar(first, 1 - first).p == pytest.approx(exact, rel=1e-9)
+
+
+def test_runs_of_groups_come_back() -> None:
+    groups = np.repeat([3, 4, 7, 8, 9], [5, 5, 6, 5, 5])
+    runs = st.clusters(groups)
+    assert runs == [[5, 2], [6, 1], [5, 2]]
+    index = st.cluster_index(runs)
+    assert index is not None
+    assert index.tolist() == np.repeat(np.arange(5), [5, 5, 6, 5, 5]).tolist()
+    assert st.cluster_index(None) is None
+    assert st.clusters(np.zeros(0, int)) == []
+
+
+def inside(interval: tuple[float, float], truth: float) -> bool:
+    return interval[0] <= 100 * truth <= interval[1]
+
+
+def test_intervals_of_averages_cover_what_they_should() -> None:
+    """300 made benchmarks of three unequal subsets: the interval of the weighted mean holds the truth in about 95 %."""
+    rng = np.random.default_rng(21)
+    rates, sizes, weights = (0.9, 0.55, 0.7), (60, 200, 40), (1.0, 2.0, 1.0)
+    truth = sum(w * r for w, r in zip(weights, rates)) / sum(weights)
+    hits = 0
+    for i in range(300):
+        strata = [(rng.random(n) < r).astype(float) for n, r in zip(sizes, rates)]
+        hits += inside(st.interval(st.stratified_means(strata, weights, 2000, i)), truth)
+    assert 0.91 <= hits / 300 <= 0.98
+
+
+def test_intervals_of_dependent_rows_cover_only_where_their_groups_are_known() -> None:
+    """Five captions a photo that share its luck: rows taken for independent give an interval that is far too narrow."""
+    rng = np.random.default_rng(22)
+    groups = np.repeat(np.arange(80), 5)
+    covered = {"groups": 0, "rows": 0}
+    for i in range(200):
+        luck = np.repeat(rng.beta(0.5, 0.5, 80), 5)  # mean 0.5
+        values = (rng.random(400) < luck).astype(float)
+        covered["groups"] += inside(st.interval(st.bootstrap_means(values, 1000, i, groups)), 0.5)
+        covered["rows"] += inside(st.interval(st.bootstrap_means(values, 1000, i)), 0.5)
+    assert 0.90 <= covered["groups"] / 200 <= 0.99
+    assert covered["rows"] / 200 < 0.85
+
+
+def test_intervals_of_paired_differences_cover_what_they_should() -> None:
+    """Two models that share what is hard; the second is right with probability 0.05 more on every row."""
+    rng = np.random.default_rng(23)
+    hits, excluded = 0, 0
+    for i in range(300):
+        ease = rng.random(300) * 0.9
+        draw = rng.random(300)  # one draw for both: what is hard for one is hard for the other
+        first, second = (draw < ease).astype(float), (draw < ease + 0.05).astype(float)
+        got = st.paired_difference([first], [second], seed=i)
+        hits += got.low <= 5 <= got.high
+        excluded += got.low > 0
+    assert 0.91 <= hits / 300 <= 0.98
+    assert excluded / 300 > 0.95  # a difference that two unpaired intervals could not tell from zero
+
+
+def test_mcnemar_equals_counting_every_way_to_split() -> None:
+    """All 2^n ways in which n rows that differ could fall, if either model were as likely to be right."""
+    from itertools import product
+
+    for a, b in [(0, 1), (1, 3), (2, 7), (4, 5), (0, 10), (6, 6)]:
+        n = a + b
+        as_uneven = sum(abs(2 * sum(way) - n) >= abs(a - b) for way in product((0, 1), repeat=n))
+        first = np.array([1.0] * a + [0.0] * b)
+        assert st.mcnemar(first, 1 - first).p == pytest.approx(as_uneven / 2**n)
+
+
+def test_mcnemar_under_equal_models_is_seldom_small() -> None:
+    rng = np.random.default_rng(24)
+    small = 0
+    for _ in range(500):
+        first, second = (rng.random(2 * 150).reshape(2, 150) < 0.6).astype(float)
+        small += st.mcnemar(first, second).p < 0.05
+    assert small / 500 <= 0.07

@@ -202,3 +202,30 @@ def test_words() -> None:
     assert listed(["a"]) == "a"
     assert listed(["a", "b", "c"]) == "a, b and c"
     assert (signed(3.25), signed(-1.5), signed(0.04), signed(-0.04)) == ("+3.2", "−1.5", "0.0", "0.0")
+
+
+def test_every_average_and_mcnemar_stand_below_for_every_model(tmp_path: Path) -> None:
+    _, words = read(write_report([BASE, GAINS, KEEPS], tmp_path))
+    assert "average base negclip mix mean of composition kinds 55.0 90.0 86.5" in words
+    assert "row by row only base right only negclip right p (McNemar) k0 0 30 <0.001" in words
+    assert "only mix right p (McNemar) k0 0 25 <0.001 k1 0 19 <0.001 zeroshot/s0 2 0 0.500" in words
+
+
+def test_retrieval_sets_have_a_table_each(tmp_path: Path) -> None:
+    run = copy.deepcopy(BASE)
+    subsets = run["tasks"]["world"]["subsets"]
+    for way in ("i2t", "t2i"):
+        subsets[f"photos/{way}"] = copy.deepcopy(subsets[f"retrieval/{way}"])
+    _, words = read(write_report([run], tmp_path))
+    assert "photos model image → text R@1 image → text R@5" in words
+    one, _ = read(write_report([BASE], tmp_path))
+    assert "h3" not in one.tags
+
+
+def test_the_tricks_are_named_after_the_model_that_they_use(tmp_path: Path) -> None:
+    run = copy.deepcopy(BASE)
+    for name in ("k0", "k1"):
+        run["tasks"]["world"]["subsets"][name]["controls"] = {"shuffled": 51.5, "shorter": 49.0}
+    _, words = read(write_report([run], tmp_path))
+    assert "base, shown another picture 51.5" in words
+    assert "always the shorter caption 49.0" in words

@@ -13,7 +13,7 @@ from tests.report.made import BASE, GAINS, KEEPS, SAME, flags, results
 from compoclip.errors import InputError
 from compoclip.evaluation.results import write_results
 from compoclip.report import load_results
-from compoclip.report.pool import Column, cell, pool, recall_columns, subset_columns, summary_columns
+from compoclip.report.pool import Column, cell, duels, pool, recall_columns, subset_columns, summary_columns
 
 
 def test_methods_are_pooled_by_label_with_the_base_first() -> None:
@@ -97,3 +97,38 @@ def test_loading_tells_runs_apart_unless_they_were_labelled_alike(tmp_path: Path
     assert [r["label"] for r in load_results([p / "results.json" for p in paths])] == ["mix", "mix"]
     with pytest.raises(InputError, match="no results given"):
         load_results([])
+
+
+def test_duels_count_rows_that_one_model_alone_has_right() -> None:
+    """By hand: k0 goes from rows 0-59 right to 0-89, k1 from 0-24 to 0-44; zero-shot from 0-159 to 0-99."""
+    found = {d.subset: d for d in duels(pool([BASE, GAINS])[1], pool([BASE, GAINS])[0])}
+    assert (found["k0"].rows, found["k0"].found.only_first, found["k0"].found.only_second) == (100, 0, 30)
+    assert found["k0"].found.p == pytest.approx(2 / 2**30)
+    assert (found["zeroshot/s0"].found.only_first, found["zeroshot/s0"].found.only_second) == (60, 0)
+    methods = pool([BASE, GAINS, copy.deepcopy(GAINS)])
+    assert duels(methods[1], methods[0]) == []  # two seeds: rows are shares, not right or wrong
+    assert duels(methods[0], methods[0]) == []
+
+
+def test_rows_of_one_picture_are_resampled_together() -> None:
+    """Five captions a picture, all right or all wrong: the interval is that of 40 pictures, not of 200 rows."""
+    hits = np.repeat(np.arange(40) % 2, 5)
+    other = np.repeat((np.arange(40) % 4 > 0).astype(int), 5)
+    runs = []
+    for name, rows in (("base", hits), ("tuned", other)):
+        run = results(name, [flags(10, 5)], [], rows.tolist())
+        runs.append(run)
+        run["tasks"]["world"]["subsets"]["retrieval/t2i"]["clusters"] = [[5, 40]]
+    methods = pool(runs)
+    plain, grouped = (
+        cell(methods[1], methods[0], Column("x", (("world", f"retrieval/{way}", 1.0),))).delta for way in ("i2t", "t2i")
+    )
+    assert plain is not None
+    assert grouped is not None
+    assert plain.mean == grouped.mean == pytest.approx(25.0)
+    assert (grouped.high - grouped.low) / (plain.high - plain.low) == pytest.approx(np.sqrt(5), rel=0.1)
+    t2i = next(c for c in summary_columns(methods) if c.summary == "t2i")
+    alone = cell(methods[0], methods[0], t2i).ci95
+    assert alone is not None
+    assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.25 / 40), rel=0.1)
+    assert duels(methods[1], methods[0])[-1].subset == "retrieval/i2t"  # the test takes rows for independent

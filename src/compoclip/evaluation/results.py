@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_TASK, ELEVATER
 from compoclip.evaluation.forms import Outcome
-from compoclip.evaluation.statistics import interval, stratified_means
+from compoclip.evaluation.statistics import cluster_index, interval, stratified_means
 from compoclip.evaluation.task import Average, Task
 from compoclip.io import read_json, write_json, write_text
 
@@ -76,7 +76,8 @@ def average(rule: Average, outcomes: dict[str, Outcome], seed: int) -> tuple[flo
     weights = weights / weights.sum()
     # The interval resamples rows; subsets whose headline is no row mean (macro over groups, AUC) shift its centre.
     rows = [outcomes[n].parts.get(rule.metric, outcomes[n].hits) for n in names]
-    means = stratified_means(rows, list(weights), resamples=4000, seed=seed)
+    groups = [cluster_index(outcomes[n].metrics.get("clusters")) for n in names]
+    means = stratified_means(rows, list(weights), resamples=4000, seed=seed, groups=groups)
     shift = float(weights @ np.array(values)) - 100.0 * float(weights @ [r.mean() for r in rows])
     low, high = interval(means)
     mean = float(np.clip(weights @ np.array(values), min(values), max(values)))  # 100 stays 100 despite rounding

@@ -83,33 +83,64 @@ def mean_interval(values: Values, seed: int = 0, groups: NDArray[np.int64] | Non
     return Interval(100.0 * float(np.mean(values)), low, high)
 
 
+Groups = Sequence[NDArray[np.int64] | None]
+
+
+def clusters(groups: NDArray[np.int64]) -> list[list[int]]:
+    """Rows that belong together, such as the captions of one image, as [rows, times] runs: [[5, 4990], [6, 10]]."""
+    sizes = np.unique(groups, return_counts=True)[1]
+    starts = np.flatnonzero(np.concatenate([[True], sizes[1:] != sizes[:-1]])) if len(sizes) else np.zeros(0, int)
+    ends = np.append(starts[1:], len(sizes))
+    return [[int(sizes[a]), int(b - a)] for a, b in zip(starts, ends)]
+
+
+def cluster_index(runs: Sequence[Sequence[int]] | None) -> NDArray[np.int64] | None:
+    """The group (N,) of each row from the runs that `clusters` gave; None where rows stand alone."""
+    if not runs:
+        return None
+    sizes = np.repeat([size for size, _ in runs], [times for _, times in runs])
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
 def stratified_means(
-    strata: Sequence[Values], weights: Sequence[float] | None = None, resamples: int = RESAMPLES, seed: int = 0
+    strata: Sequence[Values],
+    weights: Sequence[float] | None = None,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    groups: Groups | None = None,
 ) -> Means:
     """Bootstrap of a weighted mean of strata means (a benchmark's average over its subsets): (resamples,).
 
-    Rows are resampled within each stratum; `weights` are normalised, equal where not given.
+    Rows are resampled within each stratum, or whole groups of them where a stratum has `groups`; `weights` are
+    normalised, equal where not given.
     """
     if not strata:
         raise InputError("no subsets to average")
     share = np.full(len(strata), 1.0) if weights is None else np.asarray(weights, dtype=np.float64)
     share = share / share.sum()
-    means = [w * bootstrap_means(s, resamples, seed + 7 * i) for i, (w, s) in enumerate(zip(share, strata))]
+    whole = [None] * len(strata) if groups is None else groups
+    means = [
+        w * bootstrap_means(s, resamples, seed + 7 * i, g) for i, (w, s, g) in enumerate(zip(share, strata, whole))
+    ]
     return np.asarray(np.sum(means, axis=0))
 
 
 def paired_difference(
-    first: Sequence[Values], second: Sequence[Values], weights: Sequence[float] | None = None, seed: int = 0
+    first: Sequence[Values],
+    second: Sequence[Values],
+    weights: Sequence[float] | None = None,
+    seed: int = 0,
+    groups: Groups | None = None,
 ) -> Interval:
     """`second` minus `first` on the same rows, in percentage points, with its 95 % interval.
 
     Both are lists of strata (N_s,); a row keeps its pair in every resample, so what two models find hard together
-    cancels. Raises InputError where the rows do not match.
+    cancels. `groups` as for `stratified_means`. Raises InputError where the rows do not match.
     """
     if [len(a) for a in first] != [len(b) for b in second]:
         raise InputError("the two results were not measured on the same rows; evaluate both with the same data")
     differences = [np.asarray(b, np.float64) - np.asarray(a, np.float64) for a, b in zip(first, second)]
-    low, high = interval(stratified_means(differences, weights, seed=seed))
+    low, high = interval(stratified_means(differences, weights, seed=seed, groups=groups))
     share = np.full(len(first), 1.0) if weights is None else np.asarray(weights, dtype=np.float64)
     mean = sum(w * d.mean() for w, d in zip(share / share.sum(), differences))
     return Interval(100.0 * float(mean), low, high)

@@ -203,16 +203,19 @@ def tradeoff(
         dots = "".join(f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2"/>' for _, x, y in curve.points)
         out.append(f'<g class="c{curve.place % 9}"><polyline class="curve" points="{path}"/>{dots}</g>')
         frame.taken += [(frame.x(x) - 3, frame.y(y) - 3, frame.x(x) + 3, frame.y(y) + 3) for _, x, y in curve.points]
+    levels_at: list[tuple[str, float]] = []
     for label, y, place in levels:
         ends = f'x1="{frame.left}" x2="{width - frame.right}" y1="{frame.y(y):.1f}" y2="{frame.y(y):.1f}"'
         out.append(f'<g class="c{place % 9}"><line class="level" {ends}/></g>')
-        out.append(_label(frame, label, width - frame.right - 60, frame.y(y)))
+        frame.taken.append((frame.left, frame.y(y) - 2, width - frame.right, frame.y(y) + 2))
+        levels_at.append((label, frame.y(y)))
     for p in points:
         x, y = frame.x(p.x), frame.y(p.y)
         frame.taken.append((x - 9, y - 9, x + 9, y + 9))
         title = f"<title>{escape(p.label)}: composition {p.y:.1f}, zero-shot {p.x:.1f}</title>"
         out.append(f'<g class="c{p.place % 9}">{_whisker(frame, p)}{mark(p.place, x, y)}{title}</g>')
     out += [_label(frame, p.label, frame.x(p.x), frame.y(p.y)) for p in points]
+    out += [_label(frame, label, width - frame.right - 70, y, lead_from=100) for label, y in levels_at]
     for name, x, y in cloud.named if cloud is not None else ():
         out.append(f'<circle class="ring" cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="4.5"/>')
         out.append(_label(frame, name, frame.x(x), frame.y(y), 11.0, "name", lead_from=10))

@@ -11,7 +11,7 @@ import numpy as np
 
 from compoclip.errors import InputError
 from compoclip.evaluation.results import SUMMARY, read_results, shared_rows
-from compoclip.evaluation.statistics import Interval, paired_difference
+from compoclip.evaluation.statistics import Groups, Interval, McNemar, cluster_index, mcnemar, paired_difference
 
 Results = dict[str, Any]
 
@@ -63,6 +63,9 @@ def load_results(paths: Sequence[str | Path]) -> list[Results]:
     if not paths:
         raise InputError("no results given; name one or more results.json files or run directories")
     loaded = [read_results(p) for p in paths]
+    for path, results in zip(map(Path, paths), loaded):
+        if results.get("samples"):  # only the name: a results file does not say where on this machine anything lies
+            results["samples_path"] = (path if path.is_dir() else path.parent) / Path(str(results["samples"])).name
     labels = [r.get("label", "model") for r in loaded]
     for path, results in zip(map(Path, paths), loaded):
         if labels.count(results.get("label", "model")) > 1 and not results.get("settings", {}).get("labelled", False):
@@ -186,8 +189,15 @@ def _own_interval(method: Method, column: Column) -> tuple[float, float] | None:
     if mean is None or not rows or any(r is None for r in rows):
         return None
     strata = [r[0] for r in rows if r is not None]
-    got = paired_difference([np.zeros(len(s)) for s in strata], strata, [w for _, _, w in own.strata])
+    weights, groups = [w for _, _, w in own.strata], _groups(run, own)
+    got = paired_difference([np.zeros(len(s)) for s in strata], strata, weights, groups=groups)
     return got.low + mean - got.mean, got.high + mean - got.mean
+
+
+def _groups(run: Results, column: Column) -> Groups:
+    """Which rows of each stratum belong together (the captions of one image), None where they stand alone."""
+    entries = [run["tasks"][task]["subsets"][name] for task, name, _ in column.strata]
+    return [cluster_index(entry.get("clusters")) for entry in entries]
 
 
 def _delta(method: Method, base: Method, column: Column, mean: float | None) -> Interval | None:
@@ -205,6 +215,31 @@ def _delta(method: Method, base: Method, column: Column, mean: float | None) -> 
         second.append(np.mean(rows[split:], axis=0))
     if not first:
         return None
-    got = paired_difference(first, second, [w for _, _, w in column.strata])
+    got = paired_difference(first, second, [w for _, _, w in column.strata], groups=_groups(runs[0], column))
     shift = (mean - start) - got.mean  # where a subset's headline is no plain mean of its rows
     return Interval(mean - start, got.low + shift, got.high + shift)
+
+
+@dataclass(frozen=True)
+class Duel:
+    """A method against the base on one subset's rows: how many each alone has right, and McNemar's exact test."""
+
+    task: str
+    subset: str
+    rows: int
+    found: McNemar
+
+
+def duels(method: Method, base: Method) -> list[Duel]:
+    """McNemar's test on every subset that both measured on the same rows; [] where a method is several seeds, whose
+    rows are no longer right or wrong, and for rows that belong together, which the test takes for independent."""
+    if method.place == base.place or len(method.runs) > 1 or len(base.runs) > 1:
+        return []
+    out = []
+    for task, entry in base.runs[0]["tasks"].items():
+        for name, subset in entry["subsets"].items():
+            rows = shared_rows([base.runs[0], method.runs[0]], task, name)
+            if rows is None or subset.get("clusters") or not all(np.isin(r, (0, 1)).all() for r in rows):
+                continue
+            out.append(Duel(task, name, len(rows[0]), mcnemar(*rows)))
+    return out

@@ -49,6 +49,11 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "the difference may well be luck.",
     ),
     (
+        "McNemar's test",
+        "Counts the rows that one model alone gets right. p is the chance of a split at least as uneven if both were "
+        "equally good: below 0.05 it is hardly luck, unless many such tests are read side by side.",
+    ),
+    (
         "tie",
         "Both captions got exactly the same score. It counts as wrong unless a benchmark's own rule says otherwise.",
     ),
@@ -92,8 +97,8 @@ KINDS = {
 CONTROLS = {
     "shorter": "always the shorter caption",
     "language_model": "a language model that sees no picture",
-    "no_picture": "the base, shown an average picture",
-    "shuffled": "the base, shown another picture",
+    "no_picture": "{base}, shown an average picture",
+    "shuffled": "{base}, shown another picture",
 }
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.errors import InputError
-from compoclip.evaluation import protocols
+from compoclip.evaluation import protocols, statistics
 from compoclip.evaluation.forms.base import Encoded, Outcome, basic, identity, percent, picture_name
 from compoclip.evaluation.pictures import Picture
 
@@ -72,6 +72,8 @@ class Retrieval:
         metrics = basic(hits, ranks.tied, self.missing, chance[self.ks[0]], seed, groups)
         for k in self.ks:
             metrics[f"R@{k}"] = percent(ranks.rank <= k)
+        if groups is not None:
+            metrics["clusters"] = statistics.clusters(groups)
         metrics["median_rank"] = float(np.median(ranks.rank)) if len(hits) else None
         return Outcome(metrics, hits, rows, who)
 
