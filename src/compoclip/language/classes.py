@@ -44,10 +44,11 @@ ADJECTIVE_CLASSES: dict[str, str] = {
     "openness": "open closed",
     "fullness": "full empty",
     "neatness": "clean dirty messy",
-    "form": "round square rectangular triangular",
+    "form": "round square triangular",
     "mood": "happy sad angry",
     "weather": "sunny cloudy rainy snowy",
     "cloud": "cloudy clear",
+    "curl": "curly straight",
     "hair": "blond brunette bald",
     "texture": "smooth rough",
     "fashion": "modern antique",
@@ -92,7 +93,7 @@ city town village
 lamp light
 donut doughnut
 rock stone
-big large huge giant enormous massive gigantic great
+big large huge giant enormous massive gigantic great grand
 small little tiny mini miniature
 old elderly aged
 gray grey
@@ -104,7 +105,7 @@ beige tan
 metal metallic steel
 stone brick concrete
 clean neat tidy
-dirty messy filthy cluttered
+dirty messy filthy cluttered untidy
 empty deserted
 crowded busy
 happy smiling

@@ -31,7 +31,9 @@ BODY = word_set(
     """
 )
 # WordNet's first sense of these lives; a caption's does not.
-LIFELESS = word_set("bat controller mouse kite dish toy teddy fan runner hotdog roll tie")
+LIFELESS = word_set(
+    "bat controller mouse kite dish toy teddy fan runner hotdog roll tie monitor computer desktop printer"
+)
 # What animals do not do, and what is no other posture in a bird.
 HUMAN = word_set("cook paint photograph throw wash write draw kneel cut bake feed dance")
 PERCHED = frozenset({"sit", "stand", "kneel", "lie"})

@@ -62,9 +62,9 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
         if noun in ("sky", "skies"):
             return {new, old} == {"cloudy", "clear"}
         return noun in _SKIES and {new, old} in _WEATHERS
-    if noun in ("sky", "skies") and new in _PALE:
+    if noun in ("sky", "skies", "cloud") and new in _PALE:
         return False  # a cloudy blue sky has white in it
-    if noun in _EARTHEN and {new, old} <= {"brown", "red", "orange", "beige", "tan"}:
+    if noun in _EARTHEN and {new, old} <= {"brown", "red", "orange", "beige", "tan", "yellow"}:
         return False
     if new == "tall" or (new == "short" and old == "tall"):
         return noun in _TALL

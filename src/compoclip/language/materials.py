@@ -54,6 +54,11 @@ def material(word: str) -> str:
     return _SAME.get(word, word) if word in MATERIALS else ""
 
 
+def much_the_same(one: str, other: str) -> bool:
+    """Materials that a picture hardly tells apart."""
+    return {one, other} <= {"stone", "concrete", "marble", "granite"} or {one, other} <= {"brick", "stone"}
+
+
 def could_be(thing: str) -> frozenset[str]:
     """Materials that a noun lemma may be said to be of; metal or plastic where nothing is known."""
     return _BY_THING.get(thing, frozenset({"metal", "plastic", "wooden"}))

@@ -14,6 +14,7 @@ GROUND = word_set(
     city town park lot corner intersection crosswalk footpath gravel mud countryside area base mound garden curb
     walkway harbor coast station airport zoo savanna prairie bank pier dock plain wild rain fog rail railroad terrain
     stage carpet rug surface plane tile enclosure pen market valley dark shade sunset side top edge
+    freeway patio diamond
     """
 )
 WATER = word_set("water ocean lake river pool pond sea creek stream")
@@ -30,10 +31,12 @@ VESSELS = word_set(
     car truck van bus boat train trunk basin bathtub refrigerator oven fridge cabinet tub bin case luggage
     """
 )
+BOXES = word_set("box suitcase basket cage car cabinet refrigerator fridge oven drawer backpack crate")
 INCLINES = word_set("hill slope mountain hillside ramp stair step escalator ladder mountainside")
 # "on the phone", "in a game", "on the wall": the relation is part of a turn of phrase, or none excludes it.
 UNPLACED = word_set(
     """
+    door night concrete tip catwalk lighting
     sky air phone cellphone telephone television tv internet computer laptop game wall screen leash string line wire
     picture photo photograph image scene display bike_rack window mirror team page wave show camera way job trip tour
     web fire body middle distance background foreground front back end row group pile bunch half variety number style
@@ -46,8 +49,8 @@ UNPLACED = word_set(
 # sort of thing -> relation -> relations that exclude it there
 EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
     "solid": {
-        "on": ("under", "behind", "beside", "near", "by", "above", "next to", "in front of"),
-        "on top of": ("under", "behind", "next to", "in front of", "beside", "near"),
+        "on": ("under", "behind", "beside", "above", "next to", "in front of"),
+        "on top of": ("under", "behind", "next to", "in front of", "beside"),
         "atop": ("under", "behind", "beside", "next to"),
         "under": ("on", "above", "on top of", "behind"),
         "beneath": ("on", "above", "on top of"),
@@ -59,20 +62,31 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "in front of": ("behind", "on", "on top of"),
         "next to": ("on top of", "on", "under"),
         "beside": ("on", "under", "on top of"),
-        "near": ("on top of", "on"),
-        "by": ("on", "on top of"),
     },
     "creature": {
-        "on": ("under", "behind", "beside", "near", "next to", "in front of"),
+        "on": ("under", "behind", "beside", "next to", "in front of"),
         "on top of": ("under", "behind", "next to", "in front of"),
         "behind": ("in front of", "on"),
         "in front of": ("behind", "on top of"),
         "next to": ("behind", "on top of", "far from"),
         "beside": ("behind", "on"),
-        "near": ("on", "on top of"),
+    },
+    "box": {
+        "in": ("on", "under", "behind", "beside", "on top of", "next to", "outside"),
+        "inside": ("on", "under", "behind", "on top of", "outside"),
+        "outside": ("inside", "in"),
+        "on": ("in", "inside", "under", "behind", "beside", "next to"),
+        "on top of": ("in", "inside", "under", "behind", "next to"),
+        "behind": ("in front of", "on", "in"),
+        "in front of": ("behind",),
+        "next to": ("on top of", "in", "inside"),
+        "beside": ("on", "in", "inside"),
+        "under": ("on", "in", "inside"),
+        "above": ("under", "below"),
+        "over": ("under", "in"),
     },
     "vessel": {
-        "in": ("under", "behind", "beside", "near", "next to", "in front of", "outside"),
+        "in": ("under", "behind", "beside", "next to", "in front of", "outside"),
         "inside": ("under", "behind", "beside", "outside"),
         "outside": ("inside", "in"),
         "on": ("under", "behind", "beside", "next to"),
@@ -81,8 +95,6 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "in front of": ("behind",),
         "next to": ("on top of", "in", "inside"),
         "beside": ("on", "in", "inside", "on top of"),
-        "near": ("on top of", "in", "inside"),
-        "by": ("on", "inside"),
         "under": ("on", "on top of", "inside"),
         "above": ("under", "below"),
         "over": ("under",),
@@ -92,45 +104,42 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "inside": ("outside",),
         "outside": ("inside", "in"),
         "next to": ("inside", "in"),
-        "near": ("inside", "in"),
     },
     "building": {
-        "in": ("outside", "behind", "in front of"),
-        "inside": ("outside", "behind", "in front of"),
+        "in": ("outside", "behind", "in front of", "next to"),
+        "inside": ("outside", "behind", "in front of", "next to"),
         "outside": ("inside", "in"),
         "behind": ("in front of", "inside", "in"),
         "in front of": ("behind", "inside", "in"),
         "next to": ("inside", "in", "on top of"),
-        "near": ("inside", "in", "on top of"),
         "beside": ("inside", "in"),
-        "by": ("inside", "in"),
         "above": ("below", "inside"),
         "on top of": ("inside", "in front of", "next to"),
     },
     "water": {
-        "in": ("beside", "next to", "near"),
-        "near": ("in", "under"),
-        "next to": ("in", "on"),
-        "beside": ("in", "on"),
-        "by": ("in", "on"),
-        "over": ("in", "under"),
-        "above": ("in", "under"),
-        "under": ("above", "near"),
-        "on": ("near", "beside", "next to"),
-        "on top of": ("under", "next to"),
-        "behind": ("in front of",),
-        "in front of": ("in", "behind"),
+        "next to": ("in",),
+        "beside": ("in",),
+        "over": ("under",),
+        "above": ("under",),
+        "under": ("above",),
+        "in front of": ("in",),
     },
     "ground": {
         "behind": ("in front of",),
         "in front of": ("behind",),
         "next to": ("far from",),
-        "near": ("far from",),
         "outside": ("in", "inside"),
-        "inside": ("outside", "near"),
+        "inside": ("outside",),
     },
 }
-_SORTS = {"ground": GROUND, "water": WATER, "interior": INTERIORS, "building": BUILDINGS, "vessel": VESSELS}
+_SORTS = {
+    "ground": GROUND,
+    "water": WATER,
+    "interior": INTERIORS,
+    "building": BUILDINGS,
+    "box": BOXES,
+    "vessel": VESSELS,
+}
 # Whatever the thing is.
 ANYWHERE: dict[str, tuple[str, ...]] = {
     "to the left of": ("to the right of",),

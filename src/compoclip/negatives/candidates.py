@@ -19,6 +19,8 @@ from compoclip.negatives.vocabulary import Vocabulary
 # Lexicographer files of visible things: animal, artifact, body, food, object, person, plant, shape, substance, ...
 VISIBLE = frozenset({5, 6, 8, 13, 15, 17, 18, 20, 25, 27})
 ENOUGH = 3
+EVERYDAY = 100  # words of the everyday classes in a vocabulary that need no looser relatives
+LIVING = frozenset({5, 18, 20})
 TINY = 40  # a vocabulary with fewer visible nouns is a small world: any of them can stand for any other
 
 
@@ -42,9 +44,15 @@ def noun_candidates(word: str, vocabulary: Vocabulary) -> Table:
     weights = {other: weight for other, weight in weights.items() if weight}
     if not weights:
         weights = _relatives(word, vocabulary)
-    if len(weights) < 2 and (word not in members("n") or len(visible_nouns(vocabulary)) < TINY):
+    if len(weights) < 2 and not everyday(vocabulary):
         weights |= _same_field(word, vocabulary)
     return _table({w: c for w, c in weights.items() if w not in close})
+
+
+@lru_cache(maxsize=16)
+def everyday(vocabulary: Vocabulary) -> bool:
+    """Are these captions of everyday scenes, for which the classes have words enough? Else WordNet has to do."""
+    return sum(vocabulary.noun(word) > 0 for word in members("n")) >= EVERYDAY
 
 
 def _same_field(word: str, vocabulary: Vocabulary) -> dict[str, int]:
@@ -129,7 +137,9 @@ def _siblings(lexicon: Lexicon, synset: int, word: str, vocabulary: Vocabulary) 
     own = set(lexicon.ancestors(synset)) | set(lexicon.descendants(synset, 3))
     own_words = {other.lower() for number in own for other in lexicon.words(number)}
     level = {synset}
-    for depth in (1, 2, 3):
+    # things of one sort are told apart by their class alone: only the next of kin of a tool or a dish will do
+    near = everyday(vocabulary) and lexicon.lexfile(synset) not in LIVING
+    for depth in (1,) if near else (1, 2, 3):
         level = {parent for below in level for parent in lexicon.parents(below)}
         found: dict[str, int] = {}
         for parent in sorted(level):
@@ -180,7 +190,7 @@ def adjective_candidates(word: str, vocabulary: Vocabulary) -> Table:
     """Adjectives that contradict this one: of the same class (another colour), or its opposites."""
     close = near_synonyms(word) | {word}
     weights = {other: vocabulary.word(other) for other in members("a").get(word, ())}
-    if not any(weights.values()):
+    if not any(weights.values()) and not everyday(vocabulary):
         lexicon = shared_lexicon()
         weights = {other: vocabulary.word(other) for other in lexicon.antonyms(word, "a") if " " not in other}
     return _table({w: c for w, c in weights.items() if w not in close})

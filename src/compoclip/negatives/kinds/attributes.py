@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from compoclip.language.classes import ADJECTIVE_CLASSES
 from compoclip.language.lexicon import lemma
-from compoclip.language.materials import could_be, material
+from compoclip.language.materials import could_be, material, much_the_same
 from compoclip.negatives.candidates import weighted_words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.replace import drawn, replaced
@@ -49,12 +49,14 @@ def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[
         if material(word) and before_noun and view.parsed.tags[thing] in ("NN", "NNS") and not view.glued(i):
             found.append((i, thing))
     for i, thing in draw.shuffled(found):
-        if i and view.lower[i - 1] in ("hard", "stainless"):
+        if i and view.lower[i - 1] in ("hard", "stainless", "clear"):
             continue
         if view.collocated(i, view.lower[i + 1]) or view.lower[i + 1] in ("glass", "paper", "like", "framed"):
             continue
         said = {material(word) for word in view.lower}
-        others = tuple(sorted(could_be(lemma(view.lower[thing], "n")) - said))
+        own = material(view.lower[i])
+        stuff = could_be(lemma(view.lower[thing], "n")) - said
+        others = tuple(sorted(other for other in stuff if not much_the_same(own, other)))
         for word in drawn(weighted_words(others, vocabulary), draw):
             if word not in view.others:
                 yield view.rewrite([(i, i + 1, word)]), (view.edit(i, i + 1, word),)

@@ -50,6 +50,9 @@ def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
         if not noun.plural or _agrees(view, noun) or TIED & set(view.lower[noun.head :]):
             near = [other for other in near if (other == 0) == (at == 0)]  # the rest speaks of one, or of several
         weights = {scale[other]: vocabulary.word(scale[other]) for other in near}
+        if i and view.lower[i - 1] in ("of", "some"):  # "one of two boards", "a set of three plates"
+            weights.pop("one", None)
+            near = [other for other in near if other]
         if 0 in near and noun.phrase == i and scale is NUMBERS:
             weights["a"] = vocabulary.word("two")
         for number in draw.by_weight(weights):
@@ -72,6 +75,8 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
     if after < len(lower) and (
         parsed.tags[after].startswith(("NN", "VBZ", "VBD", "POS")) or lower[after] in ("of", "-", "and")
     ):
+        return False
+    if "and" in lower[noun.article : noun.head]:
         return False
     if visible_field(noun.lemma) not in _VISIBLE or view.glued(noun.head):
         return False
@@ -100,7 +105,8 @@ def _agrees(view: View, noun: Noun) -> bool:
 
 def _numeral(view: View, noun: Noun) -> int | None:
     for child in view.children[noun.head]:
-        if child < noun.head and view.parsed.deps[child] == "nummod":
+        after = view.parsed.tags[noun.head + 1 : noun.head + 2]
+        if child < noun.head and view.parsed.deps[child] == "nummod" and not (after and after[0].startswith("NN")):
             if noun.article >= 0 and view.lower[noun.article] in ("a", "an"):
                 return None  # "a two layer cake"
             if "o" in view.lower[child + 1 : child + 2] or "o'clock" in view.lower:

@@ -22,12 +22,14 @@ from compoclip.negatives.vocabulary import Vocabulary
 
 PICTURES = word_set("photo photograph picture image photos pictures photographs images shot drawing scene film print")
 SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split())
+WET = word_set("water river lake pond pool ocean grass snow")
+LIMBS = frozenset(NOUN_CLASSES["limb"].split())
 SHAPES = frozenset(NOUN_CLASSES["shape"].split())
 NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized ready busy crowded quiet filled")
 # Matters of taste, or of what the rest of the caption says again ("a female sheep with her lambs").
 JUDGED = word_set("beautiful pretty ugly nice good better best rural urban male female able half ripe")
 SHADES = word_set("light dark bright hard soft deep")
-MATTER = word_set("wood hat water wine rafting fixture tile post pole drive")
+MATTER = word_set("wood hat water wine rafting fixture tile post pole drive space")
 GROWN = word_set("grassy green lush sandy covered snowy grazing rocky")  # said of land, not of what may take its place
 TRIES = 6  # draws a word before the next word of the caption is taken
 
@@ -57,6 +59,8 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             if not fits(place, word):
                 continue
             changes = [(start, noun.head + 1, form)]
+            if place == "of" and noun.lemma in MASS and not mass:
+                continue  # "a new type of pizza"
             bare = noun.article < 0 and not noun.plural and not noun.counted
             if bare and noun.lemma in MASS and not mass:
                 changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
@@ -86,6 +90,10 @@ def _stands_alone(view: View, noun: Noun) -> bool:
     described = {lower[i] for i in (*noun.adjectives, *range(noun.phrase, noun.start))}
     if described & {"another", "other", "same"} or (noun.start < noun.head and noun.lemma in SHAPES):
         return False
+    if noun.lemma in WET and {"drinking", "drink", "eating", "water"} & set(lower):
+        return False  # what one drinks from, or eats
+    if noun.lemma in LIMBS and tags[after : after + 1] == ["VBG"]:
+        return False  # "a hand holding a donut" is somebody
     return not words & NOT_REPLACED and not (described & GROWN and noun.lemma in GROUND)
 
 
@@ -146,7 +154,9 @@ def _bound(view: View, i: int, stem: str) -> bool:
         return True
     if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 6]}:
         return True  # "clean and tidy"
-    if before in ("brand", "half", "-", "nearly", "almost") or after in ("-", "/"):
+    if stem in COLOURS and (before in ("off", "light", "dark", "pale") or after in COLOURS):
+        return True  # "off white", "a black brown cat"
+    if before in ("already", "brand", "half", "-", "nearly", "almost") or after in ("-", "/"):
         return True
     if stem in COLOURS and ((after == "and" and view.lower[i + 2 : i + 3] == ["white"]) or before == "and"):
         picture = set(view.lower[i + 1 : i + 6]) & PICTURES

@@ -34,6 +34,7 @@ _LIFELESS = word_set("toy stuffed teddy statue plastic carved wooden fake inflat
 _BIRDS = frozenset(NOUN_CLASSES["bird"].split()) | {"bird", "hawk", "gull", "sparrow", "vulture", "crow", "peacock"}
 # Words after a verb without an object that make one turn of phrase with it, or fit no other deed.
 _LOOSE = word_set("out off over away air phone cell around up onto into together apart at after")
+_ALONG = word_set("towards toward past through into down up along across from over")
 _IN_HAND = word_set("hand hands mouth arm arms palm lap finger fingers over up")
 _BOUND = {verb: _LOOSE | {"for", "on"} for verb in ("wait", "pose", "talk", "smile", "watch", "work", "play")}
 ALONE = word_set("together apart")
@@ -66,6 +67,8 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
         if things and view.collocated(things[0] - 1, str(thing)):
             thing = f"{view.lower[things[0] - 1]}{thing}"  # a hotdog is no dog
         others = other_deeds(verb, thing, thing is not None and is_animate(thing), doer)
+        if not things and _ALONG & set(view.lower[i + 1 : i + 2]):
+            others = tuple(other for other in others if other in MOVES or other == "crawl")
         table = verb_table(others, vocabulary)
         # A common deed gives way only as often as captions tell of the others: else text alone would tell.
         if not table.words or not draw.chance(table.cumulative[-1], vocabulary.lemma_count(verb, "v")):
