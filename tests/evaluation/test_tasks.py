@@ -86,7 +86,7 @@ def test_sugarcrepe_says_where_it_looked(tmp_path: Path) -> None:
         evaluate(JUDGE, "sugarcrepe", tmp_path)
     for name in sugarcrepe.SIZES:
         write(tmp_path / "sugarcrepe" / f"{name}.json", crepe_rows(1))
-    with pytest.raises(DataMissing, match=r"no COCO val2017 photo such as 000000000000.jpg.*val2017"):
+    with pytest.raises(DataMissing, match=r"no image such as 000000000000.jpg.*val2017"):
         evaluate(JUDGE, "sugarcrepe", tmp_path)
     with pytest.raises(DataMissing, match="no such folder"):
         evaluate(JUDGE, "sugarcrepe", tmp_path / "absent")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,11 @@ class Row:
 
 
 Reader = Callable[[Path], Sequence[Row]]
+Find = Callable[[str, Path, Sequence[str], Iterable[str]], dict[str, Sequence[Path]]]
+
+
+def _one_each(task: str, root: Path, folders: Sequence[str], names: Iterable[str]) -> dict[str, Sequence[Path]]:
+    return {name: [path] for name, path in find_files(task, root, folders, names).items()}
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Files:
     rule: str = "strict"
     most: int | None = None  # rows of a file that count, after missing images are left out
     copies: tuple[str, ...] = ()
+    every: bool = False  # whether the images lie in several of the places
+    find: Find = _one_each
 
 
 def _cut(row: Row, picture: Picture) -> Picture:
@@ -73,16 +80,18 @@ def loader(files: Files) -> Callable[[Request], Loaded]:
 
     def load(request: Request) -> Loaded:
         root = request.root(files.task)
-        found = find_files(files.task, root, files.folders, files.files)
-        tables = {name: files.read(path) for name, path in found.items()}
-        for name, path in found.items():
+        found = files.find(files.task, root, files.folders, files.files)
+        tables = {}
+        for name, paths in found.items():
+            tables[name] = [row for path in paths for row in files.read(path)]
             if not tables[name]:
-                raise InputError(f"{path}: no rows")
-        find = Finder(find_images(files.task, root, files.images, [r.image for rows in tables.values() for r in rows]))
+                raise InputError(f"{paths[0]}: no rows")
+        wanted = [r.image for rows in tables.values() for r in rows]
+        find = Finder(find_images(files.task, root, files.images, wanted, files.every))
         subsets = [
             subset(files.files[name], rows, find, request, files.rule, files.most) for name, rows in tables.items()
         ]
-        where = str(next(iter(found.values())).parent)
+        where = str(next(iter(found.values()))[0].parent)
         return Loaded(list(subsets), {"annotations": where, "images": find.store.where})
 
     names = {Path(file).stem: name for file, name in files.files.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import Picture, Store, beside, open_store
+from compoclip.evaluation.pictures import Picture, Store, Stores, beside, open_store
 from compoclip.evaluation.task import DataMissing
 from compoclip.io import read_json
 
@@ -25,20 +27,50 @@ def find_files(task: str, root: Path, folders: Sequence[str], names: Iterable[st
     )
 
 
-def find_images(task: str, root: Path, stems: Sequence[str], wanted: Sequence[str]) -> Store:
-    """The first place (a folder, .tar or .zip at a stem) that holds any of the wanted images."""
+def find_images(task: str, root: Path, stems: Sequence[str], wanted: Sequence[str], every: bool = False) -> Store:
+    """The first place that holds any of the wanted images, or `every` such place together, searched in order.
+
+    A place is a folder, .tar or .zip at a stem; folders that a stem with `*` matches count as one place.
+    Raises DataMissing with every place looked at.
+    """
+    found = []
     for stem in stems:
-        place = beside(root / stem)
-        store = None if place is None else open_store(place)
+        store = _store(root, stem)
         if store is not None and any(store.get(name) for name in wanted):
-            return store
+            found.append(store)
+            if not every:
+                break
+    if found:
+        return found[0] if len(found) == 1 else Stores(found)
     looked = ", ".join(str(root / stem) for stem in stems)
     example = wanted[0] if wanted else "(none named)"
     raise DataMissing(f"{task}: no image such as {example} found; looked for a folder, .tar or .zip at {looked}")
 
 
+def _store(root: Path, stem: str) -> Store | None:
+    if "*" in stem:
+        folders = [p for p in sorted(root.glob(stem)) if p.is_dir()]
+        return Stores([open_store(p) for p in folders]) if folders else None
+    place = beside(root / stem)
+    return None if place is None else open_store(place)
+
+
+_absent: ContextVar[dict[str, None] | None] = ContextVar("absent", default=None)
+
+
+@contextmanager
+def noting_absent() -> Iterator[dict[str, None]]:
+    """Collects the names of images that readers look for and do not find, in order (for `data check`)."""
+    names: dict[str, None] = {}
+    token = _absent.set(names)
+    try:
+        yield names
+    finally:
+        _absent.reset(token)
+
+
 class Finder:
-    """Looks images up once each, and counts those that are not there."""
+    """Looks images up once each, and notes those that are not there."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -47,6 +79,9 @@ class Finder:
     def __call__(self, name: str) -> Picture | None:
         if name not in self._known:
             self._known[name] = self.store.get(name)
+            noted = _absent.get()
+            if self._known[name] is None and noted is not None:
+                noted[name] = None
         return self._known[name]
 
     def all(self, names: Sequence[str]) -> list[Picture] | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
 from compoclip.evaluation.captions import Files, Row, box, loader
-from compoclip.evaluation.places import rows_of
+from compoclip.evaluation.places import find_files, rows_of
 from compoclip.evaluation.tables import field, read_table
-from compoclip.evaluation.task import Task, plain_mean
+from compoclip.evaluation.task import DataMissing, Task, plain_mean
 from compoclip.io import read_json
 
 
@@ -20,10 +21,10 @@ def read_whatsup(path: Path) -> list[Row]:
     for number, row in enumerate(table if isinstance(table, list) else ()):
         if isinstance(row, dict):
             options, image = row.get("caption_options"), row.get("image_path")
-            name = PurePosixPath(str(image)).name
+            name = str(image)
         elif isinstance(row, list) and len(row) == 3:
             options, image = row[1:], row[0]
-            name = f"{int(image):012d}.jpg" if "coco" in path.name else f"{image}.jpg"
+            name = f"val2017/{int(image):012d}.jpg" if "coco" in path.name else f"vg_images/{image}.jpg"
         else:
             options = image = None
         if image is None or not isinstance(options, list) or not all(isinstance(o, str) for o in options):
@@ -42,7 +43,7 @@ WHATSUP = Task(
     rule="official: a tie is right (true caption first in an argmax); score: mean of the six accuracies",
     citation="Kamath et al., What's “up” with vision-language models? EMNLP 2023",
     version="1",
-    needs="DIR/whatsup/*.json and every image in DIR/whatsup/images (folder, .tar, .zip)",
+    needs="DIR/whatsup/*.json, images in DIR/whatsup/images (folder, .tar, .zip) or as in the official tree",
     load=loader(
         Files(
             "whatsup",
@@ -55,10 +56,21 @@ WHATSUP = Task(
                 "vg_qa_one_obj.json": "VG_QA_ONE",
                 "vg_qa_two_obj.json": "VG_QA_TWO",
             },
-            ("whatsup/images", "whatsup/data/images", "whatsup", "whatsup_vlms/data"),
+            (
+                "whatsup/images",
+                "whatsup/data/images",
+                "whatsup",
+                "whatsup/data",
+                "whatsup_vlms",
+                "whatsup_vlms/data",
+                "val2017",
+                "coco/val2017",
+                "vg/VG_100K*",
+            ),
             read_whatsup,
             "first",
             copies=("whats_up_vlms",),
+            every=True,
         )
     ),
     averages=lambda counts: {"mean of subsets": plain_mean(counts)},
@@ -89,7 +101,7 @@ NEGBENCH = Task(
     rule="official: a tie is right; score: mean of COCO and VOC",
     citation="Alhamoud et al., Vision-Language Models Do Not Understand Negation, CVPR 2025",
     version="1",
-    needs="DIR/negbench/{COCO_val,VOC2007}_mcq_llama3.1_rephrased.csv and the photos in DIR/negbench/images",
+    needs="DIR/negbench/{COCO_val,VOC2007}_mcq_llama3.1_rephrased.csv; COCO val2017 and VOCdevkit/VOC2007/JPEGImages",
     load=loader(
         Files(
             "negbench",
@@ -98,9 +110,18 @@ NEGBENCH = Task(
                 "COCO_val_mcq_llama3.1_rephrased.csv": "COCO_MCQ",
                 "VOC2007_mcq_llama3.1_rephrased.csv": "VOC_MCQ",
             },
-            ("negbench/images", "val2017", "coco/val2017", "images"),
+            (
+                "negbench/images",
+                "val2017",
+                "coco/val2017",
+                "images",
+                "VOC2007/JPEGImages",
+                "VOCdevkit/VOC2007/JPEGImages",
+                "voc2007/VOCdevkit/VOC2007/JPEGImages",
+            ),
             read_negbench,
             "first",
+            every=True,
         )
     ),
     averages=lambda counts: {"mean of subsets": plain_mean(counts)},
@@ -124,6 +145,29 @@ def read_crepe(path: Path) -> list[Row]:
     return out
 
 
+KINDS = ("atom", "swap", "negate")
+COMPLEXITIES = range(4, 13)
+
+
+def crepe_files(task: str, root: Path, folders: Sequence[str], names: Iterable[str]) -> dict[str, Sequence[Path]]:
+    """A file a kind, or the official tree with one for each complexity from 4 to 12, which published scores pool."""
+    try:
+        return {name: [path] for name, path in find_files(task, root, folders, names).items()}
+    except DataMissing:
+        found: dict[str, Sequence[Path]] = {}
+        for kind in KINDS:
+            tree = [
+                root / base / "prod_hard_negatives" / kind / f"prod_vg_hard_negs_{kind}_complexity_{n}.csv"
+                for base in ("crepe", "crepe/data", "CREPE/data", ".")
+                for n in COMPLEXITIES
+            ]
+            if here := [path for path in tree if path.is_file()]:
+                found[f"{kind}.csv"] = here
+        if not found:
+            raise
+        return found
+
+
 CREPE = Task(
     name="crepe",
     title="CREPE productivity: the true caption among five made false by atom, swap or negation",
@@ -134,14 +178,15 @@ CREPE = Task(
     rule="strict, rank 1 of the true caption for the cut-out region; score: mean of atom, swap and negate",
     citation="Ma et al., CREPE: Can Vision-Language Foundation Models Reason Compositionally? CVPR 2023",
     version="1",
-    needs="DIR/crepe/{atom,swap,negate}.csv (complexities 4 to 12 in one file each) and VG images in DIR/vg/images",
+    needs="DIR/crepe/prod_hard_negatives/{atom,swap,negate}/*.csv (or one file each in DIR/crepe) and DIR/vg/VG_100K*",
     load=loader(
         Files(
             "crepe",
             ("crepe", "crepe/data"),
             {"atom.csv": "atom", "swap.csv": "swap", "negate.csv": "negate"},
-            ("crepe/images", "vg/images", "VG_100K", "images"),
+            ("crepe/images", "vg/images", "vg/VG_100K*", "VG_100K*", "images"),
             read_crepe,
+            find=crepe_files,
         )
     ),
     averages=lambda counts: {"mean of subsets": plain_mean(counts)},

@@ -22,6 +22,7 @@ from compoclip.evaluation.captioned import (
 from compoclip.evaluation.columnar import split_files
 from compoclip.evaluation.forms import Retrieval
 from compoclip.evaluation.pictures import FolderStore, Picture, Store, Stores, TarStore, beside, is_image, open_store
+from compoclip.evaluation.places import Finder
 from compoclip.evaluation.rows import read_rows
 from compoclip.evaluation.tables import SUFFIXES, field, read_table
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
@@ -100,7 +101,8 @@ def read_set(folder: Path, request: Request) -> Retrieval:
     if table is not None:
         captions = read_captions(table)
         store = images_of(folder)
-        samples: Samples = [(store.get(image), texts) for image, texts in captions.items()]
+        find = Finder(store)
+        samples: Samples = [(find(image), texts) for image, texts in captions.items()]
         return _form(
             name,
             samples,
@@ -120,7 +122,8 @@ def read_known(known: Known, path: Path, request: Request) -> Retrieval:
     if store is None:
         looked = ", ".join(str(root / stem) for stem in known.images)
         raise DataMissing(f"{path}: none of its images, such as {next(iter(captions))}, is in {looked}")
-    return _form(known.name, [(store.get(name), texts) for name, texts in captions.items()], request, "")
+    find = Finder(store)
+    return _form(known.name, [(find(name), texts) for name, texts in captions.items()], request, "")
 
 
 def _form(name: str, samples: Samples, request: Request, empty: str) -> Retrieval:

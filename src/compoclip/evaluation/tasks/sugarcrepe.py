@@ -10,7 +10,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import GROUPS, SIZES
 from compoclip.evaluation.forms import Choice
 from compoclip.evaluation.mirrors import Mirror, choices, first_of
-from compoclip.evaluation.pictures import Picture, Store, beside, open_store
+from compoclip.evaluation.places import Finder, find_images
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look, plain_mean, pooled
 from compoclip.io import read_json
 
@@ -54,31 +54,14 @@ def find_annotations(root: Path) -> dict[str, Path]:
     raise DataMissing(f"sugarcrepe: no annotation file (swap_obj.json, ...) found; looked at {looked}")
 
 
-def find_images(root: Path, wanted: set[str]) -> Store:
-    """The first place that holds any of the photos named in the annotations."""
-    for stem in IMAGES:
-        place = beside(root / stem)
-        store = None if place is None else open_store(place)
-        if store is not None and any(store.get(name) for name in wanted):
-            return store
-    looked = ", ".join(str(root / stem) for stem in IMAGES)
-    raise DataMissing(
-        f"sugarcrepe: no COCO val2017 photo such as {min(wanted)} found; looked for a folder, .tar or .zip at {looked}"
-    )
-
-
 def load(request: Request) -> Loaded:
     root = request.root("sugarcrepe")
     files = find_annotations(root)
     tables = {name: read_rows(path) for name, path in files.items()}
-    store = find_images(root, {row[0] for rows in tables.values() for row in rows})
-    pictures: dict[str, Picture | None] = {}
+    find = Finder(find_images("sugarcrepe", root, IMAGES, sorted({row[0] for rows in tables.values() for row in rows})))
     subsets = []
     for name, rows in tables.items():
-        for file, _, _ in rows:
-            if file not in pictures:
-                pictures[file] = store.get(file)
-        here = [(pictures[file], text, false) for file, text, false in rows if pictures[file] is not None]
+        here = [(photo, text, false) for file, text, false in rows if (photo := find(file)) is not None]
         kept = request.cut(here)
         subsets.append(
             Choice(
@@ -89,7 +72,7 @@ def load(request: Request) -> Loaded:
                 rule=request.ties or "strict",
             )
         )
-    found: dict[str, Any] = {"annotations": str(next(iter(files.values())).parent), "images": store.where}
+    found: dict[str, Any] = {"annotations": str(next(iter(files.values())).parent), "images": find.store.where}
     absent = [name for name in SIZES if name not in files]
     if absent:
         found["absent"] = absent

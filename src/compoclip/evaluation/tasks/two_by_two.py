@@ -248,7 +248,7 @@ COLA = Task(
             "cola",
             _places("cola", "COLA/data"),
             ("COLA_multiobjects_matching_benchmark.json",),
-            _image_places("cola", "VG_100K", "vg/images"),
+            _image_places("cola", "VG_100K", "vg/VG_100K*", "vg/images"),
             ("image_0", "image_1", "caption_0", "caption_1"),
             lambda row: "multi-object",
             headline="image",

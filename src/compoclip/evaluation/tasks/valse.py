@@ -20,6 +20,14 @@ IMAGES = (
     "coco/val2017",
     "coco_val2017_300/images",
     "data/coco_val2017_300/images",
+    "val2014",
+    "coco/val2014",
+    "train2014",
+    "coco/train2014",
+    "swig/images_512",
+    "visual7w/images",
+    "VisualDialog_val2018",
+    "visdial/VisualDialog_val2018",
 )
 
 
@@ -34,7 +42,8 @@ def load(request: Request) -> Loaded:
             if agreed >= AGREED:
                 rows.append(texts(path, where, row, "image_file", "caption", "foil"))
         tables[name.removesuffix(".json")] = rows
-    find = Finder(find_images("valse", root, IMAGES, [r[0] for rows in tables.values() for r in rows]))
+    wanted = [r[0] for rows in tables.values() for r in rows]
+    find = Finder(find_images("valse", root, IMAGES, wanted, every=True))
     subsets: list[Subset] = []
     for name, rows in tables.items():
         here = [(p, caption, foil) for image, caption, foil in rows if (p := find(image)) is not None]
@@ -70,7 +79,7 @@ TASK = Task(
     rule="strict; rows that two of three annotators accepted; score: vl_compo (mean of 7 pieces), mean of 11 beside it",
     citation="Parcalabescu et al., VALSE: A Task-Independent Benchmark for Vision and Language Models, ACL 2022",
     version="1",
-    needs="DIR/valse/*.json and all photos in DIR/valse/images (folder, .tar, .zip)",
+    needs="DIR/valse/*.json; photos in DIR/valse/images (folder, .tar, .zip) or in COCO's, SWiG's, Visual7W's folders",
     load=first_of(load, partial(choices, Mirror("valse", {name: name for name in INSTRUMENTS}), "strict")),
     averages=averages,
 )

@@ -142,7 +142,8 @@ def _spec_rows(path: Path) -> list[tuple[str, list[str], int]]:
 
 def load_spec(request: Request) -> Loaded:
     root = request.root("spec")
-    base = next((p for p in (root / "spec", root / "spec" / "data", root / "SPEC") if p.is_dir()), root)
+    places = (root / "spec", root / "spec" / "data", root / "SPEC", root / "SPEC" / "data", root)
+    base = next((p for p in places if any((p / folder).is_dir() for folder in SPEC_FOLDERS)), places[0])
     subsets: list[Subset] = []
     for folder in SPEC_FOLDERS:
         find = Finder(FolderStore(base / folder))

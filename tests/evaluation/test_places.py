@@ -1,0 +1,82 @@
+"""Official trees whose images lie in several places, and the names of those that are absent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
+
+from compoclip.evaluation import evaluate
+from compoclip.evaluation.places import Finder, find_images, noting_absent
+from compoclip.evaluation.task import DataMissing
+
+PHOTO = png(picture(3))
+HEAD = "image_id,caption,hard_negs,x,y,width,height\n"
+
+
+def counts(task: str, root: Path) -> dict[str, tuple[int, int]]:
+    subsets = evaluate(RandomModel(), task, root, controls=False)["tasks"][task]["subsets"]
+    return {name: (s["n"], s["missing"]) for name, s in subsets.items()}
+
+
+def test_whatsups_own_tree(tmp_path: Path) -> None:
+    root = tmp_path / "whatsup" / "data"
+    write(root / "controlled_images_dataset.json", [
+        {"image_path": "data/controlled_images/mug_on_chair.jpeg", "caption_options": ["a", "b", "c", "d"]},
+    ])  # fmt: skip
+    write(root / "coco_qa_one_obj.json", [[1, "a", "b"], [2, "a", "b"]])
+    write(root / "vg_qa_one_obj.json", [[1, "a", "b"]])
+    write(root / "controlled_images" / "mug_on_chair.jpeg", PHOTO)
+    write(root / "val2017" / "000000000001.jpg", PHOTO)
+    write(tmp_path / "coco" / "val2017" / "000000000002.jpg", PHOTO)  # what `data get coco-val2017` leaves
+    write(tmp_path / "vg" / "VG_100K_2" / "1.jpg", PHOTO)
+    (tmp_path / "vg" / "VG_100K").mkdir()
+    assert counts("whatsup", tmp_path) == {"WhatsUp_A": (1, 0), "COCO_QA_ONE": (2, 0), "VG_QA_ONE": (1, 0)}
+
+
+def test_crepes_own_tree_is_pooled_over_complexities(tmp_path: Path) -> None:
+    tree = tmp_path / "crepe" / "prod_hard_negatives"
+    for kind, levels in {"atom": (4, 12), "swap": (5,)}.items():
+        for n in levels:
+            file = tree / kind / f"prod_vg_hard_negs_{kind}_complexity_{n}.csv"
+            write(file, HEAD + f"{n},a,\"['b', 'c']\",0,0,2,2\n")
+    write(tree / "atom" / "prod_vg_hard_negs_atom_complexity_13.csv", HEAD + "9,a,\"['b']\",0,0,2,2\n")
+    for folder, names in {"VG_100K": (4, 5), "VG_100K_2": (12,)}.items():
+        for n in names:
+            write(tmp_path / "vg" / folder / f"{n}.jpg", PHOTO)
+    assert counts("crepe", tmp_path) == {"atom": (2, 0), "swap": (1, 0)}
+    (tmp_path / "vg" / "VG_100K_2" / "12.jpg").unlink()
+    assert counts("crepe", tmp_path) == {"atom": (1, 1), "swap": (1, 0)}
+
+
+def test_valse_takes_each_source_where_it_lies(tmp_path: Path) -> None:
+    rows = {str(i): {"image_file": name, "caption": "a", "foil": "b", "mturk": {"caption": 3}}
+            for i, name in enumerate(("v7w_1.jpg", "COCO_val2014_2.jpg", "riding_3.jpg", "gone.jpg"))}  # fmt: skip
+    write(tmp_path / "valse" / "existence.json", rows)
+    for name in ("valse/images/v7w_1.jpg", "coco/val2014/COCO_val2014_2.jpg", "swig/images_512/riding_3.jpg"):
+        write(tmp_path / name, PHOTO)
+    assert counts("valse", tmp_path) == {"existence": (3, 1)}
+
+
+def test_spec_as_its_archive_unpacks(tmp_path: Path) -> None:
+    folder = tmp_path / "spec" / "data" / "count"
+    write(folder / "image2text.json", [{"query": "images/0.png", "keys": ["a", "b"], "label": 1}])
+    write(folder / "images" / "0.png", PHOTO)
+    assert counts("spec", tmp_path) == {"count::i2t": (1, 0)}
+
+
+def test_the_first_place_or_every_place(tmp_path: Path) -> None:
+    write(tmp_path / "a" / "1.jpg", PHOTO)
+    write_tar(tmp_path / "b.tar", {"x/2.jpg": PHOTO})
+    wanted = ["1.jpg", "2.jpg", "3.jpg"]
+    one, both = (find_images("t", tmp_path, ("none", "a", "b"), wanted, every) for every in (False, True))
+    assert [one.get(name) is not None for name in wanted] == [True, False, False]
+    with noting_absent() as names:
+        find = Finder(both)
+        assert [find(name) is not None for name in (*wanted, "3.jpg")] == [True, True, False, False]
+    assert list(names) == ["3.jpg"]
+    Finder(both)("4.jpg")  # nobody listens any more
+    assert list(names) == ["3.jpg"]
+    with pytest.raises(DataMissing, match=r"t: no image such as 9.jpg found; .*/none, .*/VG_\*"):
+        find_images("t", tmp_path, ("none", "VG_*"), ["9.jpg"])
