@@ -286,3 +286,9 @@ def test_common_relations_give_way_less_often():
 def test_no_blocked_word_in_the_lists():
     words = {word for text in (*NOUN_CLASSES.values(), *DIRECTED.values()) for word in text.split()}
     assert not [word for word in sorted(words) if is_blocked(word)]
+
+
+@pytest.mark.parametrize("caption", ["A man standing next to a woman.", "A woman lying beside her child."])
+@pytest.mark.parametrize("kind", ["replace-relations", "replace-prepositions"])
+def test_nobody_is_put_on_somebody(kind, caption):
+    assert not new_words(caption, kind, 60) & {"on", "top", "under", "inside"}

@@ -207,6 +207,10 @@ bag backpack purse suitcase basket box
 hand arm
 head face
 helmet cap hat
+pizza pie
+baby toddler
+vase jar bowl
+hotdog hamburger
 road slope hill
 street slope hill
 frisbee disc

@@ -101,8 +101,8 @@ skateboard - walk run dance
 surf - swim sleep fish
 feed creature chase wash photograph
 pet creature chase feed wash
-hug creature chase photograph kick
-kiss creature chase photograph kick
+hug creature chase photograph
+kiss creature chase photograph
 lead creature chase ride feed
 smile - cry frown yawn
 wait - dance fight run

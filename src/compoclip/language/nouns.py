@@ -27,7 +27,7 @@ NOUN_CLASSES: dict[str, str] = {
     "seat": "chair bench couch stool",
     "dish": "bowl cup glass jar pot pan mug bottle box basket",
     "flat_dish": "plate pan",
-    "pour": "vase bowl basket jar",
+    "pour": "vase basket box",
     "cutlery": "fork knife spoon",
     "fruit": "apple banana orange pear strawberry grape lemon pineapple watermelon peach",
     "vegetable": "broccoli carrot tomato potato onion cucumber lettuce mushroom",
@@ -189,6 +189,6 @@ NOT_REPLACED = word_set(
     game jump shot green teddy brush meal stand bar carriage countryside dish style shade sunset pair team country
     town meter mouse pastry tile sauce trail walkway shore platter painting decoration crosswalk bread rice afternoon
     corn bacon fish beef ham sausage wii web number time street_scene half air people area way surfing tv_screen finger
-    mane terminal hold breed heat son mother father daughter board balance side
+    mane terminal hold breed heat son mother father daughter board balance side path good
     """
 )

@@ -36,7 +36,7 @@ INCLINES = word_set("hill slope mountain hillside ramp stair step escalator ladd
 # "on the phone", "in a game", "on the wall": the relation is part of a turn of phrase, or none excludes it.
 UNPLACED = word_set(
     """
-    door night concrete tip catwalk lighting
+    door night concrete tip catwalk lighting moon star beech bay mural marina parasail
     sky air phone cellphone telephone television tv internet computer laptop game wall screen leash string line wire
     picture photo photograph image scene display bike_rack window mirror team page wave show camera way job trip tour
     web fire body middle distance background foreground front back end row group pile bunch half variety number style
@@ -66,10 +66,9 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
     "creature": {
         "on": ("under", "behind", "beside", "next to", "in front of"),
         "on top of": ("under", "behind", "next to", "in front of"),
-        "behind": ("in front of", "on"),
-        "in front of": ("behind", "on top of"),
-        "next to": ("behind", "on top of", "far from"),
-        "beside": ("behind", "on"),
+        "behind": ("in front of",),
+        "in front of": ("behind",),
+        "next to": ("far from",),
     },
     "box": {
         "in": ("on", "under", "behind", "beside", "on top of", "next to", "outside"),

@@ -148,7 +148,13 @@ def _siblings(lexicon: Lexicon, synset: int, word: str, vocabulary: Vocabulary) 
                     continue
                 for name in lexicon.words(other):
                     count = vocabulary.noun(name) if name.islower() and name not in own_words else 0
-                    if count and plausible(name) and mostly_noun(name) and _main_sense(lexicon, name, other):
+                    if (
+                        count
+                        and plausible(name)
+                        and name not in LIFELESS
+                        and mostly_noun(name)
+                        and _main_sense(lexicon, name, other)
+                    ):
                         found[name] = count
         if len(found) >= ENOUGH or (depth == 3 and found):
             return found

@@ -25,7 +25,7 @@ SINGLE = word_set("his her its he she it")
 HANDLING = word_set("hold carry eat cut cook buy sell feed pet chase watch hit throw catch pull push lead wash draw")
 BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to"})
 _FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
-VERBS = word_set("graze watch walk stand sit play surf ski")  # "two sheep graze", read as a noun
+VERBS = word_set("graze watch walk stand sit play surf ski pick look face")  # "two sheep graze", read as a noun
 _NOT_AFTER = ("NN", "VBZ", "VBD", "POS")
 _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
 # Said of one thing, or of a place, though they can be counted.
@@ -35,6 +35,7 @@ UNCOUNTED = word_set(
     bit sort kind type part side top bottom front back corner middle edge end way trick look game jump ride background
     sky sun moon display scene shot image picture photo photograph close-up selfie kitchen bathroom uniform suit shirt
     dress jacket helmet hat tie hair mouth head hand body face hood wetsuit costume surface stop light walk station
+    tree door fence bridge tv pick
     counter wall room motion swing costume reflection wave bite party traffic meal air living close
     """
 )
@@ -42,12 +43,13 @@ UNCOUNTED = word_set(
 
 def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Another number of things: "three dogs" for "two dogs"; "one dog" where it was not one; "two dogs" for "a dog"."""
-    numerals = [(n, i) for n in view.nouns if n.lemma not in VERBS and (i := _numeral(view, n)) is not None]
+    numerals = [(n, i) for n in view.nouns if _has_singular(view, n) and (i := _numeral(view, n)) is not None]
     for noun, i in draw.shuffled(numerals):
         scale = NUMBERS if view.lower[i] in NUMBERS else DIGITS
         at = scale.index(view.lower[i])
         near = [other for other in range(max(0, at - 2), min(len(scale), at + 3)) if other != at]
-        if not noun.plural or _agrees(view, noun) or TIED & set(view.lower[noun.head :]):
+        others = any(tag == "NNS" for tag in view.parsed.tags[noun.head + 1 :])  # "two men dressed as soldiers"
+        if not noun.plural or others or _agrees(view, noun) or TIED & set(view.lower[noun.head :]):
             near = [other for other in near if (other == 0) == (at == 0)]  # the rest speaks of one, or of several
         weights = {scale[other]: vocabulary.word(scale[other]) for other in near}
         if i and view.lower[i - 1] in ("of", "some"):  # "one of two boards", "a set of three plates"
@@ -64,10 +66,23 @@ def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             yield _with_count(view, noun, noun.article, next(draw.by_weight(several), "two"))
 
 
+def _has_singular(view: View, noun: Noun) -> bool:
+    """Is it a noun with a form for one and a form for several, as far as the lexicon knows?"""
+    return noun.lemma not in VERBS and not (
+        noun.plural and noun.lemma == view.lower[noun.head] and noun.lemma[-1] == "s"
+    )
+
+
 def _one_of_its_kind(view: View, noun: Noun) -> bool:
     """Is it "a" thing of which there could be several, with no verb or place that speaks of one?"""
     parsed, lower = view.parsed, view.lower
-    if noun.mass or noun.plural or noun.lemma in PAIRS or noun.lemma in UNCOUNTED | GROUND | ROOMS | WATER:
+    if (
+        noun.mass
+        or noun.plural
+        or noun.lemma in VERBS
+        or noun.lemma in PAIRS
+        or noun.lemma in UNCOUNTED | GROUND | ROOMS | WATER
+    ):
         return False
     if noun.article != noun.phrase or noun.article < 0 or lower[noun.article] not in ("a", "an"):
         return False

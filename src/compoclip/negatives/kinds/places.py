@@ -23,8 +23,8 @@ _KNOWN = frozenset({relation for row in EXCLUDED.values() for relation in row} |
 _STARTS = frozenset(relation.split()[0] for relation in _KNOWN)
 _GOING = word_set(
     """
-    walk run go come ride ski drive climb travel move look jump fly slide roll step get head swim pull hop dive
-    gaze stare peer fall emerge wade
+    walk run go ride ski drive climb travel move look fly slide roll step get head swim pull dive
+    gaze stare peer emerge wade
     """
 )
 # Verbs that own the preposition after them: "playing with", "covered in", "dressed in", "focus on".

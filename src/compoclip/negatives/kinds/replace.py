@@ -88,7 +88,9 @@ def _stands_alone(view: View, noun: Noun) -> bool:
         return False
     words = {lower[i] for i in range(noun.start, noun.head + 1)} | {noun.lemma}
     described = {lower[i] for i in (*noun.adjectives, *range(noun.phrase, noun.start))}
-    if described & {"another", "other", "same"} or (noun.start < noun.head and noun.lemma in SHAPES):
+    if described & {"another", "other", "same", "open", "closed", "sliding", "squat"} or (
+        noun.start < noun.head and noun.lemma in SHAPES
+    ):
         return False
     if noun.lemma in WET and {"drinking", "drink", "eating", "water"} & set(lower):
         return False  # what one drinks from, or eats
