@@ -36,13 +36,13 @@ Behave = Callable[[int, dict[str, Any]], Does]  # (how many times this very body
 
 
 def caption(number: int) -> str:
-    """Captions of one form, all different for number < 3000."""
-    one, other = number % 10, (number // 10 + number + 1) % 10
-    if one == other:
-        other = (other + 5) % 10
-    verb = VERBS[number // 100 % 3]
-    first, second = COLOURS[number // 300 % 5], COLOURS[(number // 300 + 1 + number // 1500) % 5]
-    return f"A {first} {NOUNS[one]} {verb} a {second} {NOUNS[other]} ."
+    """Captions of one form, all different for number < 5400."""
+    one = number % 10
+    other = (one + 1 + number // 10 % 9) % 10
+    verb = VERBS[number // 90 % 3]
+    first = number // 270 % 5
+    second = (first + 1 + number // 1350 % 4) % 5
+    return f"A {COLOURS[first]} {NOUNS[one]} {verb} a {COLOURS[second]} {NOUNS[other]} ."
 
 
 def asked(body: dict[str, Any]) -> tuple[str, str]:

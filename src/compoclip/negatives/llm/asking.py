@@ -91,7 +91,7 @@ class Asking:
     async def _one(self, request: Request) -> None:
         amount = self.spending.most(request.body)
         while not self.spending.reserve(amount):
-            if not self.spending.reserved or self.out_of_money:
+            if not self.spending.holds or self.out_of_money:
                 self.out_of_money = True
                 return
             await asyncio.sleep(0.01)  # what others have set aside may be more than they need

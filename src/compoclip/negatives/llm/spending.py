@@ -14,6 +14,7 @@ class Spending:
         self.price_in, self.price_out, self.budget = price_in or 0.0, price_out or 0.0, budget
         self.priced = price_in is not None or price_out is not None
         self.total, self.reserved = 0.0, 0.0
+        self.holds = 0  # requests that something is set aside for
         self._more = 1.0  # tokens a prompt has for each that was estimated, at most, so far
 
     def most(self, body: dict[str, Any]) -> float:
@@ -26,10 +27,12 @@ class Spending:
         if self.budget is not None and self.total + self.reserved + amount > self.budget:
             return False
         self.reserved += amount
+        self.holds += 1
         return True
 
     def release(self, amount: float) -> None:
-        self.reserved = max(0.0, self.reserved - amount)
+        self.holds -= 1
+        self.reserved = self.reserved - amount if self.holds else 0.0  # sums of floats do not come back to 0
 
     def add(self, tokens_in: int, tokens_out: int, body: dict[str, Any] | None = None) -> None:
         """Count a reply. `body`: its request, from which later estimates are bettered."""
