@@ -112,6 +112,8 @@ def visible_field(word: str) -> int:
 @lru_cache(maxsize=20_000)
 def is_animate(word: str) -> bool:
     """Is the commonest sense of this noun a person or an animal?"""
+    if word in ("person", "people"):
+        return True  # WordNet keeps the word itself among its topmost concepts
     senses = shared_lexicon().senses(word, "n")
     return word not in LIFELESS and bool(senses) and shared_lexicon().lexfile(senses[0].synset) in (5, 18)
 

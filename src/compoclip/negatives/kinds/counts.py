@@ -18,14 +18,19 @@ NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine
 DIGITS = tuple(str(number) for number in range(1, 11))
 # Words that tie a number to the rest of the caption: "two dogs next to each other", "one of which".
 TIED = word_set(
-    "each other another both together apart either neither two one three four second them they their between"
+    """
+    each other another both together apart either neither two one three four second them they their between same
+    sharing share shaking hands facing
+    """
 )
 SINGLE = word_set("his her its he she it")
 # Verbs whose object can come in any number without a change to who does it or where.
 HANDLING = word_set("hold carry eat cut cook buy sell feed pet chase watch hit throw catch pull push lead wash draw")
 BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to"})
 _FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
-VERBS = word_set("graze watch walk stand sit play surf ski pick look face")  # "two sheep graze", read as a noun
+VERBS = word_set(
+    "graze watch walk stand sit play surf ski pick look face hold facing"
+)  # "two sheep graze", read as a noun
 _NOT_AFTER = ("NN", "VBZ", "VBD", "POS")
 _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
 # Said of one thing, or of a place, though they can be counted.
@@ -49,7 +54,9 @@ def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
         at = scale.index(view.lower[i])
         near = [other for other in range(max(0, at - 2), min(len(scale), at + 3)) if other != at]
         others = any(tag == "NNS" for tag in view.parsed.tags[noun.head + 1 :])  # "two men dressed as soldiers"
-        if not noun.plural or others or _agrees(view, noun) or TIED & set(view.lower[noun.head :]):
+        if view.lower[i - 1 : i] == ["between"] or "other" in view.lower[i : noun.head]:
+            others = True
+        if not noun.plural or others or _agrees(view, noun) or TIED & set(view.lower[noun.head + 1 :]):
             near = [other for other in near if (other == 0) == (at == 0)]  # the rest speaks of one, or of several
         weights = {scale[other]: vocabulary.word(scale[other]) for other in near}
         if i and view.lower[i - 1] in ("of", "some"):  # "one of two boards", "a set of three plates"
@@ -85,6 +92,8 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
     ):
         return False
     if noun.article != noun.phrase or noun.article < 0 or lower[noun.article] not in ("a", "an"):
+        return False
+    if "single" in lower[noun.article : noun.head]:
         return False
     after = noun.head + 1
     if after < len(lower) and (
@@ -124,6 +133,8 @@ def _numeral(view: View, noun: Noun) -> int | None:
         if child < noun.head and view.parsed.deps[child] == "nummod" and not (after and after[0].startswith("NN")):
             if noun.article >= 0 and view.lower[noun.article] in ("a", "an"):
                 return None  # "a two layer cake"
+            if not noun.plural and view.lower[child] not in ("one", "1"):
+                return None  # "three mass transit trains", cut by the parser
             if "o" in view.lower[child + 1 : child + 2] or "o'clock" in view.lower:
                 return None
             return child if view.lower[child] in (*NUMBERS, *DIGITS) else None
