@@ -74,7 +74,9 @@ def test_check_of_a_named_set(shared: Path, tmp_path: Path) -> None:
     (tmp_path / "sugarcrepe" / "add_att.json").touch()
     part = check_entry("sugarcrepe", tmp_path)
     assert not part["complete"]
-    assert part["missing"] == [{"path": "sugarcrepe/*.json", "found": 1, "wanted": 7}]
+    names = [f"sugarcrepe/{name}.json" for name in ["add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att"]]
+    assert part["missing"] == [{"path": "sugarcrepe/*.json", "found": 1, "wanted": 7, "names": names}]
+    assert check_entry("sugarcrepe_pp", tmp_path)["name"] == "sugarcrepe-pp"
     assert "compoclip data get sugarcrepe" in part["hint"]
     assert "form" in check_entry("flickr30k", tmp_path)["hint"]
     assert not check_entry("aro", tmp_path / "nowhere")["complete"]

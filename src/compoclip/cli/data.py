@@ -26,7 +26,7 @@ def data_ls(debug: Debug = False) -> None:
 
 @app.command("get")
 def data_get(
-    name: Annotated[str, typer.Argument(help="A name from `compoclip data ls`.")],
+    name: Annotated[str, typer.Argument(help="A name from `compoclip data ls` or `compoclip ls tasks`.")],
     data_root: Annotated[Path, typer.Option(help="Folder to put it in.")] = Path("data"),
     keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Keep what was unpacked.")] = False,
     debug: Debug = False,
@@ -36,13 +36,14 @@ def data_get(
     Example: compoclip data get sugarcrepe --data-root data
     """
     from compoclip.data.getting import get
+    from compoclip.evaluation.supplies import get_task, is_task
 
-    tell(get(name, data_root, keep_archives))
+    tell(get_task(name, data_root, keep_archives) if is_task(name) else get(name, data_root, keep_archives))
 
 
 @app.command("check")
 def data_check(
-    target: Annotated[str, typer.Argument(help="A name from `compoclip data ls`, or your own data.")],
+    target: Annotated[str, typer.Argument(help="A name from `data ls` or `ls tasks`, or your own data.")],
     data_root: Annotated[Path, typer.Option(help="Folder of named data sets.")] = Path("data"),
     image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
     image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
@@ -53,10 +54,13 @@ def data_check(
 
     Example: compoclip data check captions.tsv --image-root images
     """
-    from compoclip.data.catalog import entries
-    from compoclip.data.checking import check
+    from compoclip.data.checking import check, is_named
+    from compoclip.evaluation.supplies import check_task, is_task
 
-    named = target in entries() and not Path(target).exists()
+    if is_task(target) and not Path(target).exists():
+        tell(check_task(target, data_root))
+        return
+    named = is_named(target) and not Path(target).exists()
     options = {} if named else {"image_root": image_root, "image_key": image_key, "caption_key": caption_key}
     tell(check(target, data_root, **options))
 

@@ -78,10 +78,11 @@ def entries() -> dict[str, Entry]:
 
 
 def entry(name: str) -> Entry:
-    """One named set. Raises InputError with the nearest names."""
+    """One named set; `_` and `-` are the same in a name. Raises InputError with the nearest names."""
     known = entries()
-    if name in known:
-        return known[name]
+    for spelt in (name, name.replace("_", "-")):
+        if spelt in known:
+            return known[spelt]
     near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise InputError(f"{name}: no such data set{hint} (see `compoclip data ls`)")

@@ -18,20 +18,25 @@ from compoclip.data.sources.base import Source
 from compoclip.errors import InputError
 from compoclip.progress import track
 
+NAMED = 5  # missing files that are named
 LONG_WORDS = 55  # words that CLIP's 77 positions are likely not to hold
 
 
 def check_entry(name: str | Entry, root: str | Path, _above: tuple[str, ...] = ()) -> dict[str, Any]:
     """Which expected files of a named set lie below `root`.
 
-    {name, root, complete, present: [{path, found, wanted}], missing: [...], needs: [{name, complete}], hint}. A folder
-    of photos may also be a `.tar` or `.zip` of that name. Unknown names raise InputError.
+    {name, root, complete, present: [{path, found, wanted}], missing: [...], needs: [{name, complete}], hint}. What is
+    missing has `names`, the first few of the files where they are known. A folder of photos may also be a `.tar` or
+    `.zip` of that name. Unknown names raise InputError.
     """
     chosen, root = name if isinstance(name, Entry) else entry(name), Path(root)
     rows: list[dict[str, Any]] = [
         {"path": item.path, "found": _count(root, item), "wanted": item.count} for item in chosen.files
     ]
     missing = [row for row in rows if row["found"] < row["wanted"]]
+    for row in missing:
+        if names := _names(chosen, root, row["path"]):
+            row["names"] = names[:NAMED]
     needs = [
         {"name": other, "complete": check_entry(other, root, (*_above, chosen.name))["complete"]}
         for other in chosen.needs
@@ -50,6 +55,14 @@ def check_entry(name: str | Entry, root: str | Path, _above: tuple[str, ...] = (
         "needs": needs,
         "hint": hint,
     }
+
+
+def _names(chosen: Entry, root: Path, pattern: str) -> list[str]:
+    """Files of a pattern that are not there, where the catalogue names them one by one."""
+    if not any(mark in pattern for mark in "*?["):
+        return [pattern]
+    listed = [d.to for d in chosen.fetch if d.unpack is None and PurePosixPath(d.to).match(pattern)]
+    return [name for name in listed if not (root / name).is_file()]
 
 
 def _count(root: Path, item: Expected) -> int:
@@ -148,9 +161,13 @@ def _spread(values: Sequence[int]) -> dict[str, int] | None:
     return {"min": ranked[0], "median": ranked[last // 2], "p95": ranked[round(0.95 * last)], "max": ranked[-1]}
 
 
+def is_named(target: str) -> bool:
+    return target in entries() or target.replace("_", "-") in entries()
+
+
 def check(target: str, root: str | Path, **options: Any) -> dict[str, Any]:
     """`check_path` where `target` is a path that exists, else `check_entry` of the set of that name."""
-    if target in entries() and not Path(target).exists():
+    if is_named(target) and not Path(target).exists():
         return check_entry(target, root)
     if Path(target).exists() or any(mark in target for mark in "*{:/."):
         return check_path(target, **options)
