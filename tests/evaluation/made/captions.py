@@ -148,3 +148,24 @@ def vl_checklist(made: Made) -> None:
         asked = questions(made, "vl_checklist/images/VG_100K", lambda n: f"{n}.jpg")
         rows = [[f"VG_100K/{image}", {"POS": [text, "x"], "NEG": [wrong, "y"]}] for image, text, (wrong,) in asked]
         made.write(f"vl_checklist/data/{file}.json", json.loads(json.dumps(rows)))
+
+
+def hard_positives(made: Made) -> None:
+    """The paraphrase stands in a second table, row by row; the first table's negative differs in one row in three."""
+    tables = {"visual_genome_attribution": "aro/images", "vl_checklist_attributes": "vg/VG_100K_2"}
+    for file, folder in (tables | {"vl_checklist_relations": "vg/VG_100K"}).items():
+        swap = file.startswith("visual")
+        box = dict(zip(("bbox_x", "bbox_y", "bbox_w", "bbox_h"), BOX)) if swap else {}
+        stem = "" if swap else f"data/{folder.split('/')[1]}/"
+        first, second = [], []
+        asked = questions(made, folder, lambda n: f"{n}.jpg", box=BOX if swap else None)
+        for i, (image, text, (wrong,)) in enumerate(asked):
+            row = {"image_id": str(i), "image_path": stem + image, **box}
+            other = made.false() if i % 3 == 2 else wrong
+            first.append(row | {"true_caption": text, "false_caption": other})
+            second.append(row | {"true_caption": made.true(*made.fits[text]), "false_caption": wrong})
+        if made.trouble:
+            first.append(first[0])
+            second.append(second[0])
+        made.write(f"hard_positives/data/{file}.json", first)
+        made.write(f"hard_positives/swapped_data/{file}.json", second)

@@ -153,3 +153,22 @@ def mmvp_vlm(made: Made) -> None:
                 question = image.removesuffix(".jpg")
                 lines.append({"Question ID": question, "Type": category, "Statement": text})
     made.table("mmvp_vlm/Questions.csv", json.loads(json.dumps(lines)))
+
+
+def bivlc(made: Made) -> None:
+    """A Parquet file with the images in its cells; an image that is not there is an empty cell."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def cell(name: str) -> dict[str, Any] | None:
+        path = made.root / "photos" / name
+        return {"bytes": path.read_bytes(), "path": name} if path.is_file() else None
+
+    rows = []
+    for kind, part in (("replace", "obj"), ("replace", "rel"), ("swap", "att"), ("add", "obj")):
+        for first, second, text, other in quads(made, "photos", jpg):
+            rows.append((cell(first), text, other, cell(second), kind, part))
+    columns = ("image", "caption", "negative_caption", "negative_image", "type", "subtype")
+    path = made.root / "bivlc/data/test-00000-of-00001.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.table(dict(zip(columns, map(list, zip(*rows))))), path, row_group_size=5)

@@ -101,3 +101,56 @@ def world(made: Made) -> None:
     for pixels, captions in zip(captioned.images, captioned.captions):
         for caption in captions:
             add(caption, pixels)
+
+
+def _names(text: str) -> list[str]:
+    return text.split("/")
+
+
+CIFAR = _names("airplane/automobile/bird/cat/deer/dog/frog/horse/ship/truck")
+CIFAR_PROMPTS = [
+    f"a {kind}photo of {article} {size}{{}}."
+    for article in ("a", "the")
+    for kind, size in (
+        *(("", ""), ("blurry ", ""), ("black and white ", ""), ("low contrast ", ""), ("high contrast ", "")),
+        *(("bad ", ""), ("good ", ""), ("", "small "), ("", "big ")),
+    )
+]
+PETS = _names(
+    "Abyssinian/american bulldog/american pit bull terrier/basset hound/beagle/Bengal/Birman/Bombay/boxer/"
+    "British Shorthair/chihuahua/Egyptian Mau/english cocker spaniel/english setter/german shorthaired/great pyrenees/"
+    "havanese/japanese chin/keeshond/leonberger/Maine Coon/miniature pinscher/newfoundland/Persian/pomeranian/pug/"
+    "Ragdoll/Russian Blue/saint bernard/samoyed/scottish terrier/shiba inu/Siamese/Sphynx/staffordshire bull terrier/"
+    "wheaten terrier/yorkshire terrier"
+)
+PETS_PROMPTS = ["a photo of a {}, a type of pet."]
+MEMES, MEMES_PROMPTS = ["meme", "hatespeech meme"], ["a {}."]
+
+
+def _published(
+    made: Made, folder: str, classes: list[str], prompts: list[str], called: list[str], times: int = 1
+) -> None:
+    """Pictures in folders called as the set's makers call its classes, the prompts by heart."""
+    for i in range(made.rows * times):
+        number = made.new()
+        made.picture(f"{folder}/{called[i % len(classes)]}/{i:05d}.png", number)
+        for prompt in prompts:
+            made.fits.setdefault(prompt.replace("{}", classes[i % len(classes)]), set()).add(number)
+
+
+def _pets(made: Made, times: int) -> None:
+    called = [name.title().replace(" ", "_") for name in PETS]
+    _published(made, "elevater/oxford-iiit-pets", PETS, PETS_PROMPTS, called, times)
+
+
+def elevater(made: Made) -> None:
+    """Three of the twenty: accuracy over 18 prompts, mean per class, and ROC AUC."""
+    _published(made, "elevater/cifar10", CIFAR, CIFAR_PROMPTS, CIFAR)
+    _pets(made, 1)
+    _published(made, "hateful_memes/test", MEMES, MEMES_PROMPTS, ["0", "1"])
+
+
+def degla_zeroshot(made: Made) -> None:
+    """The first two of them again, both by plain accuracy."""
+    _published(made, "elevater/cifar10", CIFAR, CIFAR_PROMPTS, CIFAR)
+    _pets(made, 12 if made.trouble else 1)

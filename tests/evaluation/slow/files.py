@@ -320,10 +320,80 @@ def world(rows: int) -> list[Part]:
     return [*out, Part("retrieval", "retrieval", asked)]
 
 
+def bivlc(root: Path) -> list[Part]:
+    import io
+
+    import numpy as np
+    import pyarrow.parquet as pq
+    from PIL import Image
+
+    def photo(cell: dict[str, Any] | None) -> Photo:
+        if cell is None:
+            return Photo(root / "not there")
+        return Photo(pixels=np.asarray(Image.open(io.BytesIO(cell["bytes"])).convert("RGB")))
+
+    parts: dict[str, list[Asked]] = {}
+    for row in pq.read_table(root / "bivlc/data/test-00000-of-00001.parquet").to_pylist():
+        photos = [photo(row["image"]), photo(row["negative_image"])]
+        asked = Asked(photos, [row["caption"], row["negative_caption"]])
+        parts.setdefault(f"{row['type']}_{row['subtype']}", []).append(asked)
+    return [Part(name, "squares", rows) for name, rows in parts.items()]
+
+
+def hard_positives(root: Path) -> list[Part]:
+    out = []
+    for name, file in (("swap", "visual_genome_attribution"), ("replace_att", "vl_checklist_attributes"),
+                       ("replace_rel", "vl_checklist_relations")):  # fmt: skip
+        rows = []
+        tables = [_json(root / f"hard_positives/{folder}/{file}.json") for folder in ("data", "swapped_data")]
+        for one, two in zip(*tables):
+            base = root / ("aro/images" if name == "swap" else f"vg/{one['image_path'].split('/')[1]}")
+            box = tuple(one[k] for k in ("bbox_x", "bbox_y", "bbox_w", "bbox_h")) if name == "swap" else None
+            photo = Photo(base / one["image_path"].split("/")[-1], box)
+            texts = [one["true_caption"], two["true_caption"], two["false_caption"], one["false_caption"]]
+            rows.append(Asked([photo], texts))
+        out.append(Part(name, "rewordings", rows))
+    return out
+
+
+def _class_folders(name: str, base: Path, classes: list[str], templates: list[str], metric: str) -> Part:
+    """Folders in the order of their names, each with the class whose letters it shares, or whose number it is."""
+    own = {"".join(c for c in one.lower() if c.isalnum()): one for one in classes}
+    own |= {str(k): one for k, one in enumerate(classes)}
+    rows = [
+        Asked([Photo(file)], [own["".join(c for c in folder.name.lower() if c.isalnum())]])
+        for folder in sorted(base.iterdir())
+        for file in sorted(folder.iterdir())
+    ]
+    return Part(name, "classes", rows, names=classes, templates=templates, metric=metric)
+
+
+def elevater(root: Path) -> list[Part]:
+    from tests.evaluation.made import sets
+
+    pets = root / "elevater/oxford-iiit-pets"
+    return [
+        _class_folders("cifar10", root / "elevater/cifar10", sets.CIFAR, sets.CIFAR_PROMPTS, "accuracy"),
+        _class_folders("hateful-memes", root / "hateful_memes/test", sets.MEMES, sets.MEMES_PROMPTS, "roc_auc"),
+        _class_folders("oxford-iiit-pets", pets, sets.PETS, sets.PETS_PROMPTS, "mean_per_class"),
+    ]
+
+
+def degla_zeroshot(root: Path) -> list[Part]:
+    from tests.evaluation.made import sets
+
+    pets = root / "elevater/oxford-iiit-pets"
+    return [
+        _class_folders("cifar10", root / "elevater/cifar10", sets.CIFAR, sets.CIFAR_PROMPTS, "accuracy"),
+        _class_folders("oxford-iiit-pets", pets, sets.PETS, sets.PETS_PROMPTS, "accuracy"),
+    ]
+
+
 READERS: dict[str, Callable[[Path], list[Part]]] = {
     reader.__name__: reader
     for reader in (
         *(sugarcrepe, sugarcrepe_pp, valse, aro, whatsup, negbench, crepe, conme, vl_checklist, svo_probes, imagecode),
         *(spec, winoground, colorswap, eqben, vismin, cola, coco_counterfactuals, mmvp_vlm, retrieval, zeroshot),
+        *(bivlc, hard_positives, elevater, degla_zeroshot),
     )
 }

@@ -129,7 +129,24 @@ def world(figures: Figures, rows: dict[str, int]) -> dict[str, float]:
     }
 
 
+def bivlc(figures: Figures, rows: dict[str, int]) -> dict[str, float]:
+    out = {"": sum(rows[k] * figures[k] for k in figures) / sum(rows.values())}
+    for kind in ("replace", "swap", "add"):
+        own = [k for k in figures if k.startswith(kind)]
+        out[f"{kind}: group"] = sum(rows[k] * figures[k] for k in own) / sum(rows[k] for k in own)
+    return out
+
+
+def hard_positives(figures: Figures, rows: dict[str, int]) -> dict[str, float]:
+    replace = (figures["replace_att"] + figures["replace_rel"]) / 2
+    out = {"SWAP augmented": figures["swap"], "REPLACE augmented": replace}
+    return {"": (figures["swap"] + replace) / 2, **out}
+
+
 OWN: dict[str, Callable[[Figures, dict[str, int]], dict[str, float]]] = {
     rule.__name__: rule
-    for rule in (*(sugarcrepe, sugarcrepe_pp, valse, aro, eqben, imagecode, spec, vl_checklist, retrieval, world),)
+    for rule in (
+        *(sugarcrepe, sugarcrepe_pp, valse, aro, eqben, imagecode, spec, vl_checklist, retrieval, world, bivlc),
+        hard_positives,
+    )
 }

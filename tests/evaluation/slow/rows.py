@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass
 class Part:
-    """One subset: `form` is captions, images, squares, triples, retrieval or classes."""
+    """One subset: `form` is captions, images, squares, triples, rewordings, retrieval or classes."""
 
     name: str
     form: str
@@ -133,6 +133,7 @@ def marks(part: Part, model: Any) -> list[dict[str, Any]]:
         "images": _images,
         "squares": _squares,
         "triples": _triples,
+        "rewordings": _rewordings,
         "classes": _classes,
         "retrieval": _retrieval,
     }[part.form](part, eye)
@@ -185,6 +186,21 @@ def _triples(part: Part, eye: Eye) -> list[dict[str, Any]]:
         read = [above(both, dot(one, no), two == no), above(both, dot(two, no), one == no)]
         tied = None in wins and False not in wins
         out.append({"correct": float(all(wins)), "tot": all(read), "tied": tied})
+    return out
+
+
+def _rewordings(part: Part, eye: Eye) -> list[dict[str, Any]]:
+    """The caption, its paraphrase, the negative of both, and the negative that the first table has."""
+    out = []
+    for row in part.here():
+        image = eye.photo(row.photos[0])
+        features = [eye.text(text) for text in row.texts]
+        scores = [dot(image, feature) for feature in features]
+        wins = [above(scores[k], scores[2], features[k] == features[2]) for k in (0, 1)]
+        first = above(scores[0], scores[3], features[0] == features[3])
+        between = wins in ([True, False], [False, True])
+        out.append({"correct": float(all(wins)), "tied": None in wins, "scores": scores})
+        out[-1] |= {"_original": bool(first), "_positive": bool(wins[1]), "_brittleness": between}
     return out
 
 
