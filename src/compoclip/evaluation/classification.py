@@ -75,11 +75,12 @@ def _true_first(scores: Array, labels: NDArray[np.int64], same: NDArray[np.int64
     return ordered, valid
 
 
-def check_labels(labels: NDArray[np.int64], classes: int) -> None:
+def check_labels(labels: NDArray[np.int64], classes: int, name: str = "") -> None:
+    """Raises InputError for a label outside 0..classes-1, naming the set and its row."""
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise InputError(f"row {row}: label {int(labels[row])} is outside the {classes} classes 0..{classes - 1}")
+        raise InputError(f"{name}{': ' if name else ''}row {row}: label {int(labels[row])} is outside the {classes} classes 0..{classes - 1}")
 
 
 def mean_per_class(correct: NDArray[np.floating], labels: NDArray[np.int64]) -> float:

@@ -46,7 +46,7 @@ class ZeroShot:
                 raise InputError(f"{self.name}: template {template!r} must hold {{}} once, where the class name goes")
         if not self.templates:
             raise InputError(f"{self.name}: no template; give at least one, such as 'a photo of a {{}}.'")
-        classification.check_labels(self.labels, len(self.class_names))
+        classification.check_labels(self.labels, len(self.class_names), self.name)
         self.prompts = [t.replace("{}", c) for c in self.class_names for t in self.templates]
 
     def pictures(self) -> Sequence[Picture]:
