@@ -178,7 +178,7 @@ DIRECTED: dict[str, str] = {
 # Left as they are: they say how, how much or of what sort; or what stands in their place makes no sense or no odds.
 NOT_REPLACED = word_set(
     """
-    sky ground food wave track light ski pole trick view item seat scene fire vehicle meat hair cheese furniture
+    sky ground water food wave track light ski pole trick view item seat scene fire vehicle meat hair cheese furniture
     container photo line plant drink passenger crowd appliance face paper leaf toy stop rail post fry trunk family
     swing veggie vegetable fruit place traffic dessert riding smoke back frame bun surface sheet wood buggy rain art
     display match bite arrangement produce base step look lay control sitting hay package supply section event playing

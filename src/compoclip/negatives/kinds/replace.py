@@ -22,7 +22,9 @@ from compoclip.negatives.vocabulary import Vocabulary
 
 PICTURES = word_set("photo photograph picture image photos pictures photographs images shot drawing scene film print")
 SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split())
-WET = word_set("water river lake pond pool ocean grass snow")
+WET = word_set("river lake pond pool ocean grass snow")
+DRINKING = word_set("drinking drink eating water")  # then the caption says what the river has
+BINDING = word_set("another other same open closed sliding squat")  # said of this noun, hardly of another
 LIMBS = frozenset(NOUN_CLASSES["limb"].split())
 SHAPES = frozenset(NOUN_CLASSES["shape"].split())
 NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized ready busy crowded quiet filled")
@@ -39,11 +41,15 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
 
     Nouns of the everyday classes come first, others only where a caption has none of them.
     """
-    taken = {noun.lemma for noun in view.nouns} | view.others | set(view.lower) | usually_there(_stems(view))
-    shuffled = draw.shuffled([noun for noun in view.nouns if _stands_alone(view, noun)])
+    whole = [noun for noun in view.nouns if _stands_alone(view, noun)]
+    if not whole:
+        return
+    everyday = members("n")
+    said = {*view.lower, *(noun.lemma for noun in view.nouns)}
+    taken = said | view.others | usually_there(said)
     made = False
-    for noun in sorted(shuffled, key=lambda noun: noun.lemma not in members("n")):
-        if made and noun.lemma not in members("n"):
+    for noun in sorted(draw.shuffled(whole), key=lambda noun: noun.lemma not in everyday):
+        if made and noun.lemma not in everyday:
             return
         table, start = _table_of(view, noun, vocabulary)
         article = view.lower[noun.article] if noun.article >= 0 else ""
@@ -68,35 +74,26 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(start, noun.head + 1, form),)
 
 
-def _stems(view: View) -> set[str]:
-    """All words of the caption, and the lemmas of its nouns with their compounds ("living room")."""
-    found = set(view.lower)
-    for i, tag in enumerate(view.parsed.tags):
-        if tag == "NNS":
-            found.add(lemma(view.lower[i], "n"))
-    found.update(" ".join(pair) for pair in zip(view.lower, view.lower[1:]))
-    return found
-
-
 def _stands_alone(view: View, noun: Noun) -> bool:
-    """Is the noun a whole name, and not a part of one that the parser cut ("fire hydrant", "ski poles")?"""
+    """Is the noun a whole name, not a part of one that the parser cut ("fire hydrant"), and free to give way?"""
+    if noun.lemma in NOT_REPLACED:
+        return False
     tags, lower = view.parsed.tags, view.lower
     after, before = noun.head + 1, noun.start - 1
-    if after < len(tags) and (tags[after].startswith("NN") or tags[after] == "POS"):
+    if after < len(tags) and (tags[after][:2] == "NN" or tags[after] == "POS"):
         return False
-    if before >= 0 and (tags[before].startswith("NN") or lower[before] in ("-", "/")):
+    if before >= 0 and (tags[before][:2] == "NN" or lower[before] in "-/"):
         return False
-    words = {lower[i] for i in range(noun.start, noun.head + 1)} | {noun.lemma}
-    described = {lower[i] for i in (*noun.adjectives, *range(noun.phrase, noun.start))}
-    if described & {"another", "other", "same", "open", "closed", "sliding", "squat"} or (
-        noun.start < noun.head and noun.lemma in SHAPES
-    ):
+    if noun.start < noun.head and (noun.lemma in SHAPES or not NOT_REPLACED.isdisjoint(lower[noun.start : noun.head])):
         return False
-    if noun.lemma in WET and {"drinking", "drink", "eating", "water"} & set(lower):
-        return False  # what one drinks from, or eats
+    if noun.lemma in WET and not DRINKING.isdisjoint(lower):
+        return False
     if noun.lemma in LIMBS and tags[after : after + 1] == ["VBG"]:
         return False  # "a hand holding a donut" is somebody
-    return not words & NOT_REPLACED and not (described & GROWN and noun.lemma in GROUND)
+    if noun.phrase == noun.start:
+        return True
+    described = lower[noun.phrase : noun.start]
+    return BINDING.isdisjoint(described) and (noun.lemma not in GROUND or GROWN.isdisjoint(described))
 
 
 def _preposition(view: View, noun: Noun) -> str:
