@@ -75,7 +75,7 @@ def test_imagecode_sorts_by_number_and_pools(tmp_path: Path) -> None:
 
 def test_imagecode_says_where_the_images_must_be(tmp_path: Path) -> None:
     write(tmp_path / "imagecode" / "valid_data.json", {"video-1": {"2": "x"}})
-    with pytest.raises(DataMissing, match=r"image-sets; unzip image-sets.zip there"):
+    with pytest.raises(DataMissing, match=r"image-sets; put image-sets.zip there"):
         score(FIT, "imagecode", tmp_path)
 
 

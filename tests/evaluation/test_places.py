@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,24 @@ def test_spec_as_its_archive_unpacks(tmp_path: Path) -> None:
     write(folder / "image2text.json", [{"query": "images/0.png", "keys": ["a", "b"], "label": 1}])
     write(folder / "images" / "0.png", PHOTO)
     assert counts("spec", tmp_path) == {"count::i2t": (1, 0)}
+
+
+def test_imagecodes_archive_is_read_in_place(tmp_path: Path) -> None:
+    table = {"video-1": {"0": "x", "9": "y"}, "open-images-2": {"3": "z"}, "video-gone": {"1": "w"}}
+    write(tmp_path / "imagecode" / "valid_data.json", table)
+    with zipfile.ZipFile(tmp_path / "imagecode" / "image-sets.zip", "w") as archive:
+        for folder in ("video-1", "open-images-2"):
+            for k in range(1, 11):
+                archive.writestr(f"image-sets/{folder}/img{k}.jpg", png(picture(k)))
+    zipped = evaluate(RandomModel(), "imagecode", tmp_path, log_samples=True)
+    assert counts("imagecode", tmp_path) == {"videos": (2, 1), "static": (1, 0)}
+    last = next(row for row in zipped["samples"] if row["caption"] == "y")
+    assert last["images"][0].endswith("video-1/img10.jpg")
+    with zipfile.ZipFile(tmp_path / "imagecode" / "image-sets.zip") as archive:
+        archive.extractall(tmp_path / "other" / "imagecode")
+    write(tmp_path / "other" / "imagecode" / "valid_data.json", table)
+    plain = evaluate(RandomModel(), "imagecode", tmp_path / "other", log_samples=True)
+    assert plain["summary"] == zipped["summary"]
 
 
 def test_the_first_place_or_every_place(tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_two_processes_give_what_one_gives(tmp_path: Path, capsys: Any) -> None:
         assert "encode" not in pair[1].stderr
     assert comparable(tmp_path / "two.json") == comparable(tmp_path / "one.json")
     assert comparable(tmp_path / "again.json") == comparable(tmp_path / "one.json")
-    assert "encode images and captions 0/0" in again[0].stderr
+    assert "encode images and captions 0 " in again[0].stderr  # everything came from the cache
     assert len(list((tmp_path / "cache").rglob("*.npz"))) == 2
 
 

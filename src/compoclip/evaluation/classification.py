@@ -80,7 +80,8 @@ def check_labels(labels: NDArray[np.int64], classes: int, name: str = "") -> Non
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise InputError(f"{name}{': ' if name else ''}row {row}: label {int(labels[row])} is outside the {classes} classes 0..{classes - 1}")
+        where = f"{name}: row {row}" if name else f"row {row}"
+        raise InputError(f"{where}: label {int(labels[row])} is outside the {classes} classes 0..{classes - 1}")
 
 
 def mean_per_class(correct: NDArray[np.floating], labels: NDArray[np.int64]) -> float:

@@ -69,6 +69,12 @@ def noting_absent() -> Iterator[dict[str, None]]:
         _absent.reset(token)
 
 
+def note_absent(name: str) -> None:
+    noted = _absent.get()
+    if noted is not None:
+        noted[name] = None
+
+
 class Finder:
     """Looks images up once each, and notes those that are not there."""
 
@@ -79,9 +85,8 @@ class Finder:
     def __call__(self, name: str) -> Picture | None:
         if name not in self._known:
             self._known[name] = self.store.get(name)
-            noted = _absent.get()
-            if self._known[name] is None and noted is not None:
-                noted[name] = None
+            if self._known[name] is None:
+                note_absent(name)
         return self._known[name]
 
     def all(self, names: Sequence[str]) -> list[Picture] | None:

@@ -11,8 +11,8 @@ from compoclip.evaluation.aggregate import SPEC as SPEC_FOLDERS
 from compoclip.evaluation.captions import Row
 from compoclip.evaluation.captions import subset as caption_subset
 from compoclip.evaluation.forms import ImageChoice, Subset
-from compoclip.evaluation.pictures import IMAGE_SUFFIXES, FolderStore
-from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
+from compoclip.evaluation.pictures import FolderStore, beside, is_image, open_store
+from compoclip.evaluation.places import Finder, find_files, find_images, note_absent, rows_of, texts
 from compoclip.evaluation.tables import field, read_table
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean, pooled
 from compoclip.io import read_json
@@ -70,23 +70,27 @@ SVO = Task(
 )
 
 
-def _ten(folder: Path) -> tuple[str, ...]:
+def _ten(names: Sequence[str]) -> tuple[str, ...]:
     """Image names of a set in the order of the number in their names (img10 after img9)."""
 
     def number(name: str) -> tuple[int, str]:
         digits = re.findall(r"\d+", PurePosixPath(name).stem)
         return (int(digits[-1]) if digits else 0, name)
 
-    files = [f.name for f in folder.iterdir() if f.suffix.lower() in IMAGE_SUFFIXES]
-    return tuple(f"{folder.name}/{name}" for name in sorted(files, key=number))
+    return tuple(sorted(names, key=number))
 
 
 def load_imagecode(request: Request) -> Loaded:
     root = request.root("imagecode")
     path = next(iter(find_files("imagecode", root, ("imagecode", "imagecode/data"), ["valid_data.json"]).values()))
-    sets = next((p for p in (path.parent / "image-sets", root / "image-sets") if p.is_dir()), None)
+    sets = beside(path.parent / "image-sets") or beside(root / "image-sets")
     if sets is None:
-        raise DataMissing(f"imagecode: no folder {path.parent / 'image-sets'}; unzip image-sets.zip there")
+        raise DataMissing(f"imagecode: no folder, .tar or .zip {path.parent / 'image-sets'}; put image-sets.zip there")
+    store = open_store(sets)
+    by_set: dict[str, list[str]] = {}
+    for name in store.names():
+        if is_image(name):
+            by_set.setdefault(PurePosixPath(name).parent.name, []).append(name)
     rows: dict[str, list[Question]] = {"videos": [], "static": []}
     lost = dict.fromkeys(rows, 0)
     table = read_json(path)
@@ -94,21 +98,21 @@ def load_imagecode(request: Request) -> Loaded:
         raise InputError(f"{path}: must be an object of sets, each an object of captions by place")
     for folder, captions in table.items():
         kind = "static" if "open-images" in folder else "videos"
-        place = FolderStore(sets).path / PurePosixPath(folder).name
-        names = _ten(place) if place.is_dir() else ()
+        names = _ten(by_set.get(PurePosixPath(folder).name, ()))
         for index, caption in captions.items():
             if not (str(index).isdigit() and isinstance(caption, str)):
                 raise InputError(f"{path}: set {folder}: place {index!r} must be 0 to 9 with a text")
             if int(index) >= len(names):
                 lost[kind] += 1
+                note_absent(f"image-sets/{PurePosixPath(folder).name}")
                 continue
             true = names[int(index)]
             rows[kind].append((caption, (true, *(n for n in names if n != true))))
-    find = Finder(FolderStore(sets))
+    find = Finder(store)
     subsets = [image_subset(kind, own, find, request) for kind, own in rows.items() if own or lost[kind]]
     for subset in subsets:
         subset.missing += lost[subset.name]
-    return Loaded(list(subsets), {"annotations": str(path), "images": str(sets)})
+    return Loaded(list(subsets), {"annotations": str(path), "images": store.where})
 
 
 IMAGECODE = Task(
@@ -121,7 +125,7 @@ IMAGECODE = Task(
     rule="strict argmax over ten images; score: all captions pooled",
     citation="Krojer et al., Image Retrieval from Contextual Descriptions, ACL 2022",
     version="1",
-    needs="DIR/imagecode/valid_data.json and image-sets/ unzipped beside it",
+    needs="DIR/imagecode/valid_data.json and image-sets/ or image-sets.zip beside it",
     load=load_imagecode,
     averages=lambda counts: {"item-weighted": pooled(counts)},
 )
