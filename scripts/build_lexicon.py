@@ -20,6 +20,8 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
+from compoclip.negatives.plausible import runs
+
 TABLES = Path(__file__).resolve().parents[1] / "src" / "compoclip" / "language" / "tables"
 POS_FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
 INSULTING_GLOSS = re.compile(
@@ -189,6 +191,14 @@ def caption_words(path: Path, least: int) -> str:
     return "".join(f"{word} {count}\n" for word, count in sorted(counts.items()) if count >= least)
 
 
+def caption_contexts(path: Path) -> str:
+    """The runs of words that `compoclip.negatives.plausible` weighs swaps by, with their counts."""
+    with open(path, encoding="utf-8", newline="") as handle:
+        rows = csv.DictReader(handle, delimiter="\t")
+        found = runs(row.get("title") or row["caption"] for row in rows)
+    return "".join(f"{run}\t{count}\n" for run, count in found.items())
+
+
 def write(name: str, text: str) -> None:
     path = TABLES / f"{name}.xz"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -208,6 +218,7 @@ def main() -> None:
     write("blocked", hashes(blocked))
     if arguments.captions:
         write("caption_words", caption_words(arguments.captions, arguments.least))
+        write("caption_contexts", caption_contexts(arguments.captions))
 
 
 if __name__ == "__main__":

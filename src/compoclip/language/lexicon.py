@@ -190,3 +190,8 @@ def _table(name: str) -> list[str]:
 def caption_counts() -> dict[str, int]:
     """Word counts over a few thousand everyday photo captions: the vocabulary where a caption set gives none."""
     return {word: int(count) for word, count in (line.split() for line in _table("caption_words"))}
+
+
+def caption_contexts() -> dict[str, int]:
+    """How often runs of one to three words (tabs between them) occur in the same captions, if more than once."""
+    return {run: int(count) for run, _, count in (line.rpartition("\t") for line in _table("caption_contexts"))}

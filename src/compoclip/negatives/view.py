@@ -38,8 +38,30 @@ MEASURES = word_set(
     box boxes basket baskets cups glasses platter bag bags bucket jar pot pan crate school flock type
     """
 )
-COLOUR_NAMES = frozenset(
-    {"silver", "gold", "gray", "grey", "white", "black", "red", "blue", "green", "yellow", "brown"}
+COLOUR_NAMES = word_set(
+    """
+    silver gold gray grey white black red blue green yellow brown tan beige purple pink maroon teal turquoise
+    blond blonde
+    """
+)
+THINGS_IN_ING = word_set(
+    """
+    building ceiling clothing painting railing frosting bedding wedding topping awning earring opening crossing
+    housing lining clearing string wing ring king icing lightning sibling dumpling swing sling spring dwelling
+    drawing stocking carving covering paneling landing flooring siding pudding dressing stuffing filling wrapping
+    packaging scaffolding lighting marking carpeting seating herring duckling
+    """
+)
+SECOND_HALVES = word_set(
+    """
+    bound clad lit framed shaped colored coloured themed powered drawn style styled size sized flavored
+    """
+)
+# Amounts even without "of": "a couple vases".
+LOOSE_MEASURES = word_set(
+    """
+    couple dozen bunch pair
+    """
 )
 # After a preposition and without an article these are turns of phrase: "on display", "in bed".
 IDIOMS = word_set(
@@ -116,8 +138,15 @@ class View:
             return None
         if word in COLOUR_NAMES or (word in IDIOMS and parsed.deps[head] == "pobj" and parsed.heads[head] == head - 1):
             return None
-        if word in MEASURES and head + 1 < len(lower) and lower[head + 1] == "of":
+        following = head + 1 < len(lower)
+        if following and lower[head + 1] == "of" and (word in MEASURES or lemma(word, "n") in MEASURES):
             return None
+        if word in LOOSE_MEASURES and following and parsed.tags[head + 1] == "JJ":
+            return None
+        if following and parsed.tags[head + 1] in ("NN", "NNS"):
+            return None  # "a window sill" that the parser took apart, "a couple vases"
+        if word.endswith("ing") and word not in THINGS_IN_ING:
+            return None  # "a zebra standing": the parser took the verb for a noun
         start = phrase = head
         article, counted = -1, False
         adjectives = []
@@ -141,6 +170,12 @@ class View:
             counted = True
         if not all((w.isalpha() or w == "-") and w not in PRONOUN_LIKE for w in lower[start:head]):
             return None
+        if any(w.endswith("ing") and w not in THINGS_IN_ING for w in lower[start + 1 : head]):
+            return None  # "kitten drinking water"
+        if (following and lower[head + 1] in SECOND_HALVES) or any(lower[i] in SECOND_HALVES for i in adjectives):
+            return None  # "leather bound books"
+        if any(lower[i].endswith("ing") and parsed.tags[i - 1].startswith("N") for i in range(phrase + 1, start)):
+            return None  # "a couch holding food"
         plural = parsed.tags[head] == "NNS"
         stem = word if word in PAIRS else lemma(word, "n") if plural else word
         if (

@@ -2,39 +2,59 @@
 
 from __future__ import annotations
 
+import heapq
 import re
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from compoclip.language.lexicon import caption_counts, lemma
+from compoclip.negatives.plausible import Contexts, runs
 
 WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*")
+SAMPLE = 10_000  # captions that runs of words are learned from: enough, and no more to carry to every worker
 
 
 class Vocabulary:
-    """Word counts of a caption set, by surface form and by noun lemma.
+    """Word counts of a caption set, by surface form and by noun lemma, and the runs of words its captions have.
 
     A replacement is drawn from these words only, in proportion to their counts, so that it is neither a rare sense nor
-    a word the captions never use.
+    a word the captions never use. `contexts` says how well a swap reads. In `counts`, what starts with a tab is a run
+    of words and not a word.
     """
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self.counts = dict(sorted(counts.items()))
+        self._words = {word: count for word, count in self.counts.items() if word[:1] != "\t"}
         self.lemmas: Counter[str] = Counter()
-        for word, count in self.counts.items():
+        for word, count in self._words.items():
             stem = lemma(word, "n")
             self.lemmas[stem] += count
             if stem != word:
                 self.lemmas[word] += 0
         self._by_pos: dict[str, Counter[str]] = {}
+        self._contexts: Contexts | None = None
 
     @classmethod
     def from_captions(cls, captions: Iterable[str], least: int = 1) -> Vocabulary:
+        """Words that occur at least `least` times, and runs of words from a sample that does not depend on order."""
         counts: Counter[str] = Counter()
-        for caption in captions:
-            counts.update(WORD.findall(caption.lower()))
-        return cls({word: count for word, count in counts.items() if count >= least})
+
+        def counted() -> Iterator[str]:
+            for caption in captions:
+                counts.update(WORD.findall(caption.lower()))
+                yield caption
+
+        sample = heapq.nsmallest(SAMPLE, counted(), key=lambda caption: (zlib.crc32(caption.encode()), caption))
+        words = {word: count for word, count in counts.items() if count >= least}
+        return cls(words | {"\t" + run: count for run, count in runs(sample).items()})
+
+    @property
+    def contexts(self) -> Contexts:
+        if self._contexts is None:
+            self._contexts = Contexts({key[1:]: count for key, count in self.counts.items() if key[:1] == "\t"})
+        return self._contexts
 
     def noun(self, word: str) -> int:
         """How often a noun lemma occurs in any form; 0 for a word the captions do not have."""
@@ -44,7 +64,7 @@ class Vocabulary:
         """How often any form of a lemma of this part of speech occurs."""
         if pos not in self._by_pos:
             found: Counter[str] = Counter()
-            for surface, count in self.counts.items():
+            for surface, count in self._words.items():
                 found[lemma(surface, pos)] += count
             self._by_pos[pos] = found
         return self._by_pos[pos].get(word, 0)

@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from compoclip.language.lexicon import lemma
 from compoclip.language.words import word_set
+from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.meaning import conjuncts, same_meaning_nouns
+from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
+from compoclip.negatives.kinds.swap import sound_nouns
+from compoclip.negatives.meaning import same_meaning_phrases
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
 
+WHOLE = 2.0  # nats; whole phrases carry their own best contexts along, so that the model sees less of what is wrong
 _VERBS = frozenset({"VBG", "VBZ", "VBP", "VBD", "VBN"})
 _BE = word_set(
     """
     is are was were be been being has have had does do did
+    """
+)
+_MAY_FOLLOW = word_set(
+    """
+    . , and while as next near beside behind with by
     """
 )
 _NO_SWAP = word_set(
@@ -30,15 +40,18 @@ def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
     """Two noun phrases, articles and adjectives included, change places."""
     pairs = [
         (a, b)
-        for a, b in combinations(view.nouns, 2)
+        for a, b in combinations(sound_nouns(view), 2)
         if a.head < b.phrase
         and view.lower[a.phrase : a.head + 1] != view.lower[b.phrase : b.head + 1]
-        and not conjuncts(view, a.head, b.head)
-        and not same_meaning_nouns(view, a._replace(adjectives=()), b._replace(adjectives=()))
+        and a.lemma != b.lemma  # "a man ... while another man"
+        and (b.article < 0 or view.parsed.tags[b.article] != "PRP$")  # "his skis" of one who is yet to be named
+        and (a.mass == b.mass or not {"is", "are", "has", "have"} & set(view.lower[a.head + 1 : a.head + 3]))
+        and view.lower[b.phrase - 1] != "'s"
+        and not same_meaning_phrases(view, a, b)
         and a.plural == b.plural
     ]
-    for a, b in draw.shuffled(pairs):
-        yield _exchange(view, (a.phrase, a.head + 1), (b.phrase, b.head + 1))
+    swaps = [of_spans(view, (a.phrase, a.head + 1), (b.phrase, b.head + 1), unlike(a, b) + WHOLE) for a, b in pairs]
+    yield from best_first(view, draw, vocabulary, swaps)
 
 
 def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -47,7 +60,7 @@ def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
     for i, tag in enumerate(view.parsed.tags):
         end, doer = (_end(view, i), doer_of(view, i)) if tag in _VERBS and view.lower[i] not in _BE else (0, None)
         stuck = i > 0 and not view.parsed.spaces[i - 1]
-        if end and doer is not None and not stuck and view.parsed.tags[doer].startswith("N"):
+        if end and doer is not None and not stuck and _lives(view, doer) and _complete(view, i, end):
             found.append((i, end, doer))
     pairs = [
         (a, b)
@@ -56,10 +69,28 @@ def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
         and not a[0] < b[2] < a[1]
         and view.lower[a[2]] != view.lower[b[2]]
         and view.parsed.tags[a[0]] == view.parsed.tags[b[0]]
-        and view.lower[a[0] : a[1]] != view.lower[b[0] : b[1]]
+        and _undetermined(view, a[0], a[1]) != _undetermined(view, b[0], b[1])
     ]
-    for a, b in draw.shuffled(pairs):
-        yield _exchange(view, (a[0], a[1]), (b[0], b[1]))
+    yield from best_first(view, draw, vocabulary, [of_spans(view, a[:2], b[:2]) for a, b in pairs])
+
+
+def _lives(view: View, doer: int) -> bool:
+    """A park does not play: its verb is that of someone further to the left."""
+    return view.parsed.tags[doer].startswith("N") and visible_field(lemma(view.lower[doer], "n")) in (5, 18)
+
+
+def _complete(view: View, start: int, end: int) -> bool:
+    """Does nothing of the verb's stay behind ("walking around", "trying to get"), and no pronoun come along?"""
+    tags, lower = view.parsed.tags, view.lower
+    if any(tags[i] in ("PRP", "PRP$") for i in range(start, end)):
+        return False
+    after = lower[end] if end < len(lower) else "."
+    return after in _MAY_FOLLOW or (after == "in" and lower[end + 1 : end + 2] == ["front"])
+
+
+def _undetermined(view: View, start: int, end: int) -> list[str]:
+    """The words without articles: holding a kite and holding another kite is one deed."""
+    return [view.lower[i] for i in range(start, end) if view.parsed.tags[i] != "DT"]
 
 
 def doer_of(view: View, verb: int) -> int | None:
@@ -104,18 +135,11 @@ def adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[st
     found = [
         i
         for i, tag in enumerate(parsed.tags)
-        if tag == "RB" and parsed.deps[i] == "advmod" and view.lower[i] not in _NO_SWAP and view.lower[i].isalpha()
+        if tag == "RB" and parsed.deps[i] == "advmod" and view.lower[i] not in _NO_SWAP and view.lower[i].endswith("ly")
     ]
     pairs = [
         (i, j)
         for i, j in combinations(found, 2)
-        if view.lower[i] != view.lower[j] and parsed.heads[i] != parsed.heads[j]
+        if view.lower[i] != view.lower[j] and parsed.heads[i] != parsed.heads[j] and j > i + 1
     ]
-    for i, j in draw.shuffled(pairs):
-        yield _exchange(view, (i, i + 1), (j, j + 1))
-
-
-def _exchange(view: View, one: tuple[int, int], other: tuple[int, int]) -> tuple[str, tuple[Edit, ...]]:
-    first, second = view.said(*one), view.said(*other)
-    edits = (view.edit(*one, second), view.edit(*other, first))
-    return view.rewrite([(*one, second), (*other, first)]), edits
+    yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])

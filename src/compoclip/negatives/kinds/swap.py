@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import combinations
 
-from compoclip.language.inflect import PAIRS, inflect
-from compoclip.language.lexicon import lemma
+from compoclip.language.classes import BOTH_WAYS as COUNTED_TOO
+from compoclip.language.classes import MASS
+from compoclip.language.inflect import INVARIABLE, PAIRS, inflect
+from compoclip.language.lexicon import lemma, shared_lexicon
+from compoclip.language.mend import COLOURS
 from compoclip.language.words import word_set
-from compoclip.negatives.candidates import visible_field
+from compoclip.negatives.candidates import mostly_noun, visible_field
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.kinds.exchange import Change, Swap, best_first, of_spans, unlike
 from compoclip.negatives.meaning import same_meaning_adjectives, same_meaning_nouns
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
@@ -20,68 +24,97 @@ NOT_ATTRIBUTES = word_set(
     """
     other another same different own such many several few more most much less least various numerous
     multiple certain first second third last next next-to only whole entire another left right front back
-    top close near able full-grown ready due upper lower
+    top close near able full-grown ready due upper lower haired multi colored coloured type assorted
     """
 )
+
+
+def sound_nouns(view: View) -> list[Noun]:
+    """The nouns whose number and part of speech the parser is likely to have right."""
+    found = []
+    for noun in view.nouns:
+        before = view.lower[noun.phrase : noun.start]
+        several = noun.counted and not noun.plural and "one" not in before and "1" not in before  # "two shelfs"
+        wrong = noun.plural and noun.article >= 0 and view.lower[noun.article] in ("a", "an")  # "a women"
+        if not several and not wrong and mostly_noun(noun.lemma):
+            found.append(noun)
+    return found
 
 
 def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two nouns (with their compounds) change places; number and articles follow the place they come to."""
     pairs = [
         (a, b)
-        for a, b in combinations(view.nouns, 2)
+        for a, b in combinations(sound_nouns(view), 2)
         if a.lemma != b.lemma and a.head < b.phrase and not same_meaning_nouns(view, a, b)
     ]
-    # alike things first: "a dog chases a cat" swapped still reads like a caption, "a street walks on a man" does not
-    for a, b in sorted(draw.shuffled(pairs), key=lambda pair: _unlike(*pair)):
-        swapped = _swap(view, a, b)
-        if swapped:
-            yield swapped
+    swaps = (_swap(view, vocabulary, a, b) for a, b in pairs)
+    yield from best_first(view, draw, vocabulary, [swap for swap in swaps if swap])
 
 
-def _unlike(a: Noun, b: Noun) -> int:
-    one, other = visible_field(a.lemma), visible_field(b.lemma)
-    living = (5, 18)
-    return 2 * ((one in living) != (other in living)) + (one != other)
-
-
-def _swap(view: View, a: Noun, b: Noun) -> tuple[str, tuple[Edit, ...]] | None:
-    changes: list[tuple[int, int, str]] = []
-    edits = []
+def _swap(view: View, vocabulary: Vocabulary, a: Noun, b: Noun) -> Swap | None:
+    a, b = (noun._replace(mass=_uncounted(view, vocabulary, noun)) for noun in (a, b))
+    changes: list[Change] = []
+    repairs: list[Change] = []
     for there, here in ((a, b), (b, a)):  # `here` moves to the place of `there`
         text = _fitted(view, here, there)
         if text is None:
             return None
         changes.append((there.start, there.head + 1, text))
-        edits.append(view.edit(there.start, there.head + 1, text))
         article = view.lower[there.article] if there.article >= 0 else ""
         if here.mass and article in ("a", "an"):  # "a man on grass" -> "grass on a man"
-            changes.append((there.article, there.article + 1, ""))
+            repairs.append((there.article, there.article + 1, ""))
         elif there.mass and there.article < 0 and not here.mass and not here.plural and here.article >= 0:
-            changes.append((there.phrase, there.phrase, "a"))
-    return view.rewrite(changes), tuple(edits)
+            if there.phrase and view.parsed.tags[there.phrase - 1] in ("POS", "VBZ", "NN", "NNS", "JJ"):
+                return None  # the phrase begins further left than the parser says
+            if not _of(view, there):
+                repairs.append((there.phrase, there.phrase, "a"))
+    return Swap(changes[0], changes[1], tuple(repairs), unlike(a, b))
+
+
+def _uncounted(view: View, vocabulary: Vocabulary, noun: Noun) -> bool:
+    """Is it said without an article because it is a mass ("grass"), not for brevity ("a bin and clock")?"""
+    if not noun.mass or (noun.article >= 0 and view.lower[noun.article] in ("a", "an", "another")):
+        return False
+    if noun.lemma in MASS:
+        return noun.start == noun.head or noun.lemma not in COUNTED_TOO  # "light", but "a traffic light"
+    if visible_field(noun.lemma) in (5, 6, 18):
+        return False
+    return not vocabulary.contexts.seen("a", view.lower[noun.start])
+
+
+def _of(view: View, place: Noun) -> str:
+    """What the place is a kind or an amount of ("pile" in "a pile of dirt"); "" for a place of another sort."""
+    at = place.phrase - 1
+    return view.lower[at - 1] if at > 0 and view.lower[at] == "of" and place.article < 0 else ""
 
 
 def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
     """The noun in the number of its new place, or None where it cannot stand there."""
     words = view.said(noun.start, noun.head + 1)
+    article = view.lower[place.article] if place.article >= 0 else ""
+    amount = _of(view, place) not in ("", "type", "kind", "sort", "style", "brand")
     if noun.mass:
         after = view.lower[place.head + 1 : place.head + 4]
-        if (place.plural and place.counted) or any(verb in after for verb in ("are", "were", "have")):
+        if (place.plural and (place.counted or amount)) or any(verb in after for verb in ("are", "were", "have")):
             return None
         return words
     if noun.lemma in PAIRS:
-        article = view.lower[place.article] if place.article >= 0 else ""
         return None if article in ("a", "an") or place.counted else words
-    if place.mass or noun.plural == place.plural:
+    plural = place.plural or (place.mass and (amount or (noun.plural and article not in ("a", "an"))))
+    if noun.plural == plural:
         return words
-    form = inflect(noun.lemma, "NNS") if place.plural else noun.lemma
+    form = inflect(noun.lemma, "NNS") if plural else noun.lemma
+    if form == view.lower[noun.head] and form not in INVARIABLE:
+        return None  # "greens" has no singular
     return words[: len(words) - len(view.words[noun.head])] + form
 
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two adjectives of different things change places."""
-    described = [(i, x) for i, x in described_things(view) if not _coordinated(view, i)]
+    described = [
+        (i, x) for i, x in described_things(view) if not _coordinated(view, i) and view.parsed.tags[i] != "JJR"
+    ]
     pairs = [
         (i, j)
         for (i, x), (j, y) in combinations(described, 2)
@@ -91,11 +124,9 @@ def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple
         and view.lower[i] not in _said_of(view, y)
         and view.lower[j] not in _said_of(view, x)
         and not same_meaning_adjectives(view, i, x, j, y)
+        and not (_second_colour(view, i, y, j) or _second_colour(view, j, x, i))
     ]
-    for i, j in draw.shuffled(pairs):
-        one, other = view.words[i], view.words[j]
-        edits = (view.edit(i, i + 1, other), view.edit(j, j + 1, one))
-        yield view.rewrite([(i, i + 1, other), (j, j + 1, one)]), edits
+    yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])
 
 
 def described_things(view: View) -> list[tuple[int, int]]:
@@ -108,6 +139,8 @@ def described_things(view: View) -> list[tuple[int, int]]:
             continue
         if i and parsed.heads[i - 1] == i and parsed.tags[i - 1].startswith("N"):
             continue  # "snow covered", "neon lit"
+        if tag == "JJ" and "a" + lemma(word, "a") not in shared_lexicon():
+            continue  # "an oven" that the parser took for what a pot is like
         if parsed.deps[i] == "amod" and parsed.heads[i] > i and parsed.tags[parsed.heads[i]] in ("NN", "NNS"):
             noun = view.lower[parsed.heads[i]]
             if noun not in ("one", "ones") and not view.collocated(i, _one(view.lower[i + 1])):
@@ -117,6 +150,12 @@ def described_things(view: View) -> list[tuple[int, int]]:
             if subjects and parsed.tags[subjects[0]] in ("NN", "NNS"):
                 found.append((i, subjects[0]))
     return found
+
+
+def _second_colour(view: View, adjective: int, noun: int, leaving: int) -> bool:
+    """Would the adjective be the second colour of the noun, beside the one that leaves?"""
+    others = (view.lower[child] for child in view.children[noun] if child != leaving)
+    return view.lower[adjective] in COLOURS and any(word in COLOURS for word in others)
 
 
 def _said_of(view: View, noun: int) -> list[str]:

@@ -1,0 +1,77 @@
+"""What all swaps share: two spans change places, best-reading swaps first, and none that reads much worse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from compoclip.negatives.candidates import visible_field
+from compoclip.negatives.draw import Draw
+from compoclip.negatives.plausible import marked
+from compoclip.negatives.types import Edit
+from compoclip.negatives.view import Noun, View
+from compoclip.negatives.vocabulary import Vocabulary
+
+# In nats: what a caption's best swap may lose, and what its others may. Swaps that lose more are told from captions by
+# text alone; docs/negatives.md has what other limits give.
+LIMIT = 10.5
+LIMIT_MORE = 4.5
+SPREAD = 4.0  # swaps this near to each other come in any order, so that every epoch brings others
+_STEPS = 1 << 16
+
+Change = tuple[int, int, str]  # tokens start to end give way to a text
+
+
+class Swap(NamedTuple):
+    one: Change
+    other: Change
+    repairs: tuple[Change, ...] = ()  # articles that come or go
+    malus: float = 0.0  # nats, for what the words' sorts say beyond their contexts
+
+
+def of_spans(view: View, one: tuple[int, int], other: tuple[int, int], malus: float = 0.0) -> Swap:
+    """Tokens `one` (start, end) and `other` change places as they are."""
+    return Swap((*one, view.said(*other)), (*other, view.said(*one)), malus=malus)
+
+
+def unlike(a: Noun, b: Noun) -> float:
+    """0 for things of one sort, up to 3 for a person and a thing; two that live could do what the other does."""
+    one, other = visible_field(a.lemma), visible_field(b.lemma)
+    living = (5, 18)
+    if one in living and other in living:
+        return -4.0
+    return 2.0 * ((one in living) != (other in living)) + (one != other)
+
+
+def best_first(
+    view: View, draw: Draw, vocabulary: Vocabulary, swaps: Iterable[Swap]
+) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    """The swaps as captions: those that read best first, and none that reads much worse than its caption."""
+    old, contexts = marked(view.lower), vocabulary.contexts
+    weighed = []
+    for swap in swaps:
+        changes = sorted((swap.one, swap.other, *swap.repairs))
+        new = marked(_spliced(view.lower, changes))
+        if not any(word == following for word, following in pairwise(new)):  # "a toothbrush toothbrush"
+            weighed.append((swap.malus + contexts.loss(old, new), swap, changes))
+    limit = max(LIMIT_MORE, min(LIMIT, min((loss for loss, *_ in weighed), default=0.0)))
+    ranked = [
+        (loss + SPREAD * draw.below(_STEPS) / _STEPS, number)
+        for number, (loss, *_) in enumerate(weighed)
+        if loss <= limit
+    ]
+    for _, number in sorted(ranked):
+        _, swap, changes = weighed[number]
+        yield view.rewrite(changes), (view.edit(*swap.one), view.edit(*swap.other))
+
+
+def _spliced(words: list[str], changes: list[Change]) -> list[str]:
+    """The words with the changes, which are in order and do not overlap."""
+    new: list[str] = []
+    at = 0
+    for start, end, text in changes:
+        new += words[at:start]
+        new += text.lower().split()
+        at = end
+    return new + words[at:]
