@@ -1,9 +1,11 @@
 """How fast negatives are made, beside spaCy's own tagger and parser in the same run, and how good they are.
 
-    python benchmarks/negatives.py CAPTIONS [--limit 4839] [--kinds fsc-clip] [--workers 2] [--quality]
+    python benchmarks/negatives.py CAPTIONS [--limit 4839] [--kinds fsc-clip,each] [--workers 2] [--build] [--quality]
 
-CAPTIONS is any file that `compoclip negatives build` takes. Rates are captions a second of processor time on one core,
-the best of `--repeat` runs, after a warm-up; with `--workers` also builds by wall clock, start-up included.
+CAPTIONS is any file that `compoclip negatives build` takes. "One core" is captions a second of processor time in this
+process; "N cores" is captions a second by the clock of N processes with an N-th of the captions each, and needs as many
+idle cores. Both are the best of `--repeat` runs, after a warm-up and without start-up; `--build` times whole builds by
+the clock, start-up, reading and writing included.
 """
 
 from __future__ import annotations
@@ -12,6 +14,9 @@ import argparse
 import os
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,20 +27,60 @@ from compoclip.negatives.captions import read_captions
 from compoclip.negatives.inspect import inspect, render
 
 FIVE = "swap-nouns,swap-adjectives,replace-nouns,replace-adjectives,shuffle-2"
+SPACY = ""  # in place of kinds: the parser alone
+WARM_UP = 300  # captions
 
 
-def rate(work, count: int, repeat: int) -> float:
-    best = float("inf")
-    for _ in range(repeat):
-        start = time.process_time()
-        work()
-        best = min(best, time.process_time() - start)
-    return count / best
+class Work:
+    """What one process does: the parser alone, or kinds, over its captions."""
+
+    def __init__(self, captions: Sequence[str], counts: dict[str, int]) -> None:
+        self.captions, self.vocabulary = captions, Vocabulary(counts)
+        self.generators: dict[str, Generator] = {}
+
+    def once(self, kinds: str, captions: Sequence[str] | None = None) -> None:
+        captions = self.captions if captions is None else captions
+        if kinds == SPACY:
+            drain(self.generator("shuffle").parser.pipeline.pipe(captions, batch_size=256))
+        else:
+            drain(self.generator(kinds).run(captions, [str(number) for number in range(len(captions))]))
+
+    def generator(self, kinds: str) -> Generator:
+        if kinds not in self.generators:
+            self.generators = {kinds: Generator(kinds, wanted(kinds), vocabulary=self.vocabulary)}
+        return self.generators[kinds]
 
 
-def drain(items) -> None:
+def wanted(kinds: str) -> int:
+    """Negatives a caption: one of each kind."""
+    return len(BUNDLES.get(kinds, kinds.split(",")))
+
+
+def drain(items: Iterable[object]) -> None:
     for _ in items:
         pass
+
+
+_OWN: Work
+
+
+def _start(captions: Sequence[str], counts: dict[str, int]) -> None:
+    global _OWN
+    _OWN = Work(captions, counts)
+
+
+def _run(kinds: str, part: int, parts: int, warm: bool) -> None:
+    _OWN.once(kinds, _OWN.captions[part::parts][: WARM_UP if warm else None])
+
+
+def best(work: Callable[[], None], clock: Callable[[], float], repeat: int) -> float:
+    """Seconds of the quickest run."""
+    found = float("inf")
+    for _ in range(repeat):
+        start = clock()
+        work()
+        found = min(found, clock() - start)
+    return found
 
 
 def main() -> None:
@@ -44,37 +89,58 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=5000)
     parser.add_argument("--kinds", default="five,negclip,fsc-clip,degla,svlc", help="kinds, bundles, `five` or `each`")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=2, help="processes of the second column; 1 leaves it out")
+    parser.add_argument("--build", action="store_true", help="whole builds of `five` by the clock, 1 and --workers")
     parser.add_argument("--quality", action="store_true", help="build all of `five` and print what `inspect` finds")
     arguments = parser.parse_args()
     captions = [caption.text for caption in read_captions(arguments.captions)[0]][: arguments.limit]
-    vocabulary = Vocabulary.from_captions(captions)
-    ids = [str(number) for number in range(len(captions))]
     names = [name for part in arguments.kinds.split(",") for name in (KINDS if part == "each" else [part])]
-    pipeline = Generator("shuffle").parser.pipeline
-    drain(pipeline.pipe(captions[:500]))
-    spacy = rate(lambda: drain(pipeline.pipe(captions, batch_size=256)), len(captions), arguments.repeat)
-    print(f"{len(captions)} captions, one core, captions/s of processor time")
-    print(f"{'spaCy tagger + parser alone':32}{spacy:8.0f}")
-    for name in names:
-        kinds = FIVE if name == "five" else name
-        wanted = len(BUNDLES.get(kinds, kinds.split(",")))
-        generator = Generator(kinds, wanted, vocabulary=vocabulary)
-        drain(generator.run(captions[:500], ids[:500]))
-        speed = rate(lambda g=generator: drain(g.run(captions, ids)), len(captions), arguments.repeat)
-        print(f"{name + f' ({wanted} a caption)':32}{speed:8.0f}  {speed / spacy:5.2f} of spaCy")
-    for workers in (1, arguments.workers) if arguments.workers else ():
-        with tempfile.TemporaryDirectory() as folder:
-            start = time.perf_counter()
-            build(arguments.captions, Path(folder) / "out", FIVE, 5, workers=workers, shard_size=1024)
-            took = time.perf_counter() - start
-            print(f"build, {workers} worker(s): {took:.1f} s wall clock")
+    speeds(captions, ["spaCy tagger + parser alone", *names], arguments.workers, arguments.repeat)
+    if arguments.build:
+        builds(arguments.captions, sorted({1, arguments.workers}))
     if arguments.quality:
         with tempfile.TemporaryDirectory() as folder:
             build(arguments.captions, Path(folder) / "out", FIVE, 5)
             from rich.console import Console
 
             Console(width=150).print(render(inspect(Path(folder) / "out", samples=0)))
+
+
+def speeds(captions: list[str], names: list[str], workers: int, repeat: int) -> None:
+    counts = Vocabulary.from_captions(captions).counts
+    work, count = Work(captions, counts), len(captions)
+    print(f"{count} captions, captions/s")
+    print(
+        f"{'':34}{'one core':>10}{'of spaCy':>10}"
+        + (f"{f'{workers} cores':>10}{'times one':>11}" if workers > 1 else "")
+    )
+    spacy = 0.0
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (captions, counts)) as pool:
+        for number, name in enumerate(names):
+            kinds = FIVE if name == "five" else name if number else SPACY
+            work.once(kinds, captions[:WARM_UP])
+            one = count / best(lambda k=kinds: work.once(k), time.process_time, repeat)
+            spacy = spacy or one
+            label = f"{name} ({wanted(kinds)} a caption)" if number else name
+            line = f"{label:34}{one:10.0f}{one / spacy:10.2f}"
+            if workers > 1:
+
+                def together(warm: bool, kinds: str = kinds) -> None:
+                    drain(pool.map(_run, *zip(*[(kinds, part, workers, warm) for part in range(workers)])))
+
+                together(True)
+                several = count / best(lambda run=together: run(False), time.perf_counter, repeat)
+                line += f"{several:10.0f}{several / one:11.2f}"
+            print(line, flush=True)
+
+
+def builds(captions: Path, workers: list[int]) -> None:
+    for number in workers:
+        with tempfile.TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            manifest = build(captions, Path(folder) / "out", FIVE, 5, workers=number, shard_size=512)
+            took = time.perf_counter() - start
+        print(f"build, {number} worker(s): {took:.1f} s, {manifest['captions'] / took:.0f} captions/s")
 
 
 if __name__ == "__main__":
