@@ -6,7 +6,7 @@ import json
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
@@ -61,11 +61,13 @@ def take_batch(
     shard_size: int,
     log: ReplyLog,
     kept: Iterable[str],
+    advance: Callable[[], None] = lambda: None,
 ) -> Counter[str]:
     """Keep the replies in result files, in whatever order they come, each once.
 
-    kept: digests of requests that have a reply. Counts come back: "taken", "kept already", "unknown" (no request of
-    this build), "failed" (the model's side gave an error; the request stays open), "unreadable" lines.
+    kept: digests of requests that have a reply; advance: called once a line. Counts come back: "taken",
+    "kept already", "unknown" (no request of this build), "failed" (the model's side gave an error; the request stays
+    open), "unreadable" lines.
     Raises InputError for a file that is missing or holds no result at all.
     """
     counts: Counter[str] = Counter()
@@ -73,6 +75,7 @@ def take_batch(
         for path in map(Path, files):
             before = counts["unreadable"], counts.total()
             for custom_id, answer in _results(path, counts):
+                advance()
                 request = _request_of(custom_id, questions, table)
                 if request is None:
                     counts["unknown"] += 1

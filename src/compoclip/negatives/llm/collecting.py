@@ -45,8 +45,16 @@ class Collection:
         options = self.options
         summary: dict[str, Any] = {}
         if options.batch_in:
-            with ReplyLog(self.out) as log, bar("batch results"):
-                counts = take_batch(options.batch_in, self.questions, self.table, self.shard_size, log, self._digests())
+            with ReplyLog(self.out) as log, bar("batch results") as progress:
+                counts = take_batch(
+                    options.batch_in,
+                    self.questions,
+                    self.table,
+                    self.shard_size,
+                    log,
+                    self._digests(),
+                    progress.advance,
+                )
             summary["results"] = dict(counts)
             self.kept += counts["taken"]
         if options.batch_out:
