@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich.table import Table
 
@@ -31,7 +32,7 @@ def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Ta
     columns: list[Column] = summary_columns(methods)
     if detail:
         columns += [c for part in ("composition", "zeroshot", "retrieval") for c in subset_columns(methods, part)]
-    columns += subset_columns(methods, "probe")  # no part of the four figures
+    columns += [replace(c, title=f"probe: {c.title}") for c in subset_columns(methods, "probe")]
     seeds = any(len(m.runs) > 1 for m in methods)
     caption = "percent; second line: difference to the first row and its 95 % interval"
     out = Table(caption=caption if len(methods) > 1 else "percent", show_lines=len(methods) > 1)
