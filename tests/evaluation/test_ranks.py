@@ -92,9 +92,14 @@ def test_a_failure_of_one_is_told_once_and_ends_both(tmp_path: Path) -> None:
 
 
 def test_one_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "4")  # by itself it says nothing of other processes
     with joined() as ranks:
         assert ranks is ALONE
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "1")
     monkeypatch.setenv("WORLD_SIZE", "1")
     with joined() as ranks:
         assert (ranks.rank, ranks.count) == (0, 1)

@@ -74,7 +74,8 @@ ALONE = Ranks()
 @contextlib.contextmanager
 def joined() -> Iterator[Ranks]:
     """The ranks that torchrun's environment tells of, or `ALONE`; all but the first keep silent."""
-    if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+    told = all(name in os.environ for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"))
+    if not told or int(os.environ["WORLD_SIZE"]) < 2:  # some clusters set one of them for every job
         yield ALONE
         return
     import torch.distributed as dist
