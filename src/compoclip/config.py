@@ -38,7 +38,9 @@ class TrainConfig(BaseModel):
     cache_gib: float = Field(0.0, ge=0, description="memory for decoded images, for sets that fit")
     world_scenes: int = Field(4096, ge=1, description="scenes drawn when data is `world`")
 
-    negatives: str | None = Field(None, description="folder of `negatives build`, or `generate` to make them now")
+    negatives: str | None = Field(
+        None, description="folder of `negatives build` (its epochs in turn), or `generate` to make them for each batch"
+    )
     negative_kinds: tuple[str, ...] = Field((), description="kinds to generate or to keep")
     negatives_per_caption: int = Field(3, ge=0, description="negatives of a caption in a batch (K)")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -16,22 +16,22 @@ from compoclip.io import read_json, write_json
 from compoclip.language.parser import parser_version
 from compoclip.negatives.balance import OVERSAMPLE, balance_build
 from compoclip.negatives.captions import caption_rows
+from compoclip.negatives.folder import claim, counts, done, opened
 from compoclip.negatives.kinds import LLM_PREFIX, resolve_kinds
-from compoclip.negatives.llm.collecting import Collection, check_llm, reopen
+from compoclip.negatives.llm.collecting import check_llm, collect, reopen
 from compoclip.negatives.llm.kept import read_kept
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.local import run_local
 from compoclip.negatives.on_ray import need_ray, run_ray
 from compoclip.negatives.shards import Job, Plan, tally_path
-from compoclip.negatives.store import MANIFEST, SCHEMA, epoch_folder, shard_name
-from compoclip.negatives.table import CaptionTable
+from compoclip.negatives.store import MANIFEST, SCHEMA, epoch_folder
+from compoclip.negatives.table import ENOUGH_CAPTIONS, CaptionTable
 from compoclip.negatives.tars import TarsOut
 from compoclip.negatives.vocabulary import Vocabulary
 from compoclip.progress import bar
 
 SHARD = 4096  # captions a file, and what is lost at most when a worker is killed
-ENOUGH_CAPTIONS = 300  # from here on, replacements come from the caption set's own words
 ENGINES = ("local", "ray")
 
 
@@ -94,7 +94,8 @@ def build(
             f"epoch-{number}": build(inputs, epoch_folder(out, number), **{**options, "epoch": epoch + number})
             for number in range(epochs)
         }
-        return {name: {key: made[key] for key in ("captions", "negatives", "coverage")} for name, made in each.items()}
+        told = ("captions", "negatives", "coverage")
+        return {name: {key: made[key] for key in told if key in made} for name, made in each.items()}
     tars = TarsOut(inputs, Path(into_tars), split, caption_key, resume) if into_tars is not None else None
     del options["into_tars"]
     manifest = _balanced(inputs, out, options) if balance else _plain(inputs, out, options)
@@ -111,7 +112,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
     questions = Questions.of(asked, options["seed"], options["epoch"], llm) if asked else None
     versions = _versions(options["parser"], parsed=len(asked) < len(names))
     skipped: Counter[str] = Counter()
-    with _folder(out, resume), CaptionTable(out / f".captions.{os.getpid()}.tmp") as table:
+    with opened(out, resume), CaptionTable(out / f".captions.{os.getpid()}.tmp") as table:
         rows = caption_rows(inputs, skipped, options["caption_key"], options["split"], table.has_image)
         table.fill(_counted(rows))
         count = -(-len(table) // size)
@@ -132,19 +133,20 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
         }
         if questions is not None:
             header["llm"] = questions.identity()
-        _claim(out, header, resume)
+        claim(out, header)
         if questions is not None:
             reopen(out, header)
             if not (out / MANIFEST).is_file():
-                unfinished = Collection(questions, table, size, out).run()
+                unfinished = collect(questions, table, size, out)
                 if unfinished is not None:
                     return unfinished
-        words = Vocabulary.from_captions(table.texts()).counts if own else None
+        ready = all(done(out, number) for number in range(count))
+        words = Vocabulary.from_captions(table.texts()).counts if own and not ready else None
         plan = Plan(
             names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"], questions
         )
         _make(table, plan, out, count, options)
-    manifest = header | _counts(out, count)
+    manifest = header | counts(out, count)
     write_json(out / MANIFEST, manifest)
     (out / "plan.json").unlink(missing_ok=True)
     for number in range(count):
@@ -156,7 +158,7 @@ def _make(table: CaptionTable, plan: Plan, out: Path, count: int, options: dict[
     """Make the shards that are not there yet."""
     size = options["shard_size"]
     lengths = [min(size, len(table) - number * size) for number in range(count)]
-    pending = [number for number in range(count) if not _done(out, number)]
+    pending = [number for number in range(count) if not done(out, number)]
     jobs = (_job(table, number, size, out, plan) for number in pending)
     workers = min(options["workers"], len(pending))
     with bar("negatives", len(table)) as progress:
@@ -164,10 +166,10 @@ def _make(table: CaptionTable, plan: Plan, out: Path, count: int, options: dict[
         if not pending:
             return
         if options["engine"] == "ray":
-            done = run_ray(jobs, plan, out, workers, _versions, options["ray_address"])
+            finished = run_ray(jobs, plan, out, workers, _versions, options["ray_address"])
         else:
-            done = run_local(jobs, plan, out, workers)
-        for number in done:
+            finished = run_local(jobs, plan, out, workers)
+        for number in finished:
             progress.advance(lengths[number])
 
 
@@ -183,6 +185,7 @@ def _balanced(inputs: str | Path | Sequence[str | Path], out: Path, options: dic
     if (out / MANIFEST).is_file():
         manifest = read_json(out / MANIFEST)
         if options["resume"] and "balance" in manifest:
+            shutil.rmtree(out / "unbalanced", ignore_errors=True)  # where the build was killed while it tidied up
             return dict(manifest)
         raise InputError(f"{out}: holds negatives already; name another --out folder")
     unbalanced = out / "unbalanced"
@@ -205,66 +208,3 @@ def _counted(rows: Iterator[tuple[str, str, str]]) -> Iterator[tuple[str, str, s
 def _versions(parser: str | None, parsed: bool = True) -> dict[str, str]:
     packages = {name: version(name) for name in ("compoclip", "spacy", "lemminflect", "inflect")}
     return packages | ({"parser": parser_version(parser)} if parsed else {}) | {"lexicon": "WordNet 3.0"}
-
-
-def _before(out: Path) -> Path | None:
-    """What an earlier build left here: its manifest, or the plan of an unfinished one."""
-    return next((out / name for name in (MANIFEST, "plan.json") if (out / name).is_file()), None)
-
-
-@contextlib.contextmanager
-def _folder(out: Path, resume: bool) -> Iterator[None]:
-    """The folder of a build; one that was made for input that proves bad is taken away again."""
-    if out.is_file():
-        raise InputError(f"{out}: is a file; --out names a folder")
-    if _before(out) is not None and not resume:
-        raise InputError(f"{out}: holds negatives already; add --resume to finish them, or name another --out folder")
-    if _before(out) is None and out.is_dir() and any(out.glob("negatives-*.parquet")):
-        raise InputError(f"{out}: holds shards without a manifest; name another --out folder")
-    made = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    for leftover in out.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
-    try:
-        yield
-    except InputError:
-        if made:
-            with contextlib.suppress(OSError):
-                out.rmdir()
-        raise
-
-
-def _claim(out: Path, header: dict[str, Any], resume: bool) -> None:
-    """Write down what is built here, or make sure that the build that was begun is this one."""
-    before = _before(out)
-    if before is None:
-        write_json(out / "plan.json", header)
-        return
-    found = read_json(before)
-    changed = [key for key, value in json.loads(json.dumps(header)).items() if found.get(key) != value]
-    if changed:
-        raise InputError(f"{out}: holds a build with other {', '.join(changed)}; name another --out folder")
-
-
-def _done(out: Path, number: int) -> bool:
-    """A shard is done when both its files are there; the counts are written last."""
-    if (out / MANIFEST).is_file():
-        return (out / shard_name(number)).is_file()
-    return (out / shard_name(number)).is_file() and tally_path(out, number).is_file()
-
-
-def _counts(out: Path, number_of_shards: int) -> dict[str, Any]:
-    if (out / MANIFEST).is_file():
-        found = read_json(out / MANIFEST)
-        return {key: found[key] for key in ("negatives", "coverage", "made", "refused", "negatives_a_caption")}
-    totals: dict[str, Counter[str]] = {"made": Counter(), "refused": Counter(), "negatives_a_caption": Counter()}
-    for number in range(number_of_shards):
-        for name, counts in read_json(tally_path(out, number)).items():
-            totals[name].update(counts)
-    captions = sum(totals["negatives_a_caption"].values())
-    covered = captions - totals["negatives_a_caption"]["0"]
-    return {
-        "negatives": sum(totals["made"].values()),
-        "coverage": round(covered / captions, 6),
-        **{name: dict(sorted(counts.items())) for name, counts in totals.items()},
-    }

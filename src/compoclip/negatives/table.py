@@ -18,6 +18,7 @@ from compoclip.errors import RunError
 from compoclip.negatives.engine import caption_key
 
 CACHE_KIB = 8192
+ENOUGH_CAPTIONS = 300  # from here on, replacements come from the caption set's own words
 _TABLES = """
 CREATE TABLE captions (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, text TEXT NOT NULL, image INTEGER);
 CREATE INDEX by_image ON captions (image);
