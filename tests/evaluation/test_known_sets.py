@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -421,6 +422,63 @@ def test_a_truncated_table_and_a_foreign_cell_are_named(tmp_path: Path) -> None:
     write_tar(tmp_path / "cifar10" / "test" / "0.tar", {"../a.png": shot(0), "a.cls": b"1"})
     with pytest.raises(InputError, match="points outside the archive"):
         evaluate(RandomModel(), "elevater", tmp_path)
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return path
+
+
+def test_the_tree_of_the_elevater_toolkit(tmp_path: Path) -> None:
+    which, pets = known("cifar100"), known("oxford-iiit-pets")
+    root = tmp_path / "classification" / "cifar100_20200721"
+    names = sorted(which.classes, key=lambda n: n[::-1])  # the toolkit numbers this set in an order of its own
+    write(root / "labels.txt", "\n".join(n.replace(" ", "_") for n in names))
+    zipped(root / "test_images.zip", {f"a b/{k}.png": shot(which.classes.index(names[k])) for k in (0, 5, 99)})
+    lines = [f"test_images.zip@a b/{k}.png {k}" for k in (0, 5)] + ["test_images.zip@a b/99.png 3"]
+    write(root / "test_images.txt", "\n".join([*lines, "test_images.zip@gone.png 3"]) + "\n")
+    found = evaluate(Sighted([which]), "elevater", tmp_path)["tasks"]["elevater"]
+    subset = found["subsets"]["cifar100"]
+    assert (subset["n"], subset["missing"], subset["accuracy"]) == (3, 1, pytest.approx(200 / 3))
+    assert found["data"]["sets"]["cifar100"]["layout"] == "elevater toolkit"
+    write(root / "labels.txt", "\n".join(f"c{k}" for k in range(100)))
+    with pytest.raises(InputError, match="class 'c0' is none of the 100 classes of cifar100"):
+        evaluate(RandomModel(), "elevater", tmp_path)
+    (root / "labels.txt").unlink()
+    root = tmp_path / "elevater" / "resisc45_clip_20210924"  # COCO-like, categories counted from 1
+    images = [{"id": i, "file_name": f"{i}.png", "zip_file": "images.zip"} for i in range(3)]
+    marks = [{"image_id": i, "category_id": k + 1} for i, k in enumerate((4, 7, 7))]
+    categories = [{"id": k + 1, "name": f"#{k}"} for k in range(45)]
+    write(root / "test.json", {"images": images, "annotations": marks, "categories": categories})
+    zipped(root / "images.zip", {f"{i}.png": shot(k) for i, k in enumerate((4, 7, 8))})
+    found = evaluate(Sighted([known("resisc45-clip")]), "elevater", tmp_path)["tasks"]["elevater"]
+    assert found["subsets"]["resisc45-clip"]["accuracy"] == pytest.approx(200 / 3)
+    assert found["data"]["sets"]["resisc45-clip"]["labels"] == "the toolkit's own order"
+    assert pets.name not in found["subsets"]
+
+
+def test_voc_in_the_tree_of_the_toolkit_has_several_labels(tmp_path: Path) -> None:
+    which = known("voc2007classification")
+    root = tmp_path / "elevater" / "voc2007_20211007"
+    write(root / "labels.txt", "\n".join(which.classes))
+    write(root / "test_ic.txt", "test.zip@1.png 3,7\ntest.zip@2.png 7\n")
+    zipped(root / "test.zip", {"1.png": shot(3), "2.png": shot(7)})
+    subset = evaluate(Sighted([which]), "elevater", tmp_path)["tasks"]["elevater"]["subsets"][which.name]
+    # class 3 ranks image 1 first: 1; class 7 ranks image 2 first and image 1 second: 1
+    assert (subset["metric"], subset["accuracy"]) == ("map11", 100.0)
+    for line, says in (
+        ("test.zip@1.png", "line 1 must be an image and its labels"),
+        ("test.zip@1.png 3,x", "line 1 must be an image and its labels"),
+        ("test.zip@1.png 20", r"has the labels \[20\], outside the 20 of its label list"),
+        ("more.zip@1.png 2", r"the index names more\.zip, which is not there"),
+        ("test.zip@9.png 2", "none of its 1 images is there"),
+    ):
+        write(root / "test_ic.txt", line + "\n")
+        with pytest.raises(InputError, match=says):
+            evaluate(RandomModel(), "elevater", tmp_path)
 
 
 def test_own_sets_are_read_in_the_same_layouts(tmp_path: Path) -> None:

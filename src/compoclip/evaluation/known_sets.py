@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from compoclip.errors import InputError
 from compoclip.evaluation.labelled import LabelledImages, read_labelled
 from compoclip.evaluation.tables import read_lines
+from compoclip.evaluation.toolkit_layout import LAYOUT
 
-FOLDERS = ("elevater", "", "data")
+FOLDERS = ("elevater", "", "data", "classification", "elevater/classification")
 IMAGENET_ALSO = ("imagenet", "imagenet1k", "ILSVRC2012")
 SYNSETS = "LOC_synset_mapping.txt"
 
@@ -44,6 +45,7 @@ class KnownSet:
     sorted: bool = False
     ambiguous: str | None = None
     resize: str = "crop"
+    reordered: bool = False
 
 
 @cache
@@ -134,6 +136,8 @@ def _match(which: KnownSet, data: LabelledImages, folder: Path) -> tuple[NDArray
     found = [lookup.get(plain(n)) for n in names]
     if all(p is not None for p in found) and len(set(found)) == len(found):
         return np.array(found, dtype=np.int64), "class names"
+    if data.layout == LAYOUT and len(names) == len(which.classes) and not which.reordered:
+        return np.arange(len(names), dtype=np.int64), "the toolkit's own order"
     if all(n.isdigit() for n in names) and not which.ambiguous:
         return _numbers(which, [int(n) for n in names], folder), "numbers in the set's own order"
     if which.sorted:

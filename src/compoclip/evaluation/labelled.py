@@ -1,4 +1,5 @@
-"""Images with a label each, read from what people have: class folders, CLIP_benchmark's tars, Hugging Face tables.
+"""Images with a label each, read from what people have: class folders, CLIP_benchmark's tars, Hugging Face tables, and
+the tree of the ELEVATER toolkit.
 
 What the labels are called is left to the caller: `zeroshot` takes the data's own names, `known_sets` published ones.
 """
@@ -18,6 +19,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.columnar import ColumnarTable, split_files
 from compoclip.evaluation.pictures import FolderStore, Picture, Store, TarStore, beside, is_image, open_store
 from compoclip.evaluation.tables import read_lines
+from compoclip.evaluation.toolkit_layout import LAYOUT, read_index
 
 SPLITS = {"test": ("test", "val", "validation"), "train": ("train", "training"), "val": ("val", "validation")}
 IMAGE_COLUMNS = ("image", "img", "webp", "jpg", "png", "jpeg")
@@ -62,6 +64,9 @@ def read_labelled(folder: Path, split: str = "test", splits: Sequence[str] | Non
     `split` is test, train or val; the usual other names of it are tried too (`splits` says which). Class folders
     without a split above them count as test. Raises InputError for data that is there and broken.
     """
+    found = read_toolkit(folder, split)
+    if found is not None:
+        return replace(found, split=split)
     names = SPLITS[split] if splits is None else splits
     for name in names:
         found = read_shards(folder, name) or read_columnar(folder, name)
@@ -115,6 +120,21 @@ def read_class_folders(store: Store | None) -> LabelledImages | None:
     found = [(picture, place) for name, place in rows if (picture := store.get(name)) is not None]
     labels = np.array([place for _, place in found], dtype=np.int64)
     return LabelledImages([p for p, _ in found], labels, list(classes), False, "class folders", store.where)
+
+
+def read_toolkit(folder: Path, split: str) -> LabelledImages | None:
+    """The tree that the ELEVATER toolkit downloads; see `toolkit_layout`."""
+    read = read_index(folder, split)
+    if read is None:
+        return None
+    pictures, labels, names, missing = read
+    if all(len(own) == 1 for own in labels):
+        flat = np.array([own[0] for own in labels], dtype=np.int64)
+        return LabelledImages(pictures, flat, names, True, LAYOUT, str(folder), missing=missing)
+    several = np.zeros((len(labels), len(names or ())), dtype=bool)
+    for row, own in enumerate(labels):
+        several[row, own] = True
+    return LabelledImages(pictures, several, names, True, LAYOUT, str(folder), missing=missing)
 
 
 def read_shards(folder: Path, split: str) -> LabelledImages | None:

@@ -1,0 +1,103 @@
+"""The tree that the ELEVATER toolkit downloads: an index of a split, a list of labels, and zips of images.
+
+An index is lines `ARCHIVE.zip@IMAGE LABEL[,LABEL…]` with labels counted from 0 in `labels.txt`, or a COCO-like JSON
+(`images` with `file_name` and `zip_file`, `annotations`, `categories`), as the package vision-datasets documents them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.pictures import FolderStore, Picture, Store, ZipStore
+from compoclip.evaluation.tables import read_lines
+from compoclip.io import read_json
+
+LAYOUT = "elevater toolkit"
+LABELS = ("labels.txt", "labelmap.txt")
+INDEX = {
+    "test": ("test.txt", "test_images.txt", "test_ic.txt", "test.json", "test_meta.json"),
+    "train": ("train.txt", "train_images.txt", "train_ic.txt", "train.json", "train_meta.json"),
+    "val": ("val.txt", "valid.txt", "val_ic.txt", "val.json", "validation_meta.json"),
+}
+
+
+class _Places:
+    """Images by `ARCHIVE.zip@NAME`, or by a path in the folder; each archive is opened once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: dict[str, Store] = {"": FolderStore(folder)}
+
+    def get(self, path: str) -> Picture | None:
+        archive, at, name = path.rpartition("@")
+        if at and archive not in self._open:
+            place = self.folder / Path(archive.replace("\\", "/")).name
+            if not place.is_file():
+                raise InputError(f"{self.folder}: the index names {archive}, which is not there; fetch it again")
+            self._open[archive] = ZipStore(place)
+        return self._open[archive].get(name)
+
+
+def read_index(folder: Path, split: str) -> tuple[list[Picture], list[list[int]], list[str] | None, int] | None:
+    """(pictures, labels of each, label names, missing images) of a split; None where this is not such a tree.
+
+    Raises InputError for an index that is broken, naming the line.
+    """
+    path = next((folder / name for name in INDEX.get(split, ()) if (folder / name).is_file()), None)
+    labels = next((folder / name for name in LABELS if (folder / name).is_file()), None)
+    if path is None:
+        return None
+    if path.suffix == ".json":
+        read = _coco(path)
+    else:
+        read = None if labels is None else (_lines(path), [line.strip() for line in read_lines(labels)])
+    if read is None:
+        return None
+    rows, names = read
+    places = _Places(folder)
+    found = [(places.get(image), own) for image, own in rows]
+    here = [(picture, own) for picture, own in found if picture is not None]
+    if not here:
+        raise InputError(f"{path}: none of its {len(rows)} images is there")
+    for picture, own in here:
+        if not own or min(own) < 0 or max(own) >= len(names):
+            raise InputError(
+                f"{path}: {picture.where} has the labels {own}, outside the {len(names)} of its label list"
+            )
+    return [p for p, _ in here], [own for _, own in here], names, len(found) - len(here)
+
+
+def _lines(path: Path) -> list[tuple[str, list[int]]]:
+    out = []
+    for number, line in enumerate(read_lines(path), 1):
+        image, _, labels = line.strip().rpartition(" ")  # only the path may hold spaces
+        try:
+            out.append((image, [int(label) for label in labels.split(",")]))
+        except ValueError:
+            image = ""
+        if not image:
+            raise InputError(f"{path}: line {number} must be an image and its labels, such as 'test.zip@1.jpg 3'")
+    return out
+
+
+def _coco(path: Path) -> tuple[list[tuple[str, list[int]]], list[str]] | None:
+    table = read_json(path)
+    parts = ("images", "annotations", "categories")
+    if not isinstance(table, dict) or not all(isinstance(table.get(part), list) for part in parts):
+        return None
+    try:
+        place = {c["id"]: i for i, c in enumerate(table["categories"])}
+        labels: dict[Any, list[int]] = {}
+        for annotation in table["annotations"]:
+            labels.setdefault(annotation["image_id"], []).append(place[annotation["category_id"]])
+        rows = [(_named(image), labels.get(image["id"], [])) for image in table["images"]]
+        return rows, [str(c["name"]) for c in table["categories"]]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: an image, annotation or category lacks {error}") from None
+
+
+def _named(image: dict[str, Any]) -> str:
+    archive = image.get("zip_file")
+    return f"{archive}@{image['file_name']}" if archive else str(image["file_name"])
