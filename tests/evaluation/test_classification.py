@@ -64,3 +64,22 @@ def test_softmax_rows_sum_to_one() -> None:
 def test_zero_features_are_refused() -> None:
     with pytest.raises(InputError, match="length zero"):
         c.normalise(np.zeros((1, 3)))
+
+
+def test_classes_that_a_model_reads_alike_tie_to_the_last_bit() -> None:
+    """130 classes of which each third one has the vector of another, and pictures of an odd number and width."""
+    rng = np.random.default_rng(7)
+    weights = c.normalise(rng.normal(size=(130, 37)))
+    twins = np.arange(0, 130, 3)
+    weights[twins[::-1][: len(twins) // 2]] = weights[twins[: len(twins) // 2]]
+    images = c.normalise(rng.normal(size=(333, 37)))
+    labels = rng.choice(twins[: len(twins) // 2], 333)
+    scores = c.classify(images, weights, labels).scores
+    for place in twins[: len(twins) // 2]:
+        equal = np.flatnonzero((weights == weights[place]).all(axis=1))
+        assert len(equal) == 2
+        assert (scores[:, equal] == scores[:, [place]]).all()
+    strict = c.classify(images, weights, labels).graded
+    first = c.classify(images, weights, labels, "first").graded
+    assert strict.correct.sum() == 0
+    assert first.correct.sum() == strict.tied.sum() > 0

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.errors import InputError
-from compoclip.evaluation.protocols import Array, Graded, check_finite, choice
+from compoclip.evaluation.protocols import Array, Graded, check_finite, choice, distinct
 
 METRICS = ("accuracy", "mean_per_class", "roc_auc", "map11")
 
@@ -53,11 +53,12 @@ def classify(
     """
     check_labels(labels, len(weights))
     same = np.arange(len(weights)) if alike is None else alike
+    column, unique = distinct(weights[same])
     scores = np.empty((len(images), len(weights)), dtype=np.float32)
     correct, tied = np.zeros(len(images)), np.zeros(len(images), dtype=bool)
     for start in range(0, len(images), BLOCK):
         block = slice(start, min(start + BLOCK, len(images)))
-        scores[block] = (images[block] @ weights.T)[:, same]
+        scores[block] = (images[block] @ unique.T)[:, column]
         check_finite(scores[block], "zero-shot scores")
         ordered, valid = _true_first(scores[block], labels[block], same)
         graded = choice(ordered, rule, valid)

@@ -56,6 +56,17 @@ def check_finite(scores: NDArray[np.floating], what: str = "scores") -> None:
         raise InputError(f"{what}: row {row} holds a NaN or an infinity; the model or its input is broken")
 
 
+def distinct(features: Array) -> tuple[NDArray[np.int64], Array]:
+    """Which row of the second result each row of `features` (N, D) is, and the rows that differ (U, D).
+
+    Copies of a photo, and texts that a tokenizer reads alike, must tie exactly; columns of a matrix product that are
+    equal in the features need not be equal in the product, so each is multiplied once.
+    """
+    seen: dict[bytes, int] = {}
+    same = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in features], dtype=np.int64)
+    return same, features[np.unique(same, return_index=True)[1]]
+
+
 def check_rule(rule: str) -> None:
     if rule not in TIE_RULES:
         raise InputError(f"tie rule {rule!r} is unknown; choose one of {', '.join(TIE_RULES)}")

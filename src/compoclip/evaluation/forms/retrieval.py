@@ -79,16 +79,10 @@ class Retrieval:
 
 
 def _compact(index: NDArray[np.int64], features: protocols.Array) -> tuple[NDArray[np.int64], protocols.Array]:
-    """Features that differ, and which of them each item has.
-
-    Copies of a photo, and captions that a tokenizer reads alike, must tie exactly; columns of a matrix product that
-    are equal in the features need not be equal in the product.
-    """
+    """Which of the features that differ each item has, and those (see `protocols.distinct`)."""
     used, place = np.unique(index, return_inverse=True)
-    seen: dict[bytes, int] = {}
-    same = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in features[used]], dtype=np.int64)
-    first = np.unique(same, return_index=True)[1]
-    return same[place.reshape(-1)], features[used[first]]
+    same, features = protocols.distinct(features[used])
+    return same[place.reshape(-1)], features
 
 
 def _any_chance(sizes: NDArray[np.int64], total: int, k: int) -> float:
