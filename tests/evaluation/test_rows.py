@@ -322,6 +322,21 @@ def test_broken_copies_are_one_line(tmp_path: Path, case: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_images_may_be_bare_bytes_and_other_bytes_are_none(tmp_path: Path) -> None:
+    made = pa.table({"Image_Bytes": [PHOTOS[0]], "sketch": [b"\0\1"], "caption": ["a"], "negative_caption": ["b"]})
+    parquet(tmp_path / "sugarcrepe" / "swap_obj" / "test.parquet", made)
+    found = figures(evaluate(RandomModel(), "sugarcrepe", tmp_path), "sugarcrepe")
+    assert found["swap_obj"]["n"] == 1
+
+
+def test_an_archive_of_arrays_is_no_array(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    np.savez(out, a=np.zeros(2))
+    write_tar(tmp_path / "wds_sugarcrepe" / "test" / "0.tar", {"0.png": PHOTOS[0], "0.npy": out.getvalue()})
+    with pytest.raises(InputError, match=r"0\.tar:0\.npy: broken"):
+        evaluate(RandomModel(), "sugarcrepe", tmp_path)
+
+
 def test_a_train_split_counts_only_by_itself(tmp_path: Path) -> None:
     made = {split: table({"caption": [split]}, {"image": [cell(0)]}) for split in ("train", "test")}
     parquet(tmp_path / "data" / "train-00000-of-00001.parquet", made["train"])

@@ -69,9 +69,10 @@ class BatchSize:
 
 
 def _free() -> None:
-    gc.collect()
+    """Give a GPU's memory back; the CPU's is given back by itself."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
+        gc.collect()
         torch.cuda.empty_cache()
 
 

@@ -27,6 +27,7 @@ from compoclip.evaluation.pictures import Picture, TarStore, beside, decode, is_
 Row = tuple[str, dict[str, Any]]
 SPLITS = ("test", "validation", "val")
 IMAGE_NAMES = ("image", "image_file_name", "image_path", "filename", "file_name")
+IMAGE_PARTS = ("image", "img", "photo", "picture", "jpg", "jpeg", "png", "webp")
 MOST_TEXT = 1 << 20  # bytes of a member that holds text
 
 
@@ -91,15 +92,16 @@ def _image_columns(path: Path) -> dict[str, bool]:
         with pa.memory_map(str(path)) as source:
             schema = pa.ipc.open_stream(source).schema
 
-    def holds(kind: Any) -> bool:
+    def holds(name: str, kind: Any) -> bool:
         if pa.types.is_struct(kind):
             return kind.get_field_index("bytes") >= 0
-        return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+        bare = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        return bool(bare and any(part in name.lower() for part in IMAGE_PARTS))  # other bytes may be anything
 
     out = {}
     for field in schema:
         several = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
-        if holds(field.type.value_type if several else field.type):
+        if holds(field.name, field.type.value_type if several else field.type):
             out[field.name] = several
     return out
 
@@ -159,7 +161,7 @@ def _member(store: TarStore, column: str, name: str) -> dict[str, Any]:
             found = json.loads(text)
             return found if isinstance(found, dict) and column == "json" else {column: found}
         return {column: int(text) if last == "cls" else text}
-    except (ValueError, EOFError, OSError, RecursionError) as error:
+    except (ValueError, EOFError, OSError, RecursionError, AttributeError) as error:  # an .npz has no `tolist`
         raise InputError(f"{where}: broken ({str(error).splitlines()[0]})") from None
 
 

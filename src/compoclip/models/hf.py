@@ -31,7 +31,8 @@ KINDS = ("clip", "siglip", "siglip2")
 def is_checkpoint(path: Path) -> bool:
     """Whether a folder is a Hugging Face CLIP or SigLIP checkpoint, by its config.json."""
     config = path / "config.json"
-    if not config.is_file() or (path / "open_clip_config.json").is_file():
+    ours = (path / "open_clip_config.json").is_file() or (path / "export").is_dir()
+    if ours or not config.is_file():
         return False
     found = read_json(config)
     return isinstance(found, dict) and found.get("model_type") in KINDS
