@@ -189,6 +189,6 @@ NOT_REPLACED = word_set(
     game jump shot green teddy brush meal stand bar carriage countryside dish style shade sunset pair team country
     town meter mouse pastry tile sauce trail walkway shore platter painting decoration crosswalk bread rice afternoon
     corn bacon fish beef ham sausage wii web number time street_scene half air people area way surfing tv_screen finger
-    mane terminal hold breed heat son mother father daughter board balance side path good
+    mane terminal hold breed heat son mother father daughter board balance side path good home license
     """
 )
