@@ -14,7 +14,7 @@ from compoclip.evaluation import evaluate
 from compoclip.evaluation.aggregate import SIZES
 from compoclip.evaluation.controls import controls, text_only
 from compoclip.evaluation.encode import encode
-from compoclip.evaluation.forms import Choice
+from compoclip.evaluation.forms import Choice, Equivalence, ImageChoice, Sensitivity, TwoByTwo
 from compoclip.evaluation.pictures import from_array
 from compoclip.evaluation.tasks.sugarcrepe import read_rows
 
@@ -98,3 +98,79 @@ def test_results_hold_controls_and_their_mean(tmp_path: Path) -> None:
 def test_one_row_has_no_controls() -> None:
     subset = Choice("s", [pic(0)], [["0 a", "not"]])
     assert measured(subset, Oracle(1.0)) == {}
+
+
+AXES = np.eye(4, dtype=np.float32)
+
+
+class Known:
+    """A bank of hand-made features: pictures by their number, captions by their text."""
+
+    def __init__(self, images: dict[int, list[float]], texts: dict[str, list[float]]) -> None:
+        self.by_key = {pic(i).key: np.float32(v) / np.linalg.norm(v) for i, v in images.items()}  # type: ignore[attr-defined]
+        self.by_text = {t: np.float32(v) / np.linalg.norm(v) for t, v in texts.items()}
+
+    def image(self, pictures: list) -> np.ndarray:
+        return np.stack([self.by_key[p.key] for p in pictures])
+
+    def text(self, captions: list) -> np.ndarray:
+        return np.stack([self.by_text[c] for c in captions])
+
+
+def test_pairs_by_hand() -> None:
+    """Two pictures, so that each is shown the other, and the average lies between both."""
+    rows = [["red", "a blue one"], ["blue", "red"]]
+    bank = Known({0: [1, 0], 1: [0, 1]}, {"red": [1, 0], "a blue one": [0, 1], "blue": [0.6, 0.8]})
+    got = controls(Choice("s", [pic(0), pic(1)], rows), bank, "pairs by hand")  # type: ignore[arg-type]
+    # shown the other: row 0 scores red 0, blue one 1: wrong; row 1 scores blue 0.6, red 1: wrong
+    assert got["shuffled"] == 0.0
+    # shown (1, 1)/sqrt 2: row 0 ties: half; row 1 scores blue 1.4, red 1: right
+    assert got["no_picture"] == pytest.approx(75.0)
+    assert got["shorter"] == pytest.approx(50.0)
+
+
+def test_two_true_captions_must_both_win_by_hand() -> None:
+    triples = [("aa", "bbb", "cccc"), ("aa", "dddddd", "cccc")]
+    bank = Known({0: [1, 0], 1: [0, 1]}, {"aa": [1, 0], "bbb": [1, 0.2], "cccc": [0.5, 1], "dddddd": [0, 1]})
+    reworded = Sensitivity("s", [pic(0), pic(1)], *map(list, zip(*triples)), ["aa", "aa"])  # type: ignore[arg-type]
+    for subset in (Equivalence("s", [pic(0), pic(1)], triples), reworded):
+        got = controls(subset, bank, f"triples {type(subset)}")  # type: ignore[arg-type]
+        assert got["shorter"] == 50.0  # both shorter in row 0; in row 1 one is longer
+        # shown the other: row 0 (0, 1): aa 0 below cccc; row 1 (1, 0): aa 1, dddddd 0 below cccc 0.45
+        assert got["shuffled"] == 0.0
+        # shown (1, 1)/sqrt 2: cccc 0.95 is above aa 0.71 in both rows
+        assert got["no_picture"] == 0.0
+
+
+def test_choosing_images_without_reading_by_hand() -> None:
+    """Three captions; the first picture of rows 0 and 1 suits any caption best, so that reading is not needed."""
+    texts = {"x": [1, 0, 0], "y": [0, 1, 0], "z": [0, 0, 1]}
+    bank = Known({0: [1, 1, 1], 1: [1, 0, 0], 2: [0, 1, 0], 3: [0, 0, 1]}, texts)
+    rows = [(pic(0), pic(1)), (pic(0), pic(2)), (pic(3), pic(0))]
+    got = controls(ImageChoice("s", ["x", "y", "z"], rows), bank, "images by hand")  # type: ignore[arg-type]
+    # mean caption (1, 1, 1)/sqrt 3: picture 0 scores 1, all others 0.58
+    assert got["no_caption"] == pytest.approx(200 / 3)
+    assert got["other_caption"] == pytest.approx(200 / 3)  # 0.58 for picture 0, nothing for the one that fits
+    assert set(got) == {"no_caption", "other_caption"}
+
+
+def test_squares_are_shown_another_rows_pictures_by_hand() -> None:
+    texts = {"c0": [1, 0, 0, 0], "c1": [0, 1, 0, 0], "d0": [0, 0, 1, 0], "d1": [0, 0, 0, 1]}
+    bank = Known({i: AXES[i].tolist() for i in range(4)}, texts)
+    subset = TwoByTwo("s", [(pic(0), pic(1)), (pic(2), pic(3))], [("c0", "c1"), ("d0", "d1")])
+    assert subset.grade(bank)[0][1].metrics["group"] == 100.0  # type: ignore[arg-type]
+    assert controls(subset, bank, "squares") == {"shuffled": 0.0}  # type: ignore[arg-type]
+
+
+def test_every_composition_task_has_controls(tmp_path: Path) -> None:
+    """Over the made benchmarks: each composition subset of two rows or more stands beside a control."""
+    from tests.evaluation.made import MAKERS, Made
+
+    for task in ("sugarcrepe_pp", "svo_probes", "winoground", "spec", "hard_positives"):
+        made = Made(tmp_path / task, rows=4)
+        MAKERS[task](made)
+        entry = evaluate(RandomModel(), task, made.root)["tasks"][task]
+        assert all(subset["controls"] for subset in entry["subsets"].values()), task
+        assert task == "spec" or entry["controls"]
+        for subset in entry["subsets"].values():
+            assert all(0 <= value <= 100 for value in subset["controls"].values())

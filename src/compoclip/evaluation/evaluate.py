@@ -15,7 +15,7 @@ from compoclip.evaluation.controls import controls as control_figures
 from compoclip.evaluation.encode import FeatureBank, encode
 from compoclip.evaluation.encoders import open_encoder
 from compoclip.evaluation.feature_file import FeatureFile, save_features
-from compoclip.evaluation.forms import Choice, Outcome
+from compoclip.evaluation.forms import Outcome
 from compoclip.evaluation.protocols import check_rule
 from compoclip.evaluation.ranks import ALONE, Ranks, together
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
@@ -56,7 +56,7 @@ def grade(
     for subset in loaded.subsets:
         for name, outcome in subset.grade(bank, seed):
             parts[name], outcomes[name] = subset.part, outcome
-            if controls and isinstance(subset, Choice):
+            if controls and subset.part == "composition":
                 outcome.metrics["controls"] = control_figures(subset, bank, outcome.identity, seed)
     return parts, outcomes
 

@@ -99,6 +99,8 @@ CONTROLS = {
     "language_model": "a language model that sees no picture",
     "no_picture": "{base}, shown an average picture",
     "shuffled": "{base}, shown another picture",
+    "no_caption": "{base}, given an average caption",
+    "other_caption": "{base}, given another caption",
 }
 
 
