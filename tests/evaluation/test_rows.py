@@ -19,6 +19,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
 from compoclip.evaluation.rows import read_rows
 from compoclip.evaluation.task import DataMissing
+from compoclip.evaluation.tasks.aro import excluded_relations
 
 PHOTOS = [png(picture(40 * i, 10, 5)) for i in range(3)]
 ROWS = [  # subset, photo, caption, negative: the same photo in several rows
@@ -266,6 +267,43 @@ def test_word_order_stands_beside_official_regions(tmp_path: Path) -> None:
     write(tmp_path / "aro" / "images" / "0.png", PHOTOS[0])
     both = figures(evaluate(RandomModel(), "aro", tmp_path), "aro")
     assert list(both) == ["VG_Relation", "COCO_Order", "Flickr30k_Order"]
+
+
+def test_regions_are_cut_grouped_and_left_out_as_the_official_rows(tmp_path: Path) -> None:
+    boxes = [{"x": 0, "y": 0, "w": 2, "h": 3}, {"x": 1, "y": 1, "w": 3, "h": 2}, {"x": 0, "y": 0, "w": 4, "h": 4}]
+    relations, pairs = ["eating", "riding", "to the left of", "wearing"], [["red", "big"]] * 25 + [["wet", "old"]] * 3
+    excluded = next(iter(sorted(excluded_relations())))
+
+    def rows(kind: str) -> list[dict[str, Any]]:
+        keys = [*relations, excluded] * 2 if kind == "relation" else pairs
+        column = "relation_name" if kind == "relation" else "attributes"
+        return [
+            {column: key, "box": boxes[i % 3], "true_caption": f"{kind} {i}", "false_caption": f"not {i}"}
+            for i, key in enumerate(keys)
+        ]
+
+    for kind, folder in (("relation", "ARO-Visual-Relation"), ("attribution", "ARO-Visual-Attribution")):
+        made = rows(kind)
+        names = [k for k in made[0] if k != "box"]
+        columns: dict[str, Any] = {k: [r[k] for r in made] for k in names} | {"bbox": [r["box"] for r in made]}
+        file = tmp_path / "a" / folder / "data" / "test-00000-of-00001.parquet"
+        parquet(file, table(columns, {"image": [cell(i % 3) for i in range(len(made))]}))
+        plain = [
+            {k: r[k] for k in names} | {f"bbox_{k}": v for k, v in r["box"].items()} | {"image_path": f"{i % 3}.png"}
+            for i, r in enumerate(made)
+        ]
+        write(tmp_path / "b" / "aro" / f"visual_genome_{kind}.json", plain)
+    for i, photo in enumerate(PHOTOS):
+        write(tmp_path / "b" / "aro" / "images" / f"{i}.png", photo)
+    copied, official = (evaluate(RandomModel(), "aro", tmp_path / place)["tasks"]["aro"] for place in "ab")
+    assert copied["score"] == official["score"]
+    for name in ("VG_Relation", "VG_Attribute"):
+        one, other = copied["subsets"][name], official["subsets"][name]
+        assert {k: one[k] for k in ("accuracy", "pooled", "n", "groups", "rows")} == (
+            {k: other[k] for k in ("accuracy", "pooled", "n", "groups", "rows")}
+        )
+    assert copied["subsets"]["VG_Attribute"]["n"] == 25
+    assert copied["subsets"]["VG_Relation"]["n"] == 2 * sum(r not in excluded_relations() for r in relations)
 
 
 def test_an_empty_root_tells_both_kinds_of_places(tmp_path: Path) -> None:

@@ -21,6 +21,10 @@ LISTS = ("npy", "tested_labels", "caption_options")  # candidates in one cell, t
 TRUE = ("positive_caption", "correct_caption", "true_caption", "correct_option", "caption")
 FALSE = ("negative_caption", "negative_captions", "hard_negs", "false_caption", "incorrect_option", "foil")
 SIDES = ("x", "y", "width", "height")
+BOX_SIDES = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
+SHORT_SIDES = ("x", "y", "w", "h")
+
+Group = Callable[[str, dict[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -133,31 +137,41 @@ def candidates(where: str, row: dict[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def region(where: str, row: dict[str, Any], picture: Picture) -> Picture:
-    """The picture, cut to the row's box where it has one."""
-    if not all(isinstance(row.get(name), (int, float)) for name in SIDES):
-        return picture
-    x, y, width, height = (int(row[name]) for name in SIDES)
-    return picture.crop(x, y, width, height)
+def region(row: dict[str, Any], picture: Picture) -> Picture:
+    """The picture, cut to the row's box where it has one: four columns, or `bbox` with x, y, w and h."""
+    inner = row.get("bbox")
+    inside = inner if isinstance(inner, dict) else {}
+    for place, names in ((row, SIDES), (row, BOX_SIDES), (inside, SHORT_SIDES)):
+        if all(isinstance(place.get(name), (int, float)) for name in names):
+            x, y, width, height = (int(place[name]) for name in names)
+            return picture.crop(x, y, width, height)
+    return picture
+
+
+def choice(name: str, rows: Sequence[Row], rule: str, request: Request, group: Group | None = None) -> Choice:
+    """Rows of one image and several captions. `group` tells the group of a row, for a mean over groups."""
+    read: list[tuple[Picture, Sequence[str], str]] = []
+    for where, row in rows:
+        found, texts = pictures(row), candidates(where, row)
+        if found and found[0] is not None:
+            read.append((region(row, found[0]), texts, "" if group is None else group(where, row)))
+    kept = request.cut(read)
+    return Choice(
+        name,
+        [p for p, _, _ in kept],
+        [t for _, t, _ in kept],
+        missing=len(rows) - len(read),
+        rule=request.ties or rule,
+        groups=None if group is None else [g for _, _, g in kept],
+    )
 
 
 def choices(mirror: Mirror, rule: str, request: Request) -> Loaded:
     """Rows of one image and several captions, as `Choice`s by subset."""
-    subsets = []
     tables, where_found = mirror.rows(request)
-    for name, rows in tables.items():
-        read: list[tuple[Picture, Sequence[str]]] = []
-        for where, row in rows:
-            found = pictures(row)
-            texts = candidates(where, row)
-            if found and found[0] is not None:
-                read.append((region(where, row, found[0]), texts))
-        kept = request.cut(read)
-        images, texts_of = [p for p, _ in kept], [t for _, t in kept]
-        missing = len(rows) - len(read)
-        subsets.append(Choice(name, images, texts_of, missing=missing, rule=request.ties or rule))
     order = list(dict.fromkeys(mirror.subsets.values()))
-    subsets.sort(key=lambda s: order.index(s.name) if s.name in order else len(order))
+    names = sorted(tables, key=lambda name: order.index(name) if name in order else len(order))
+    subsets = [choice(name, tables[name], rule, request) for name in names]
     return Loaded(list(subsets), {"annotations": where_found})
 
 

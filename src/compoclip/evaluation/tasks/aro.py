@@ -6,17 +6,26 @@ from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.captions import Row, box, subset
-from compoclip.evaluation.mirrors import Mirror, choices
+from compoclip.evaluation.forms import Subset
+from compoclip.evaluation.mirrors import Mirror, choice
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
 
 RELATION, ATTRIBUTE = "visual_genome_relation.json", "visual_genome_attribution.json"
 ORDERS = {"coco_order.jsonl": "COCO_Order", "flickr30k_order.jsonl": "Flickr30k_Order"}
 COPIES = Mirror(
-    "aro", {"COCO_Order": "COCO_Order", "Flickr30k_Order": "Flickr30k_Order", "Flickr_Order": "Flickr30k_Order"}
+    "aro",
+    {
+        "Visual_Relation": "VG_Relation",
+        "Visual_Attribution": "VG_Attribute",
+        "COCO_Order": "COCO_Order",
+        "Flickr30k_Order": "Flickr30k_Order",
+        "Flickr_Order": "Flickr30k_Order",
+    },
 )
 FOLDERS = ("aro", "aro/data", "ARO", ".")
 IMAGES = ("aro/images", "images", "vg/images", "VG_100K")
@@ -74,7 +83,7 @@ def read_order(path: Path) -> list[Row]:
 
 
 def load(request: Request) -> Loaded:
-    """The official files, and the word-order sets from copies where they are not among them."""
+    """The official files, and those sets from copies that are not among them."""
     official: Loaded | None = None
     try:
         official = load_official(request)
@@ -83,7 +92,7 @@ def load(request: Request) -> Loaded:
         if request.data_root is None or not request.data_root.is_dir():
             raise
     try:
-        copied = choices(COPIES, "first", request)
+        copied = load_copies(request)
     except DataMissing as too:
         if official is None:
             raise DataMissing(f"{absent}; {too}") from None
@@ -93,6 +102,36 @@ def load(request: Request) -> Loaded:
     have = {s.name for s in official.subsets}
     official.subsets += [s for s in copied.subsets if s.name not in have]
     return official
+
+
+def _told(where: str, row: dict[str, Any]) -> str:
+    """The group of a copied row: its relation, or its attribute pair."""
+    relation, pair = row.get("relation_name"), row.get("attributes")
+    if isinstance(relation, str):
+        return relation
+    if isinstance(pair, list) and len(pair) == 2:
+        return f"{pair[0]}_{pair[1]}"
+    raise InputError(f"{where}: needs relation_name, or attributes, a list of two texts")
+
+
+def load_copies(request: Request) -> Loaded:
+    """The four sets from copies with their images: whole photos and a box, or a caption and its permutations."""
+    tables, where_found = COPIES.rows(request)
+    subsets: list[Subset] = []
+    excluded = excluded_relations()
+    for name in [n for n in dict.fromkeys(COPIES.subsets.values()) if n in tables]:
+        rows = tables[name]
+        if name.endswith("Order"):
+            subsets.append(choice(name, rows, "first", request))
+            continue
+        groups = [_told(where, row) for where, row in rows]
+        size = Counter(groups)
+        counts = {g for g in size if (g not in excluded if name == "VG_Relation" else size[g] >= LEAST)}
+        rows = [row for row, g in zip(rows, groups) if g in counts]
+        if not rows:
+            raise InputError(f"{where_found}: no row of {name} that counts")
+        subsets.append(choice(name, rows, "strict", request, _told))
+    return Loaded(subsets, {"annotations": where_found})
 
 
 def load_official(request: Request) -> Loaded:
