@@ -126,6 +126,26 @@ def test_nothing_is_sent_while_the_server_asks_for_quiet(monkeypatch: pytest.Mon
     assert min(sent[3:]) >= 100.0
 
 
+def test_a_server_busy_with_other_requests_costs_no_tries() -> None:
+    """Request 0 meets thirty 429s, and between any two of them others are answered; alone it would have three tries."""
+
+    class Busy(Server):
+        async def ask(self, body: dict[str, Any]) -> Answer:
+            self.log.append(body["n"])
+            if body["n"] == 0 and self.log.count(0) <= 30:
+                while others and len(run_log) < 2 * self.log.count(0):
+                    await asyncio.sleep(0)
+                raise Transient("429")
+            await asyncio.sleep(0)
+            run_log.append(body["n"])
+            return Answer("y", "stop", "m", 10, 5)
+
+    for others, answered in ((200, 201), (0, 0)):
+        run_log: list[int] = []
+        run = ask(Busy(), map(request, range(others + 1)), concurrency=2, backoff=0.0)
+        assert (run.answered, run.failed) == (answered, int(not others))
+
+
 def test_a_run_ends_where_nothing_is_answered_any_more() -> None:
     down = {n: [Transient("500", "down")] * 3 for n in range(20, 100)}
     run = ask(Server(down), map(request, range(100)))

@@ -371,6 +371,20 @@ def test_inside_a_running_loop(captions: Path, reference: Path, tmp_path: Path) 
     assert files_of(tmp_path / "out") == files_of(reference)
 
 
+def test_two_programs_do_not_ask_for_one_folder(captions: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with FakeServer(delay=0.02) as server:
+        process = start(captions, out, server.url)
+        while (not out.exists() or len(recorded(out)) < 10) and process.poll() is None:
+            time.sleep(0.005)
+        with pytest.raises(InputError, match="another program"):
+            run(captions, out, server.url, resume=True)
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+        assert server.requests == 2 * COUNT
+    assert not (out / ".asking.lock").exists()
+
+
 def test_interrupted_from_the_keyboard(captions: Path, reference: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with FakeServer(delay=0.02) as server:

@@ -101,7 +101,9 @@ class Asking:
             self.spending.release(amount)
 
     async def _try(self, request: Request) -> None:
-        for attempt in range(self.options.retries + 1):
+        tries = 0
+        seen = self.answered
+        while tries <= self.options.retries:
             await self._quiet()
             try:
                 answer = await self.client.ask(request.body)
@@ -110,8 +112,12 @@ class Asking:
                 self.last_failure = str(failure)
                 if failure.wait:  # the limit is the account's, not the request's: everybody waits
                     self._quiet_until = max(self._quiet_until, time.monotonic() + failure.wait)
-                if attempt < self.options.retries:
-                    await asyncio.sleep(backoff(attempt, self.options.backoff, self._jitter))
+                if failure.fault == "429" and self.answered > seen:
+                    seen = self.answered  # the server is busy with our other requests: that uses up no try
+                else:
+                    tries += 1
+                if tries <= self.options.retries:
+                    await asyncio.sleep(backoff(max(tries - 1, 0), self.options.backoff, self._jitter))
             except Rejected as refusal:
                 self.faults["rejected"] += 1
                 self._reject(request, Answer("", error=str(refusal)))
@@ -156,7 +162,7 @@ class Asking:
 
 def backoff(attempt: int, base: float, jitter: random.Random) -> float:
     """Seconds before try `attempt` + 1: anything up to a limit that doubles each time ("full jitter")."""
-    return jitter.uniform(0.0, min(LONGEST_BACKOFF, base * 2.0**attempt))
+    return jitter.uniform(0.0, min(LONGEST_BACKOFF, base * 2.0 ** min(attempt, 60)))
 
 
 def run_session(work: Coroutine[Any, Any, None], client: Asks) -> None:

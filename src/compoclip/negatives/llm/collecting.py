@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,31 @@ from compoclip.negatives.llm.spending import Spending, dollars
 from compoclip.negatives.store import MANIFEST
 from compoclip.negatives.table import CaptionTable
 from compoclip.progress import Bar, bar
+
+
+def collect(questions: Questions, table: CaptionTable, shard_size: int, out: Path) -> dict[str, Any] | None:
+    """`Collection.run`, by one program at a time, or all would be asked twice. Raises InputError for a second one."""
+    with _alone(out):
+        return Collection(questions, table, shard_size, out).run()
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # not there on Windows
+        yield
+        return
+    path = out / ".asking.lock"
+    with open(path, "wb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"{out}: another program is getting replies for this folder; let it end first") from None
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
 
 
 class Collection:

@@ -14,6 +14,7 @@ from compoclip.negatives.llm.requests import Request
 
 SYNC_EVERY = 256  # replies that a power cut (not a kill) may cost
 OPEN_FILES = 4
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
 def kept_name(shard: int) -> str:
@@ -87,7 +88,7 @@ class ReplyLog:
             os.fsync(oldest)
             os.close(oldest)
         path = self.folder / kept_name(shard)
-        self._open[shard] = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._open[shard] = os.open(path, _APPEND, 0o644)
         return self._open[shard]
 
 

@@ -86,9 +86,10 @@ class LLMOptions:
 
     def key(self) -> str:
         """The key to send. Servers of one's own want none, but the client must be given some text."""
-        if self.key_env and not os.environ.get(self.key_env):
+        found = os.environ.get(self.key_env or "OPENAI_API_KEY", "").strip()  # a line's end is no part of a key
+        if self.key_env and not found:
             raise InputError(f"--llm-key-env {self.key_env}: that environment variable is not set")
-        return os.environ.get(self.key_env or "OPENAI_API_KEY") or "none"
+        return found or "none"
 
 
 def read_extra(text: str | None) -> dict[str, Any]:
