@@ -19,8 +19,9 @@ def coco(number: int) -> str:
 
 
 def sugarcrepe(made: Made) -> None:
-    for subset in CREPE:
+    for k, subset in enumerate(CREPE):
         rows = questions(made, "sugarcrepe/images", coco)
+        rows += rows[: k * made.trouble]  # subsets of unequal size, so that a pooled mean is no mean of means
         table = {
             str(3 * i + 1): {"filename": image, "caption": text, "negative_caption": wrong}
             for i, (image, text, (wrong,)) in enumerate(rows)
@@ -29,8 +30,8 @@ def sugarcrepe(made: Made) -> None:
 
 
 def sugarcrepe_pp(made: Made) -> None:
-    for subset in CREPE[:5]:
-        rows = []
+    for k, subset in enumerate(CREPE[:5]):
+        rows: list[dict[str, Any]] = []
         for i, (image, text, (wrong,)) in enumerate(questions(made, "sugarcrepe_pp/images", coco)):
             second = made.true(*made.fits[text])
             made.second.add(second)
@@ -40,6 +41,7 @@ def sugarcrepe_pp(made: Made) -> None:
             rows.append(rows[0])
             rows.append(rows[0] | {"caption2": rows[0]["caption"]})
             rows.append(rows[0] | {"caption2": rows[0]["negative_caption"] + AGAIN})
+        rows += rows[: k * made.trouble]
         made.write(f"sugarcrepe_pp/{subset}.json", rows)
 
 

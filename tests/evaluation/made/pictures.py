@@ -36,6 +36,10 @@ def imagecode(made: Made) -> None:
                 made.picture(f"imagecode/image-sets/{folder}/img{3 * place + 8}.jpg", number)  # img11 comes after img8
             places = range(s % 10, s % 10 + 1 + (made.rows - sets) // sets)
             table[folder] = {str(p % 10): made.true(numbers[p % 10]) for p in places}
+            if (
+                made.trouble and s == 0 and kind.startswith("open")
+            ):  # fewer photos than frames: pooled is no mean of two
+                del table[folder]["0"]
             if made.trouble and s == 1:
                 table[folder]["9"] = made.long(numbers[9])
                 made.picture(f"imagecode/image-sets/{folder}/img{8 + 3 * 4}.jpg", numbers[2])  # two frames are equal
@@ -165,8 +169,9 @@ def bivlc(made: Made) -> None:
         return {"bytes": path.read_bytes(), "path": name} if path.is_file() else None
 
     rows = []
-    for kind, part in (("replace", "obj"), ("replace", "rel"), ("swap", "att"), ("add", "obj")):
-        for first, second, text, other in quads(made, "photos", jpg):
+    for k, (kind, part) in enumerate((("replace", "obj"), ("replace", "rel"), ("swap", "att"), ("add", "obj"))):
+        asked = quads(made, "photos", jpg)
+        for first, second, text, other in asked + asked[: k * made.trouble]:
             rows.append((cell(first), text, other, cell(second), kind, part))
     columns = ("image", "caption", "negative_caption", "negative_image", "type", "subtype")
     path = made.root / "bivlc/data/test-00000-of-00001.parquet"
