@@ -91,8 +91,14 @@ FAULTS: dict[str, Does] = {
 }
 
 
+TOLD = {"half": "connection", "drop": "connection", "slow": "time-out", "stall": "time-out"}
+TOLD |= dict.fromkeys(("html", "other JSON", "no choices", "cut JSON"), "unreadable-body")
+
+
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_fault_is_tried_again(fault: str, captions: Path, reference: Path, tmp_path: Path) -> None:
+def test_a_fault_is_tried_again(
+    fault: str, captions: Path, reference: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A third of the requests meet the fault once, a sixth twice."""
 
     def behave(before: int, body: dict[str, Any]) -> Does:
@@ -101,7 +107,9 @@ def test_a_fault_is_tried_again(fault: str, captions: Path, reference: Path, tmp
 
     with FakeServer(behave) as server:
         run(captions, tmp_path / "out", server, timeout=0.5 if fault in ("slow", "stall") else 30)
-    assert sum(server.tries.values()) > 2 * COUNT  # the fault came
+    spoilt = sum(server.tries.values()) - 2 * COUNT
+    assert spoilt > 0
+    assert f"tries that failed: {spoilt} x {TOLD.get(fault, fault)}" in capsys.readouterr().err
     assert shards_of(tmp_path / "out") == shards_of(reference)
     assert keys_of(tmp_path / "out") == keys_of(reference)
     assert set(server.answered.values()) == {1}  # nothing was asked again that had its reply
@@ -350,3 +358,19 @@ def test_without_the_package_the_mend_is_named(captions: Path, tmp_path: Path, m
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(InputError, match=r"pip install 'compoclip\[llm\]'"):
         build(captions, tmp_path / "out", KINDS, llm=LLMOptions("m", "http://127.0.0.1:9/v1"))
+
+
+def test_a_further_round_after_a_rejection(captions: Path, tmp_path: Path) -> None:
+    def behave(_: int, body: dict[str, Any]) -> Does:
+        name = asked(body)
+        rounds[name] += 1
+        return Does("status", status=400) if name[1] == caption(4) and rounds[name] < 3 else well(0, body)
+
+    rounds: Counter[tuple[str, str]] = Counter()
+    with FakeServer(behave) as server:
+        manifest = run(captions, tmp_path / "out", server, rounds=3)
+    assert manifest["refused"] == {
+        "llm:swap-nouns/rejected-by-server": 2,
+        "llm:replace-nouns/rejected-by-server": 2,
+    }
+    assert manifest["negatives"] == 2 * COUNT

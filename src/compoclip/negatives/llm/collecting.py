@@ -24,7 +24,7 @@ from compoclip.negatives.llm.requests import Questions, Request
 from compoclip.negatives.llm.spending import Spending, dollars
 from compoclip.negatives.store import MANIFEST
 from compoclip.negatives.table import CaptionTable
-from compoclip.progress import Bar, bar
+from compoclip.progress import Bar, bar, console
 
 
 def collect(questions: Questions, table: CaptionTable, shard_size: int, out: Path) -> dict[str, Any] | None:
@@ -89,7 +89,12 @@ class Collection:
             return summary if left and not options.allow_missing else None
         reason = ""
         if options.url:
-            reason = self._ask()
+            try:
+                reason = self._ask()
+            finally:
+                if self.faults:
+                    told = ", ".join(f"{count} x {fault}" for fault, count in self.faults.most_common())
+                    console.print(f"tries that failed: {told}", markup=False)
             if not reason:
                 return None
         left = sum(request is not None for request in self.open())
@@ -112,12 +117,13 @@ class Collection:
         total = len(self.table) * len(self.questions.kinds)
         with bar("requests", total, start=min(self.kept, total)) as progress:
             while True:  # each pass fails, ends, or brings captions without a usable reply to their next round
+                before = self.kept
                 asking = self._one_pass(progress)
                 if asking.out_of_money:
                     return "budget"
                 if asking.failed:
                     return f"the last failure: {asking.last_failure}"
-                if not asking.answered or self.options.rounds == 1:
+                if self.kept == before or self.options.rounds == 1:
                     return ""
 
     def _one_pass(self, progress: Bar) -> Asking:
