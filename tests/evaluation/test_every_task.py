@@ -46,7 +46,7 @@ CHANCE: dict[str, float | None] = {
     "degla_zeroshot": (10 + 100 / 37) / 2,
 }
 # Judged in files of their own: ImageNet's 80,000 prompts are too many here, and a probe is trained, not asked.
-ELSEWHERE = {"imagenet": "test_known_sets.py", "linear_probe": "test_probe.py"}
+ELSEWHERE = {"imagenet": "test_every_set.py", "linear_probe": "test_probe.py"}
 PROMPTED = ("zeroshot", "elevater", "degla_zeroshot")  # no captions of their own, and folders miss no file
 EACH = pytest.mark.parametrize("task", [task for task in TASKS if task not in ELSEWHERE])
 
@@ -59,7 +59,7 @@ class Oracle(RandomModel):
     """
 
     def __init__(self, made: Made, right: bool) -> None:
-        super().__init__(2 + max(made.count, *(n for numbers in made.fits.values() for n in numbers)))
+        super().__init__(2 + max([made.count, *(n for numbers in made.fits.values() for n in numbers)]))
         self.made, self.right = made, right
 
     def encode_image(self, images: list[Any], batch_size: int = 64) -> np.ndarray:
