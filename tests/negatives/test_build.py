@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from compoclip.cli import main
 from compoclip.errors import InputError
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
@@ -173,9 +174,13 @@ def test_without_ray_it_is_said_how_to_get_it(captions, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_epochs_are_builds_of_their_own_and_are_resumed(tmp_path):
+def test_epochs_are_builds_of_their_own_and_are_resumed(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("a red dog sees a blue cat near the old bench\n" * 3)
-    build(tmp_path / "a.txt", tmp_path / "out", "shuffle", epochs=2, epoch=4)
+    flags = ["--kinds", "shuffle", "--epochs", "2", "--epoch", "4"]
+    with pytest.raises(SystemExit) as end:
+        main(["negatives", "build", str(tmp_path / "a.txt"), "--out", str(tmp_path / "out"), *flags])
+    assert end.value.code == 0
+    assert "epoch-1:\n  captions: 3\n" in capsys.readouterr().out
     with pytest.raises(InputError, match="--resume"):
         build(tmp_path / "a.txt", tmp_path / "out", "shuffle", epochs=3, epoch=4)
     build(tmp_path / "a.txt", tmp_path / "out", "shuffle", epochs=3, epoch=4, resume=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from compoclip.config import TrainConfig
 from compoclip.data.loader import BatchStream
 from compoclip.data.sources.builtin import WorldSource
 from compoclip.errors import InputError
+from compoclip.models import load
 from compoclip.negatives.build import build
 from compoclip.negatives.store import read_negatives
 from compoclip.training.dataset import TrainData
@@ -149,3 +152,27 @@ def test_what_is_not_there_is_said(source, epochs, tmp_path):
         negatives_of(TrainConfig(negatives="generate"), source)
     with pytest.raises(InputError, match="build for each of 3 epochs; name one"):
         read_negatives(epochs)
+
+
+def test_training_reads_the_tars_that_a_build_wrote(source, tmp_path):
+    """Captions in tars, `build --into-tars`, a run without --negatives: its batches have the build's negatives."""
+    with tarfile.open(tmp_path / "plain.tar", "w") as tar:
+        for index in range(24):
+            buffer = io.BytesIO()
+            source[index].image.load().save(buffer, "PNG")
+            for suffix, data in (("png", buffer.getvalue()), ("txt", "\n".join(source[index].captions).encode())):
+                info = tarfile.TarInfo(f"{index:03d}.{suffix}")
+                info.size = len(data)
+                tar.addfile(info, io.BytesIO(data))
+    build(tmp_path / "plain.tar", tmp_path / "out", KINDS, 2, into_tars=tmp_path / "with")
+    built = read_negatives(tmp_path / "out")
+    config = TrainConfig(data=str(tmp_path / "with"), held_out=0.0, batch_size=8, negatives_per_caption=2)
+    model, needs = load("tiny"), frozenset({"negatives"})
+    batches = list(TrainData.open(config, model, needs).batches(0, 0))
+    assert len(batches) == 3
+    for batch in batches:
+        for caption, texts in zip(batch.captions, batch.negatives):
+            assert texts == [negative.text for negative in built.by_caption(caption)]
+    assert sum(map(len, (texts for batch in batches for texts in batch.negatives))) > 24
+    with pytest.raises(InputError, match="needs hard negatives"):
+        TrainData.open(config.model_copy(update={"data": str(tmp_path / "plain.tar")}), model, needs)

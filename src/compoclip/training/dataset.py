@@ -22,6 +22,8 @@ from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import heldout_task, split
 from compoclip.training.negatives import RunNegatives, negatives_of
 
+PROBED = 1000  # samples looked at for negatives of their own
+
 
 @dataclass
 class TrainBatch:
@@ -61,7 +63,7 @@ class TrainData:
         wants = "negatives" in needs and config.negatives_per_caption > 0
         negatives = negatives_of(config, whole) if wants else None
         first = negatives.of_epoch(0) if negatives is not None else None
-        if wants and (first is None or first == {}) and source[0].negatives is None:
+        if wants and (first is None or first == {}) and not _brings_negatives(source):
             raise InputError(
                 "this objective needs hard negatives: build them (compoclip negatives build) and give --negatives DIR, "
                 "or give --negatives generate"
@@ -119,3 +121,8 @@ class TrainData:
             place = {name: i for i, name in enumerate(dict.fromkeys(batch.image_ids))}
             image_id = torch.tensor([place[name] for name in batch.image_ids])
             yield TrainBatch(images, batch.captions, batch.negatives, image_id, number)
+
+
+def _brings_negatives(source: Source) -> bool:
+    """Does the data hold negatives of its own, as far as the first samples show?"""
+    return any(source[index].negatives is not None for index in range(min(len(source), PROBED)))
