@@ -155,3 +155,64 @@ def plain_conjuncts_swapped(caption: str, negative: str) -> bool:
             if not left or left[-1] in ("a", "an", "the", "of", "with", "and", "on", "in"):
                 return True
     return False
+
+
+@pytest.mark.parametrize(
+    ("caption", "never"),
+    [
+        # true of the image all the same
+        ("A man riding a wave on top of a surfboard.", "A man riding a surfboard on top of a wave."),
+        ("a muffin sitting on a plate with a fork", "a fork sitting on a plate with a muffin"),
+        ("A man is standing in a train in a train station.", "A man is standing in a train station in a train."),
+        ("A car parked in a parking lot next to a motorcycle.", "A motorcycle parked in a parking lot next to a car."),
+        ("Horses are racing next to motorcycles on a track.", "Motorcycles are racing next to horses on a track."),
+        ("A clock tower with plaques under the clock.", "A clock with plaques under the clock tower."),
+        ("A large airplane and a truck next to a building.", "A large building and a truck next to an airplane."),
+        ("a woman walking along the shore on a beach", "a woman walking along the beach on a shore"),
+        # ungrammatical
+        ("The corner of an intersection with a bin and clock.", "The corner of clock with a bin and an intersection."),
+        ("A pile of dirt next to a zebra on the grass", "A pile of a zebra next to dirt on the grass"),
+        ("A light shining down on some signs at night.", "A signs shining down on some light at night."),
+        ("A zebra standing in a field on top of grass.", "Grass in a field on top of a zebra standing."),
+    ],
+)
+def test_swapped_nouns_that_reading_found(caption, never, monkeypatch):
+    monkeypatch.setattr("compoclip.negatives.kinds.exchange.LIMIT", 99.0)
+    monkeypatch.setattr("compoclip.negatives.kinds.exchange.LIMIT_MORE", 99.0)
+    assert never not in texts(caption, "swap-nouns")
+
+
+@pytest.mark.parametrize(
+    ("kind", "caption"),
+    [
+        ("swap-noun-phrases", "two dogs next to a cat"),
+        ("swap-noun-phrases", "A baby sleeping on its stomach"),
+        ("swap-adjectives", "A messy desk in a cluttered room."),
+        ("swap-adjectives", "A long bench near a large fence"),
+        ("swap-adjectives", "A large bunch of green plantains"),
+        ("swap-verb-phrases", "A man holding a kite next to a girl holding another kite"),
+        ("swap-verb-phrases", "A group of men in suits sitting at a table using laptops."),
+        ("swap-verb-phrases", "A woman laying in bed with a blanket covering her"),
+        ("swap-verb-phrases", "Two men are using laptops and a child is walking around."),
+        ("swap-adverbs", "Two giraffes are standing together outside."),
+    ],
+)
+def test_phrases_whose_swap_is_true_or_broken(kind, caption, monkeypatch):
+    monkeypatch.setattr("compoclip.negatives.kinds.exchange.LIMIT", 99.0)
+    assert texts(caption, kind) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "caption", "never"),
+    [
+        (
+            "shuffle-5",
+            "A lone horse slowly walks through a wide dry desert.",
+            "Through a wide dry desert a lone horse slowly walks.",
+        ),
+        ("order-nouns-adjectives", "A black and white dog runs on sand.", "A white and black dog runs on sand."),
+        ("order-nouns-adjectives", "A boy and a man run.", "A man and a boy run."),
+    ],
+)
+def test_word_orders_that_say_the_same(kind, caption, never):
+    assert never not in texts(caption, kind)

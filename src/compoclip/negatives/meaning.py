@@ -40,7 +40,7 @@ POSTURE = word_set(
     """
     is are was were be being sit sits sitting sat seated stand stands standing stood lie lies lying laying
     lay lays rest rests resting park parked place placed set displayed walk walking walks wait waiting pose
-    poses posing next together playing talking stopped located situated served
+    poses posing next together playing talking stopped located situated served posed
     """
 )
 
@@ -121,7 +121,7 @@ def same_meaning_adjectives(view: View, i: int, x: int, j: int, y: int) -> bool:
         return True  # both of one thing, whatever the parser made of it
     if any({view.lower[i], view.lower[j]} <= group for group in AGREEABLE):
         return True
-    if x < j and view.lower[x + 1 : j] == ["of"]:
+    if x < j and view.lower[x + 1] == "of":
         return True  # "a green bunch of large plantains"
     if view.lower[x] != view.lower[y]:
         return False

@@ -172,6 +172,17 @@ class View:
             return None
         if any(w.endswith("ing") and w not in THINGS_IN_ING for w in lower[start + 1 : head]):
             return None  # "kitten drinking water"
+        if (
+            following
+            and lower[head + 1] in ("lined", "covered", "capped")
+            and parsed.tags[min(head + 2, len(lower) - 1)]
+            in (
+                "NN",
+                "NNS",
+                "JJ",
+            )
+        ):
+            return None  # "the tree lined highway"; but "a table covered in"
         if (following and lower[head + 1] in SECOND_HALVES) or any(lower[i] in SECOND_HALVES for i in adjectives):
             return None  # "leather bound books"
         if any(lower[i].endswith("ing") and parsed.tags[i - 1].startswith("N") for i in range(phrase + 1, start)):

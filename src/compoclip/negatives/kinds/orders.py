@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.meaning import BOTH_WAYS, POSTURE
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
@@ -15,7 +16,7 @@ TRIES = 4
 def nouns_and_adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Nouns change places with nouns, and adjectives with adjectives."""
     groups = [_tagged(view, ("NN", "NNS")), _tagged(view, ("JJ", "JJR", "JJS"))]
-    yield from _permuted(view, draw, groups)
+    yield from _permuted(view, draw, groups, _crosses)
 
 
 def all_but_nouns_and_adjectives(
@@ -44,7 +45,19 @@ def _tagged(view: View, tags: tuple[str, ...]) -> list[int]:
     return [i for i, tag in enumerate(view.parsed.tags) if tag in tags and not _stuck(view, i)]
 
 
-def _permuted(view: View, draw: Draw, groups: list[list[int]]) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def _crosses(view: View, order: list[int]) -> bool:
+    """Does a word come to another thing? ("white and black" and "a boy and a man" say the same either way.)"""
+    tags, lower = view.parsed.tags, view.lower
+    for place, source in enumerate(order):
+        between = range(min(place, source) + 1, max(place, source)) if lower[place] != lower[source] else ()
+        if any(tags[i][:2] in ("IN", "VB", "TO") and lower[i] not in BOTH_WAYS | POSTURE for i in between):
+            return True
+    return False
+
+
+def _permuted(
+    view: View, draw: Draw, groups: list[list[int]], fits: Callable[[View, list[int]], bool] = lambda *_: True
+) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     if not view.words:
         return
     for _ in range(TRIES):
@@ -53,7 +66,7 @@ def _permuted(view: View, draw: Draw, groups: list[list[int]]) -> Iterator[tuple
             for place, source in zip(group, draw.shuffled(group)):
                 order[place] = source
         changed = [i for i, source in enumerate(order) if view.lower[i] != view.lower[source]]
-        if not changed:
+        if not changed or not fits(view, order):
             continue
         start, end = changed[0], changed[-1] + 1
         new = " ".join(view.words[i] for i in order[start:end])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
 
-TRIES = 4
+TRIES = 6
+# With words of these parts of speech a phrase begins: a preposition, a participle, "and", "which".
+_OPENS = frozenset({"IN", "VBG", "VBN", "CC", "TO", "WDT", ","})
 
 
 def of_length(length: int) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:
@@ -35,7 +38,7 @@ def shuffled(view: View, draw: Draw, length: int) -> Iterator[tuple[str, tuple[E
         return
     for _ in range(TRIES):
         mixed = draw.shuffled(pieces)
-        if mixed == pieces:
+        if mixed == pieces or _inverted(view, pieces, mixed):
             continue
         order = [i for piece in mixed for i in piece]
         words = [view.words[i] for i in order] + view.words[end:]
@@ -48,6 +51,13 @@ def shuffled(view: View, draw: Draw, length: int) -> Iterator[tuple[str, tuple[E
             spaces[-1] = view.parsed.spaces[end - 1]
         text = view.sentence(words, [*spaces, *view.parsed.spaces[end:]])
         yield text, (view.edit(0, end, text[: view_length(text, view, end)]),)
+
+
+def _inverted(view: View, pieces: list[list[int]], mixed: list[list[int]]) -> bool:
+    """Do only whole phrases change places, so that it says the same? "Through a desert walks a horse"."""
+    follows = {first[0]: second[0] for first, second in pairwise(mixed)}
+    parted = [second[0] for first, second in pairwise(pieces) if follows.get(first[0]) != second[0]]
+    return all(view.parsed.tags[start] in _OPENS for start in parted)
 
 
 def view_length(text: str, view: View, end: int) -> int:
