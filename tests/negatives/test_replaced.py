@@ -13,7 +13,7 @@ from compoclip.language.materials import could_be, material
 from compoclip.language.nouns import DIRECTED, NOT_REPLACED, NOUN_CLASSES
 from compoclip.language.places import EXCLUDED, sort_of_thing
 from compoclip.language.scenes import SCENES, fits, usually_there
-from compoclip.negatives import generate
+from compoclip.negatives import Vocabulary, generate
 from compoclip.negatives.draw import Draw
 
 
@@ -292,3 +292,11 @@ def test_no_blocked_word_in_the_lists():
 @pytest.mark.parametrize("kind", ["replace-relations", "replace-prepositions"])
 def test_nobody_is_put_on_somebody(kind, caption):
     assert not new_words(caption, kind, 60) & {"on", "top", "under", "inside"}
+
+
+def test_nothing_is_thinned_where_opposites_are_as_common():
+    """A small world that says above as often as below gets a negative for every caption."""
+    shapes = ["square", "circle", "diamond", "star", "moon"]
+    captions = [f"a red {a} {way} a blue {b}" for a in shapes for b in shapes for way in ("above", "below") if a != b]
+    found = generate(captions, ["replace-relations"], per_caption=1, vocabulary=Vocabulary.from_captions(captions))
+    assert sum(bool(negatives) for negatives in found) >= 0.95 * len(captions)

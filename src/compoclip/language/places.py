@@ -14,7 +14,7 @@ GROUND = word_set(
     city town park lot corner intersection crosswalk footpath gravel mud countryside area base mound garden curb
     walkway harbor coast station airport zoo savanna prairie bank pier dock plain wild rain fog rail railroad terrain
     stage carpet rug surface plane tile enclosure pen market valley dark shade sunset side top edge
-    freeway patio diamond roadway bridge overpass
+    freeway patio roadway bridge overpass
     """
 )
 WATER = word_set("water ocean lake river pool pond sea creek stream")
@@ -36,7 +36,7 @@ INCLINES = word_set("hill slope mountain hillside ramp stair step escalator ladd
 # "on the phone", "in a game", "on the wall": the relation is part of a turn of phrase, or none excludes it.
 UNPLACED = word_set(
     """
-    door night concrete tip catwalk lighting moon star beech bay mural marina parasail channel
+    door night concrete tip catwalk lighting beech bay mural marina parasail channel
     sky air phone cellphone telephone television tv internet computer laptop game wall screen leash string line wire
     picture photo photograph image scene display bike_rack window mirror team page wave show camera way job trip tour
     web fire body middle distance background foreground front back end row group pile bunch half variety number style

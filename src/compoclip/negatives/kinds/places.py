@@ -63,7 +63,8 @@ def _replaced(view: View, draw: Draw, vocabulary: Vocabulary, single: bool) -> I
     for start, end, opposites in draw.shuffled(found):
         weights = {new: _said(new, vocabulary) for new in opposites if not single or " " not in new}
         # A common relation gives way only as often as captions say the others: else text alone would tell.
-        if not draw.chance(3 * sum(weights.values()), 4 * _said(" ".join(view.lower[start:end]), vocabulary)):
+        others, own = sum(weights.values()), _said(" ".join(view.lower[start:end]), vocabulary)
+        if others < own and not draw.chance(3 * others, 4 * own):
             continue
         for new in draw.by_weight(weights):
             text = view.rewrite([(start, end, new)])
