@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,10 @@ from hypothesis import strategies as st
 
 from compoclip.errors import InputError
 from compoclip.negatives import KINDS, resolve_kinds
+from compoclip.negatives.gates import GATES
+from compoclip.negatives.llm.checks import REASONS as CHECKS
+from compoclip.negatives.llm.judging import REASONS as READING
+from compoclip.negatives.llm.merging import NO_REPLY
 from compoclip.negatives.llm.options import LLMOptions, read_extra
 from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.llm.spending import Spending, dollars
@@ -112,6 +117,12 @@ def test_names_of_batches_fit_every_service() -> None:
     questions = Questions.of(["llm:replace-adjectives"], 0, 0, LLMOptions("m"))
     request = questions.request(999_999_999, Caption("x", "a red car", "", ()), "replace-adjectives", 99)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", request.custom_id)
+
+
+def test_the_page_explains_every_reason() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "llm.md").read_text()
+    missing = [name for name in (*CHECKS, *READING, *GATES, NO_REPLY) if f"`{name}`" not in page]
+    assert not missing
 
 
 def test_kinds_of_models_by_name_and_bundle() -> None:
