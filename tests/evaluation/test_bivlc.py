@@ -16,6 +16,7 @@ from tests.evaluation.test_benchmarks import Seer, score
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate, individual
 from compoclip.evaluation.task import DataMissing
+from compoclip.evaluation.tasks.bivlc import averages
 
 Row = tuple[Any, str, str, Any, str, str]
 RIGHT = ("0 2,1 0", "0 0,1 2")
@@ -85,6 +86,34 @@ def test_random_features_equal_a_slow_loop_and_come_near_chance(tmp_path: Path) 
     assert [entry["scores"][n] for n in names] == pytest.approx((totals / 2).tolist())
     for name, chance in zip(names, (25, 25, 100 / 6, 50, 50, 50, 50)):
         assert abs(entry["scores"][name] - chance) < 4 * np.sqrt(chance * (100 - chance) / 200), name
+
+
+# OpenAI's ViT-B/32 by the authors' per-row file: rows, I2T, T2I, group
+PUBLISHED = {
+    "replace_obj": (1200, 92.00, 76.25, 73.42),
+    "replace_rel": (462, 60.39, 30.95, 26.62),
+    "replace_att": (437, 77.80, 47.83, 45.31),
+    "add_obj": (399, 74.69, 48.37, 42.86),
+    "add_att": (76, 47.37, 25.00, 22.37),
+    "swap_att": (278, 46.76, 17.27, 14.75),
+    "swap_obj": (81, 45.68, 12.35, 9.88),
+}
+
+
+def test_the_averages_recover_the_published_ones() -> None:
+    counts = {name: row[0] for name, row in PUBLISHED.items()}
+    assert sum(counts.values()) == 2933
+    place = {"text": 1, "image": 2, "accuracy": 3}
+    found = {}
+    for name, rule in averages(counts).items():
+        if rule.metric in place:
+            total = sum(weight * PUBLISHED[subset][place[rule.metric]] for subset, weight in rule.weights.items())
+            found[name] = total / sum(rule.weights.values())
+    printed = {"group, all rows": 49.06, "I2T": 75.83, "T2I": 52.40}
+    printed |= {"replace: I2T": 82.09, "replace: T2I": 60.36, "replace: group": 57.27}
+    printed |= {"swap: I2T": 46.52, "swap: T2I": 16.16, "swap: group": 13.65}
+    printed |= {"add: I2T": 70.32, "add: T2I": 44.63, "add: group": 39.58}
+    assert found == pytest.approx(printed, abs=0.011)
 
 
 class Knows(RandomModel):

@@ -23,6 +23,7 @@ from compoclip.evaluation.known_sets import KnownSet, aligned, known, known_sets
 from compoclip.evaluation.labelled import read_labelled
 from compoclip.evaluation.task import DataMissing, Request
 from compoclip.evaluation.tasks.elevater import TWENTY, read_known
+from compoclip.report.pool import pool, summary_columns
 
 # name: classes, prompts, metric, test images, as printed in vl_compo's and ELEVATER's tables
 TABLE = """
@@ -370,6 +371,8 @@ def test_twenty_one_sets_feed_the_published_averages(tmp_path: Path) -> None:
     assert tasks["degla_zeroshot"]["score"] == pytest.approx(75.0)
     measured = [*tasks["elevater"]["subsets"].values(), tasks["degla_zeroshot"]["subsets"]["sun397"]]
     assert results["summary"]["zeroshot"] == pytest.approx(np.mean([s["accuracy"] for s in measured]))
+    zeroshot = next(c for c in summary_columns(pool([results], 0)) if c.summary == "zeroshot")
+    assert len(zeroshot.strata) == len(measured) == 21  # the report counts them alike
     figures = individual(results)
     assert figures["elevator::caltech101"] == pytest.approx(250 / 3)
     assert figures["degla_zeroshot::caltech101"] == pytest.approx(75.0)
@@ -388,6 +391,18 @@ def test_absent_sets_are_told(tmp_path: Path) -> None:
     folders(tmp_path / "imagenet" / "val", {"n01440764": [0], "n01443537": [1]})
     with pytest.raises(InputError, match="class 'n01440764' is none of the 1000 classes of imagenet-1k"):
         evaluate(RandomModel(), "imagenet", tmp_path)
+
+
+def test_a_folder_that_only_shares_a_name_is_told_and_passed_over(tmp_path: Path) -> None:
+    folders(tmp_path / "kitti", {"image_2": [0], "image_3": [1]})  # a raw copy
+    folders(tmp_path / "cifar10", {"cat": [3], "dog": [5]})
+    found = evaluate(Sighted([known("cifar10")]), "elevater", tmp_path)["tasks"]["elevater"]
+    assert list(found["subsets"]) == ["cifar10"]
+    assert "class 'image_2' is none of the 4 classes of kitti-distance" in found["data"]["not read"]["kitti-distance"]
+    assert evaluate(RandomModel(), "all", tmp_path, limit=2)["tasks"]["elevater"]["score"] is not None
+    folders(tmp_path / "elevater" / "mnist", {"cat": [3], "dog": [5]})
+    with pytest.raises(InputError, match="class 'cat' is none of the 10 classes of mnist"):
+        evaluate(RandomModel(), "elevater", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,8 @@ def _summary_strata(run: Results, key: str) -> tuple[tuple[str, str, float], ...
             total = sum(weights.values())
             strata += [(task, n, w / total) for n, w in weights.items() if w > 0]
         elif key == "zeroshot":
-            strata += [(task, n, 1.0) for n, p in parts.items() if p == "zeroshot"]
+            known = {n for _, n, _ in strata}  # a set that two tasks measure counts once, as in the summary
+            strata += [(task, n, 1.0) for n, p in parts.items() if p == "zeroshot" and n not in known]
         elif key in ("i2t", "t2i"):
             strata += [(task, n, 1.0) for n, p in parts.items() if p == "retrieval" and n.endswith(f"/{key}")]
     return tuple(strata)

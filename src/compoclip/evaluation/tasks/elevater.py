@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_SETS, DEGLA_TASK, ELEVATER
 from compoclip.evaluation.forms import MultiLabel, Subset, ZeroShot
-from compoclip.evaluation.known_sets import FOLDERS, aligned, find, known
+from compoclip.evaluation.known_sets import FOLDERS, aligned, find, folder_names, known
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
 
@@ -54,16 +55,28 @@ def read_known(
 
 
 def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callable[[Request], Loaded]:
-    """A task's reader over known sets; `metric` in place of each set's own."""
+    """A task's reader over known sets; `metric` in place of each set's own.
+
+    A folder that only shares its name with a set (a raw copy of KITTI, say) is told and passed over; what lies in
+    `elevater` is meant, and a fault in it is raised.
+    """
 
     def load(request: Request) -> Loaded:
         root = request.root(task)
-        subsets, facts = [], {}
+        subsets, facts, unread = [], {}, {}
         for name in names:
-            read = read_known(root, name, request, metric)
+            try:
+                read = read_known(root, name, request, metric)
+            except InputError as error:
+                if any((root / "elevater" / folder).is_dir() for folder in folder_names(name)):
+                    raise
+                unread[name] = str(error)
+                continue
             if read is not None:
                 subsets.append(read[0])
                 facts[name] = read[1]
+        if not subsets and unread:
+            raise DataMissing("; ".join(unread.values()))
         if not subsets:
             looked = ", ".join(str(root / base / names[0]) for base in FOLDERS)
             raise DataMissing(
@@ -71,7 +84,8 @@ def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callab
                 f"looked in {looked} and under their other names"
             )
         other = [n for n, f in facts.items() if f["images"] != f["published images"]]
-        return Loaded(subsets, {"sets": facts, "absent": [n for n in names if n not in facts], "other sizes": other})
+        absent = [n for n in names if n not in facts]
+        return Loaded(subsets, {"sets": facts, "absent": absent, "not read": unread, "other sizes": other})
 
     return load
 
