@@ -45,11 +45,12 @@ def _recipes() -> list[tuple[str, str]]:
 
 def _negatives() -> list[tuple[str, str]]:
     from compoclip.negatives import KINDS
-    from compoclip.negatives.kinds import LLM_PREFIX
+    from compoclip.negatives.kinds import BUNDLES, LLM_PREFIX
     from compoclip.negatives.llm.kinds import LLM_KINDS
 
     asked = [(f"{LLM_PREFIX}{name}", kind.description) for name, kind in LLM_KINDS.items()]
-    return [(name, kind.description) for name, kind in KINDS.items()] + asked
+    bundles = [(name, "bundle: " + ", ".join(kinds)) for name, kinds in BUNDLES.items()]
+    return [(name, kind.description) for name, kind in KINDS.items()] + asked + bundles
 
 
 def _tasks() -> list[tuple[str, str]]:
@@ -61,5 +62,12 @@ def _tasks() -> list[tuple[str, str]]:
 def _models() -> list[tuple[str, str]]:
     import open_clip
 
-    rows = [("tiny", "bundled model of the built-in world, for the demo and tests")]
+    rows = [
+        ("tiny", "bundled model of the built-in world, for the demo and tests"),
+        ("DIR", "folder of train, blend or open_clip; a Hugging Face CLIP or SigLIP"),
+        ("hf:ID", "Hugging Face CLIP or SigLIP, to be measured"),
+        ("features:FILE", "features computed elsewhere, to be measured"),
+        ("python:MODULE:FUNCTION", "a function that gives a model, to be measured"),
+        ("NAME:FILE", "an open_clip architecture and a weights file, with --activation"),
+    ]
     return rows + [(f"{name}:{tag}", "open_clip") for name, tag in open_clip.list_pretrained()]
