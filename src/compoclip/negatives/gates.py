@@ -9,7 +9,7 @@ from compoclip.language.lexicon import is_blocked
 from compoclip.negatives.types import Edit
 
 _NOT_WORDS = re.compile(r"[^\w]+")
-MAX_CHARACTERS = 300  # CLIP reads 77 tokens; a difference after them is none
+READ = 60  # words of a caption that surely fit CLIP's 77 tokens; a difference after them may be none
 
 GATES = {
     "same-as-caption": "equal to its caption after case, punctuation and white space",
@@ -38,7 +38,7 @@ def refused(text: str, edits: tuple[Edit, ...], own: str, truths: frozenset[str]
         return "true-of-image"
     if plain in earlier:
         return "repeated"
-    if plain.split()[:60] == own.split()[:60]:
+    if len(own) >= 2 * READ - 1 and plain.split()[:READ] == own.split()[:READ]:
         return "cut-off"
     for edit in edits:
         if edit.new not in own and any(is_blocked(word) for word in edit.new.split() if word.lower() not in own):

@@ -77,6 +77,7 @@ DETERMINERS = word_set(
     a an the this that these those his her its their my your our some any each every no
     """
 )
+_ARTICLES = frozenset({"a", "an", "A", "An"})
 
 
 class Noun(NamedTuple):
@@ -96,7 +97,7 @@ class Noun(NamedTuple):
 class View:
     """One caption's tokens, the first one without its sentence-initial capital, and its nouns."""
 
-    __slots__ = ("_nouns", "children", "lower", "others", "parsed", "starts_upper", "words")
+    __slots__ = ("_nouns", "_pairs", "children", "lower", "others", "parsed", "sound", "starts_upper", "words")
 
     def __init__(self, parsed: Parsed, others: frozenset[str] = frozenset()) -> None:
         self.parsed = parsed
@@ -115,6 +116,8 @@ class View:
             if head != position:
                 self.children[head].append(position)
         self._nouns: list[Noun] | None = None
+        self.sound: list[Noun] | None = None  # those that may be swapped, once a swap has asked for them
+        self._pairs: frozenset[tuple[str, str]] | None = None
 
     @property
     def nouns(self) -> list[Noun]:
@@ -269,16 +272,12 @@ class View:
 
     def sentence(self, words: list[str], spaces: Sequence[bool]) -> str:
         """Join tokens; mend "a" and "an" before words that have not stood there, and the sentence's capital."""
-        known = None
-        for position in range(len(words) - 1):
-            article = words[position]
-            if article in ("a", "an", "A", "An"):
+        if self._pairs is None:
+            self._pairs = frozenset(zip(self.lower, self.lower[1:]))
+        for position, article in enumerate(words[:-1]):
+            if article in _ARTICLES:
                 following = words[position + 1]
-                if known is None:
-                    known = set(zip(self.lower, self.lower[1:]))
-                if (article.lower(), following.lower()) in known:
-                    continue
-                if following[0].isalnum():
+                if following[0].isalnum() and (article.lower(), following.lower()) not in self._pairs:
                     right = indefinite_article(following)
                     words[position] = right.capitalize() if article[0] == "A" else right
         if self.starts_upper and words:

@@ -6,12 +6,14 @@ import re
 import unicodedata
 
 from compoclip.language.lexicon import is_blocked
-from compoclip.negatives.gates import MAX_CHARACTERS, normalised
+from compoclip.negatives.gates import normalised
 from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.llm.replies import parse_reply
 from compoclip.negatives.llm.rules import keeps_meaning, keeps_rule, reads_broken, singular, words
 
 __all__ = ["REASONS", "check", "parse_reply"]
+
+LONGEST = 300  # characters of a rewrite, or as many as its caption has
 
 REASONS = {
     "empty": "no words",
@@ -75,7 +77,7 @@ def check(kind: str, caption: str, rewrite: str) -> str | None:
     if normalised(text) == normalised(caption):
         return "same-as-caption"
     old, new = words(caption), words(text)
-    if len(new) > 1.4 * len(old) + 2 or len(text) > max(MAX_CHARACTERS, len(caption)):
+    if len(new) > 1.4 * len(old) + 2 or len(text) > max(LONGEST, len(caption)):
         return "too-long"
     if len(new) < 0.6 * len(old) - 1 or not new:
         return "too-short"
