@@ -210,3 +210,13 @@ def test_made_trouble_is_there(task: str, tmp_path: Path) -> None:
         assert {len(row.texts) for row in parts[0].here()} >= {5, 6}
         assert len(set(texts)) < len(texts)
     assert set(made.fits) >= {t for t in texts if not t.endswith(AGAIN)} or task in ("mmvp_vlm", "retrieval")
+
+
+@EACH
+def test_every_tie_rule_may_be_asked_of_every_task(task: str, tmp_path: Path) -> None:
+    """ "half" counts no less than "strict" and no more than "first"; ranks and squares, which have no half, are strict."""
+    made = make(task, tmp_path, rows=8, trouble=True, pictures=7)
+    rules = {ties: measure(Guess(16, signs=True), task, made, ties=ties) for ties in ("strict", "half", "first")}
+    for name in rules["strict"]["subsets"]:
+        low, middle, high = (rules[ties]["subsets"][name]["accuracy"] for ties in ("strict", "half", "first"))
+        assert low - 1e-9 <= middle <= high + 1e-9, name

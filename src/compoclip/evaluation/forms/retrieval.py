@@ -17,7 +17,10 @@ from compoclip.evaluation.pictures import Picture
 
 @dataclass
 class Retrieval:
-    """Images with any number of captions each; graded both ways as `NAME/i2t` and `NAME/t2i`."""
+    """Images with any number of captions each; graded both ways as `NAME/i2t` and `NAME/t2i`.
+
+    A rank has no half, so the tie rule "half" leaves it strict.
+    """
 
     name: str
     images: Sequence[Picture]
@@ -28,6 +31,7 @@ class Retrieval:
     ks: tuple[int, ...] = (1, 5, 10)
 
     def __post_init__(self) -> None:
+        self.rule = "strict" if self.rule == "half" else self.rule
         for picture, own in zip(self.images, self.texts):
             if not own:
                 raise InputError(f"{picture.where}: no caption; give it one or leave the image out")
