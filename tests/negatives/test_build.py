@@ -132,6 +132,17 @@ def test_cocos_annotations(tmp_path):
     ]
 
 
+def test_a_folder_is_taken_as_training_takes_it(tmp_path):
+    with pytest.raises(InputError, match=r"neither captions\.\* nor tars"):
+        read_captions(tmp_path)
+    (tmp_path / "captions.csv").write_text("caption\na dog\n")
+    (tmp_path / "other.csv").write_text("caption\na cat\n")
+    assert [caption.text for caption in read_captions(tmp_path)[0]] == ["a dog"]
+    (tmp_path / "captions.jsonl").write_text('{"caption": "a cow"}\n')
+    with pytest.raises(InputError, match=r"captions\.csv and captions\.jsonl"):
+        read_captions(tmp_path)
+
+
 def test_photos_inside_a_parquet_file_are_not_read(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq

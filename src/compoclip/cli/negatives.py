@@ -28,6 +28,9 @@ def negatives_build(
     ] = None,
     caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
     split: Annotated[str | None, typer.Option(help="Rows of this split only.")] = None,
+    vocabulary: Annotated[
+        str, typer.Option(help="Words for replacements: captions (their own), everyday, or auto (own from 300 on).")
+    ] = "auto",
     parser: Annotated[str | None, typer.Option(help="spaCy model, by name or path.")] = None,
     balance: Annotated[
         bool, typer.Option("--balance", help="Keep a subset that a text-only model cannot tell from true captions.")
@@ -101,6 +104,7 @@ def negatives_build(
         epoch,
         caption_key,
         split,
+        vocabulary=vocabulary,
         parser=parser,
         balance=balance,
         epochs=epochs,

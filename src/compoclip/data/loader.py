@@ -30,8 +30,8 @@ class BatchStream:
 
     preprocess: PIL RGB -> tensor (3, H, W); None keeps the picture's own pixels as uint8. Where it draws at random
     (torchvision's augmentations), set `augment`, which seeds it for each image.
-    negatives: caption -> its wrong captions (`.get`), or what makes them for a batch (`.make`); where it has none, those
-    the source brings along are used.
+    negatives: caption -> its wrong captions (`.get`), or what makes them for a batch (`.make`); where it has none,
+    those that the source brings along are used.
     caption: of an image's captions, "random" or "first" gives one sample an image, "all" one a caption.
     workers: processes that decode ahead. cache_gib: memory for preprocessed images (uint8 where the preprocessing ends
     in to-tensor and normalise); decoding then goes to as many threads instead, and mostly happens once.

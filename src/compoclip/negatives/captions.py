@@ -21,6 +21,7 @@ from compoclip.negatives.table import Caption, CaptionTable
 CAPTION_COLUMNS = ("caption", "title", "text", "captions", "sentence", "raw", "original")
 IMAGE_COLUMNS = ("image", "filepath", "image_path", "filename", "file_name", "image_id", "img", "path")
 ID_COLUMNS = ("caption_id",)
+TABLE_SUFFIXES = (".tsv", ".csv", ".jsonl", ".json", ".parquet")
 
 
 class _Record(NamedTuple):
@@ -77,9 +78,26 @@ def caption_rows(
 
 
 def input_files(inputs: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The files that names and patterns (`{000..009}.tar`, globs) stand for. Raises InputError where one is missing."""
+    """The files that names, patterns (`{000..009}.tar`, globs) and folders stand for, a folder as training takes it.
+
+    Raises InputError for a missing shard and for a folder without `captions.*` and tars.
+    """
     names = [inputs] if isinstance(inputs, (str, Path)) else inputs
-    return [path for name in names for path in (expand(str(name)) if is_pattern(str(name)) else [Path(name)])]
+    return [path for name in names for path in _named_files(str(name))]
+
+
+def _named_files(name: str) -> list[Path]:
+    if is_pattern(name):
+        return expand(name)
+    folder = Path(name)
+    if not folder.is_dir():
+        return [folder]
+    tables = [folder / f"captions{suffix}" for suffix in TABLE_SUFFIXES if (folder / f"captions{suffix}").is_file()]
+    tars = sorted(folder.glob("*.tar"))
+    if len(tables) > 1 or not (tables or tars):
+        found = f"{tables[0].name} and {tables[1].name}" if tables else "neither captions.* nor tars"
+        raise InputError(f"{folder}: holds {found}; name the file of captions")
+    return tables or tars
 
 
 def tars_among(paths: Sequence[Path]) -> bool:
@@ -124,7 +142,7 @@ def _rows(path: Path, caption_column: str | None, skipped: Counter[str]) -> Iter
         for line in _lines(path):
             yield _Record("", [line], "", "")
         return
-    if suffix not in (".tsv", ".csv", ".jsonl", ".json", ".parquet"):
+    if suffix not in TABLE_SUFFIXES:
         raise InputError(f"{path}: captions come as .tsv, .csv, .jsonl, .json, .parquet, .tar or .txt (one a line)")
     names: tuple[str, str | None, str | None] | None = None
     report = Report()
