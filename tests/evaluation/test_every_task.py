@@ -214,7 +214,7 @@ def test_made_trouble_is_there(task: str, tmp_path: Path) -> None:
 
 @EACH
 def test_every_tie_rule_may_be_asked_of_every_task(task: str, tmp_path: Path) -> None:
-    """ "half" counts no less than "strict" and no more than "first"; ranks and squares, which have no half, are strict."""
+    """Half counts between strict and first; ranks and squares, which have no half, are strict."""
     made = make(task, tmp_path, rows=8, trouble=True, pictures=7)
     rules = {ties: measure(Guess(16, signs=True), task, made, ties=ties) for ties in ("strict", "half", "first")}
     for name in rules["strict"]["subsets"]:
