@@ -25,7 +25,12 @@ Gram = tuple[str, ...]
 
 def marked(words: Iterable[str]) -> list[str]:
     """A caption's lower-case words as the model sees them: ends marked, "an" as "a", no punctuation."""
-    return [START, *("a" if word == "an" else word for word in words if word[0].isalnum() or word == "'s"), END]
+    return [START, *filter(None, plain(words)), END]
+
+
+def plain(words: Iterable[str]) -> list[str]:
+    """The same words, one for one, with nothing for punctuation."""
+    return ["a" if word == "an" else word if word[0].isalnum() or word == "'s" else "" for word in words]
 
 
 def runs(captions: Iterable[str]) -> dict[str, int]:
@@ -59,8 +64,8 @@ class Contexts:
 
         What the caption itself has contributed to the counts is taken off before its own runs are judged.
         """
-        before = dict.fromkeys(zip(old, old[1:], old[2:]))
-        after = dict.fromkeys(zip(new, new[1:], new[2:]))
+        before: dict[Gram, None] = dict.fromkeys(zip(old, old[1:], old[2:]))
+        after: dict[Gram, None] = dict.fromkeys(zip(new, new[1:], new[2:]))
         before[old[0], old[1]] = after[new[0], new[1]] = None
         gone = sum([self._old.get(gram) or self._cost(gram, self._old, 1) for gram in before if gram not in after])
         come = sum([self._new.get(gram) or self._cost(gram, self._new, 0) for gram in after if gram not in before])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from operator import eq
 from typing import NamedTuple
 
 from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.plausible import marked
+from compoclip.negatives.plausible import END, START, plain
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
@@ -48,12 +48,16 @@ def best_first(
     view: View, draw: Draw, vocabulary: Vocabulary, swaps: Iterable[Swap]
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """The swaps as captions: those that read best first, and none that reads much worse than its caption."""
-    old, contexts = marked(view.lower), vocabulary.contexts
+    swaps = list(swaps)
+    if not swaps:
+        return
+    words, contexts = plain(view.lower), vocabulary.contexts
+    old = [START, *filter(None, words), END]
     weighed = []
     for swap in swaps:
         changes = sorted((swap.one, swap.other, *swap.repairs))
-        new = marked(_spliced(view.lower, changes))
-        if not any(word == following for word, following in pairwise(new)):  # "a toothbrush toothbrush"
+        new = [START, *filter(None, _spliced(words, changes)), END]
+        if not any(map(eq, new, new[1:])):  # "a toothbrush toothbrush"
             weighed.append((swap.malus + contexts.loss(old, new), swap, changes))
     limit = max(LIMIT_MORE, min(LIMIT, min((loss for loss, *_ in weighed), default=0.0)))
     ranked = [

@@ -31,7 +31,9 @@ NOT_ATTRIBUTES = word_set(
 
 def sound_nouns(view: View) -> list[Noun]:
     """The nouns whose number and part of speech the parser is likely to have right."""
-    found = []
+    if view.sound is not None:
+        return view.sound
+    view.sound = found = []
     for noun in view.nouns:
         before = view.lower[noun.phrase : noun.start]
         several = noun.counted and not noun.plural and "one" not in before and "1" not in before  # "two shelfs"
