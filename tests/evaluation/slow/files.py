@@ -248,16 +248,7 @@ def cola(root: Path) -> list[Part]:
 def coco_counterfactuals(root: Path) -> list[Part]:
     base = root / "coco_counterfactuals/data"
     fields = ("image_0", "image_1", "caption_0", "caption_1")
-    rows = _squares(_lines(base / "examples.jsonl"), base / "images", ".jpg", *fields)
-    captions: dict[Photo, list[str]] = {}
-    for row in rows:
-        if all(photo.there() for photo in row.photos):
-            for photo, text in zip(row.photos, row.texts):
-                own = captions.setdefault(photo, [])
-                own += [text] * (text not in own)
-    gone = [Asked([Photo(base / "not there")], ["x"])] * (2 * Part("all", "squares", rows).missing())
-    searched = [*(Asked([photo], texts) for photo, texts in captions.items()), *gone]
-    return [Part("all", "squares", rows), Part("coco_counterfactuals", "retrieval", searched)]
+    return [Part("all", "squares", _squares(_lines(base / "examples.jsonl"), base / "images", ".jpg", *fields))]
 
 
 def mmvp_vlm(root: Path) -> list[Part]:

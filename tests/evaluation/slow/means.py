@@ -143,14 +143,10 @@ def hard_positives(figures: Figures, rows: dict[str, int]) -> dict[str, float]:
     return {"": (figures["swap"] + replace) / 2, **out}
 
 
-def coco_counterfactuals(figures: Figures, rows: dict[str, int]) -> dict[str, float]:
-    return {"": figures["all"], **{way: figures[f"coco_counterfactuals/{way}"] for way in ("i2t", "t2i")}}
-
-
 OWN: dict[str, Callable[[Figures, dict[str, int]], dict[str, float]]] = {
     rule.__name__: rule
     for rule in (
         *(sugarcrepe, sugarcrepe_pp, valse, aro, eqben, imagecode, spec, vl_checklist, retrieval, world, bivlc),
-        *(hard_positives, coco_counterfactuals),
+        hard_positives,
     )
 }

@@ -1,4 +1,4 @@
-"""Benchmarks of two images and two captions a row: Winoground, ColorSwap, EqBen, VisMin, Cola, MMVP-VLM."""
+"""Benchmarks of two images and two captions a row: Winoground, ColorSwap, EqBen, VisMin, Cola, COCO-Counterfactuals."""
 
 from __future__ import annotations
 
@@ -125,11 +125,11 @@ def mean_of(names: str) -> Callable[[dict[str, int]], dict[str, Average]]:
     return lambda counts: {names: plain_mean(counts)}
 
 
-def places_of(name: str, *more: str) -> tuple[str, ...]:
+def _places(name: str, *more: str) -> tuple[str, ...]:
     return (name, f"{name}/data", *more, ".")
 
 
-def image_places(name: str, *more: str) -> tuple[str, ...]:
+def _image_places(name: str, *more: str) -> tuple[str, ...]:
     return (f"{name}/images", f"{name}/data/images", *more, name, "images")
 
 
@@ -147,9 +147,9 @@ WINOGROUND = Task(
     load=loader(
         Layout(
             "winoground",
-            places_of("winoground"),
+            _places("winoground"),
             ("examples.jsonl",),
-            image_places("winoground"),
+            _image_places("winoground"),
             ("image_0", "image_1", "caption_0", "caption_1"),
             lambda row: "all",
         )
@@ -171,9 +171,9 @@ COLORSWAP = Task(
     load=loader(
         Layout(
             "colorswap",
-            places_of("colorswap"),
+            _places("colorswap"),
             ("test.json",),
-            image_places("colorswap"),
+            _image_places("colorswap"),
             ("image_1", "image_2", "caption_1", "caption_2"),
             lambda row: "test",
         )
@@ -195,9 +195,9 @@ EQBEN = Task(
     load=loader(
         Layout(
             "eqben",
-            places_of("eqben"),
+            _places("eqben"),
             ("eqben.json", "eqben_subset_10percent_final.json", "all_select.json"),
-            image_places("eqben"),
+            _image_places("eqben"),
             ("image0", "image1", "caption0", "caption1"),
             lambda row: PurePosixPath(str(row["image0"]).replace("\\", "/")).parts[0],
             copied=False,
@@ -222,9 +222,9 @@ VISMIN = Task(
     load=loader(
         Layout(
             "vismin",
-            places_of("vismin"),
+            _places("vismin"),
             ("test.jsonl", "test.json"),
-            image_places("vismin"),
+            _image_places("vismin"),
             ("image_0", "image_1", "text_0", "text_1"),
             lambda row: str(row.get("category", "all")),
         )
@@ -246,9 +246,9 @@ COLA = Task(
     load=loader(
         Layout(
             "cola",
-            places_of("cola", "COLA/data"),
+            _places("cola", "COLA/data"),
             ("COLA_multiobjects_matching_benchmark.json",),
-            image_places("cola", "VG_100K", "vg/VG_100K*", "vg/images"),
+            _image_places("cola", "VG_100K", "vg/VG_100K*", "vg/images"),
             ("image_0", "image_1", "caption_0", "caption_1"),
             lambda row: "multi-object",
             headline="image",
@@ -256,6 +256,31 @@ COLA = Task(
         )
     ),
     averages=mean_of("image"),
+)
+
+COUNTERFACTUALS = Task(
+    name="coco_counterfactuals",
+    title="COCO-Counterfactuals: two generated images whose captions differ in one noun",
+    source="https://huggingface.co/datasets/Intel/COCO-Counterfactuals",
+    licence="CC BY 4.0",
+    size="17,410 rows",
+    chance="25 text, 25 image, 16.7 group",
+    rule="strict; score: group",
+    citation="Le et al., COCO-Counterfactuals: Automatically Constructed Counterfactual Examples, NeurIPS 2023",
+    version="1",
+    needs="DIR/coco_counterfactuals/data/examples.jsonl and data/images.zip",
+    load=loader(
+        Layout(
+            "coco_counterfactuals",
+            _places("coco_counterfactuals"),
+            ("examples.jsonl",),
+            _image_places("coco_counterfactuals"),
+            ("image_0", "image_1", "caption_0", "caption_1"),
+            lambda row: "all",
+            suffix=".jpg",
+        )
+    ),
+    averages=mean_of("group"),
 )
 
 
@@ -290,7 +315,7 @@ MMVP = Task(
     load=loader(
         Layout(
             "mmvp_vlm",
-            places_of("mmvp_vlm"),
+            _places("mmvp_vlm"),
             ("Questions.csv",),
             ("mmvp_vlm/MLLM_VLM Images", "mmvp_vlm/images", "MLLM_VLM Images"),
             ("image_0", "image_1", "text_0", "text_1"),
@@ -301,4 +326,4 @@ MMVP = Task(
     averages=mean_of("group"),
 )
 
-TASKS = (MMVP, WINOGROUND, COLORSWAP, EQBEN, VISMIN, COLA)
+TASKS = (MMVP, WINOGROUND, COLORSWAP, EQBEN, VISMIN, COLA, COUNTERFACTUALS)
