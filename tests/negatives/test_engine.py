@@ -95,3 +95,13 @@ def test_kinds_and_bundles_resolve():
 def test_lengths_must_agree():
     with pytest.raises(InputError, match="others has 0 entries for 1 captions"):
         generate(["a dog"], others=[])
+
+
+def test_a_blocked_word_inside_a_longer_word_of_the_caption_is_refused_all_the_same():
+    from compoclip.language.lexicon import is_blocked
+    from compoclip.negatives.gates import normalised, refused
+
+    assert is_blocked("ass")
+    own = normalised("A cow eats grass.")
+    assert refused("A cow eats ass.", own, frozenset(), set()) == "blocked-word"
+    assert refused("Grass eats a cow.", own, frozenset(), set()) is None

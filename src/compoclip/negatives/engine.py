@@ -91,7 +91,7 @@ class Generator:
         self, name: str, proposals: Iterator, own: str, truths: frozenset[str], earlier: set[str]
     ) -> Negative | None:
         for text, edits in proposals:
-            gate = refused(text, edits, own, truths, earlier)
+            gate = refused(text, own, truths, earlier)
             if gate is None:
                 return Negative(text, name, edits)
             self.refusals[f"{name}/{gate}"] += 1

@@ -6,7 +6,6 @@ import re
 from functools import lru_cache
 
 from compoclip.language.lexicon import is_blocked
-from compoclip.negatives.types import Edit
 
 _NOT_WORDS = re.compile(r"[^\w]+")
 READ = 60  # words of a caption that surely fit CLIP's 77 tokens; a difference after them may be none
@@ -26,7 +25,7 @@ def normalised(text: str) -> str:
     return _NOT_WORDS.sub(" ", text.lower()).strip()
 
 
-def refused(text: str, edits: tuple[Edit, ...], own: str, truths: frozenset[str], earlier: set[str]) -> str | None:
+def refused(text: str, own: str, truths: frozenset[str], earlier: set[str]) -> str | None:
     """The name of the gate that refuses the negative, or None: then it is added to `earlier`.
 
     `own`, `truths` and `earlier` are normalised.
@@ -40,8 +39,7 @@ def refused(text: str, edits: tuple[Edit, ...], own: str, truths: frozenset[str]
         return "repeated"
     if len(own) >= 2 * READ - 1 and plain.split()[:READ] == own.split()[:READ]:
         return "cut-off"
-    for edit in edits:
-        if edit.new not in own and any(is_blocked(word) for word in edit.new.split() if word.lower() not in own):
-            return "blocked-word"
+    if any(is_blocked(word) for word in set(plain.split()).difference(own.split())):
+        return "blocked-word"
     earlier.add(plain)
     return None

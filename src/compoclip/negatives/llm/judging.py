@@ -79,7 +79,7 @@ def _gated(text: str, caption: Caption, earlier: set[str], passed: list[Proposal
     text = dressed(text, caption.text)
     edits = edits_between(caption.text, text)
     truths = frozenset(map(normalised, caption.others))
-    reason = refused(text, edits, normalised(caption.text), truths, earlier)
+    reason = refused(text, normalised(caption.text), truths, earlier)
     if reason is None:
         passed.append((text, edits))
     return reason or ""
