@@ -142,6 +142,15 @@ def test_two_true_captions_must_both_win_by_hand() -> None:
         assert got["no_picture"] == 0.0
 
 
+def test_ties_of_two_true_captions_count_as_a_random_pick_would() -> None:
+    """All three of one length: a third; one true caption as long as the false one and the other shorter: a half."""
+    bank = Known({0: [1, 0], 1: [0, 1]}, {t: [1, 0] for t in ("aaa", "bbb", "ccc", "d")})
+    subset = Equivalence("s", [pic(0), pic(1)], [("aaa", "bbb", "ccc"), ("aaa", "d", "ccc")])
+    got = controls(subset, bank, "ties of triples")  # type: ignore[arg-type]
+    assert got["shorter"] == pytest.approx(100 * (1 / 3 + 1 / 2) / 2)
+    assert got["shuffled"] == pytest.approx(100 / 3)
+
+
 def test_choosing_images_without_reading_by_hand() -> None:
     """Three captions; the first picture of rows 0 and 1 suits any caption best, so that reading is not needed."""
     texts = {"x": [1, 0, 0], "y": [0, 1, 0], "z": [0, 0, 1]}

@@ -229,3 +229,18 @@ def test_the_tricks_are_named_after_the_model_that_they_use(tmp_path: Path) -> N
     _, words = read(write_report([run], tmp_path))
     assert "base, shown another picture 51.5" in words
     assert "always the shorter caption 49.0" in words
+
+
+def test_many_benchmarks_stand_in_lines_with_their_subsets_folded_away(tmp_path: Path) -> None:
+    run, other = copy.deepcopy(BASE), copy.deepcopy(GAINS)
+    for r in (run, other):
+        entry = r["tasks"]["second"] = copy.deepcopy(r["tasks"]["world"])
+        entry["subsets"] = {n: s for n, s in entry["subsets"].items() if s["part"] == "composition"}
+    checker, words = read(write_report([run, other], tmp_path))
+    assert "Composition, by benchmark benchmark base negclip guessing world 55.0" in words
+    assert "second 55.0 [" in words
+    assert re.search(r"second 55\.0 \[[\d., ]+\] 90\.0 ▲ \+35\.0", words)
+    assert "details" in checker.tags
+    _, said = read(write_report([BASE, GAINS], tmp_path))
+    assert "Composition, by kind" in said
+    assert "by benchmark" not in said

@@ -39,10 +39,11 @@ def _padded(rows: Sequence[Sequence[float]], width: int) -> protocols.Array:
 
 
 def _percent(scores: protocols.Array, valid: NDArray[np.bool_], true: int = 1) -> float:
-    """Rows right where each of the first `true` columns is above the others; a tie counts half."""
+    """Rows right where each of the first `true` columns is above the others; a tie counts as a random pick would."""
     if true == 2:
-        scores = np.stack([scores[:, :2].min(axis=1), scores[:, 2]], axis=1)
-        valid = np.ones_like(scores, dtype=bool)
+        trues, false = scores[:, :2], scores[:, 2:]
+        alike = (trues == false).sum(axis=1)
+        return 100.0 * float(np.where((trues < false).any(axis=1), 0.0, 1.0 / (1 + alike)).mean())
     return 100.0 * float(protocols.choice(scores, "half", valid).correct.mean())
 
 

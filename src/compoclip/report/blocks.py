@@ -64,6 +64,21 @@ def figures(methods: Sequence[Method], columns: Sequence[Column], extras: Sequen
     return table(f"<th>model</th>{head}", rows)
 
 
+def turned(methods: Sequence[Method], columns: Sequence[Column], extras: Sequence[Extra] = ()) -> str:
+    """The same the other way round, a line a column of `figures`: for many columns."""
+    shown = [(title, values) for title, values in extras if any(v is not None for v in values)]
+    head = "".join(f'<th class="whole">{key(m)}{escape(m.label)}</th>' for m in methods)
+    head += "".join(f'<th class="soft">{escape(title)}</th>' for title, _ in shown)
+    rows = []
+    for i, column in enumerate(columns):
+        cells = "".join(figure(cell(m, methods[0], column)) for m in methods)
+        for _, values in shown:
+            value = values[i]
+            cells += "<td></td>" if value is None else f'<td class="soft">{value:.1f}</td>'
+        rows.append(f'<tr><th scope="row">{escape(column.title)}</th>{cells}</tr>')
+    return table(f"<th>benchmark</th>{head}", rows)
+
+
 def table(head: str, rows: Sequence[str]) -> str:
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 

@@ -24,6 +24,7 @@ from compoclip.report.pool import (
     recall_columns,
     subset_columns,
     summary_columns,
+    task_columns,
 )
 from compoclip.report.style import CSS
 
@@ -159,7 +160,7 @@ def _extras(base: Method, columns: Sequence[Column]) -> list[blocks.Extra]:
 def _beside(run: Results, column: Column, name: str) -> float | None:
     """Chance or a control of a column, averaged as its figure is; None where a subset has none."""
     found, total = 0.0, 0.0
-    for task, subset, weight in column.strata if column.metric == "accuracy" else ():
+    for task, subset, weight in column.strata if column.metric in ("accuracy", "score") else ():
         entry = run["tasks"].get(task, {}).get("subsets", {}).get(subset, {})
         value = entry.get("chance") if name == "chance" else (entry.get("controls") or {}).get(name)
         if value is None:
@@ -173,10 +174,23 @@ def _part(methods: Sequence[Method], part: str, heading: str) -> str:
     if not columns:
         return ""
     out = [f"<h2>{escape(heading)}</h2>"]
-    for name, own in _by_set(columns) if part == "retrieval" else [("", columns)]:
-        out += [f"<h3>{escape(name)}</h3>"] * bool(name)
-        out.append(blocks.figures(methods, own, _extras(methods[0], own)))
-    return "".join(out) + _kinds(columns)
+    if part == "retrieval":
+        for name, own in _by_set(columns):
+            out += [f"<h3>{escape(name)}</h3>"] * bool(name)
+            out.append(blocks.figures(methods, own, _extras(methods[0], own)))
+        return "".join(out)
+    tasks = {column.strata[0][0]: None for column in columns}
+    if len(tasks) == 1:
+        return "".join(out) + blocks.figures(methods, columns, _extras(methods[0], columns)) + _kinds(columns)
+    scores = task_columns(methods, part)
+    if len(scores) > 1:
+        out = [f"<h2>{escape(heading.split(',')[0])}, by benchmark</h2>"]
+        out.append(blocks.turned(methods, scores, _extras(methods[0], scores)))
+    for task in tasks:
+        own = [replace(c, title=c.title.removeprefix(f"{task}: ")) for c in columns if c.strata[0][0] == task]
+        body = blocks.figures(methods, own, _extras(methods[0], own)) + _kinds(own)
+        out.append(f"<details><summary>{escape(task)}</summary>{body}</details>")
+    return "".join(out)
 
 
 def _by_set(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:

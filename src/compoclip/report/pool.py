@@ -46,7 +46,7 @@ class Cell:
 @dataclass(frozen=True)
 class Column:
     """What a column shows: a `title`, its weighted subsets `(task, subset, weight)`, and the key of the summary, or the
-    subset's metric (only `accuracy` has rows to compare)."""
+    subset's metric, or `score` for a task's own average (only `accuracy` and `score` have rows to compare)."""
 
     title: str
     strata: tuple[tuple[str, str, float], ...]
@@ -145,6 +145,20 @@ def subset_columns(methods: Sequence[Method], part: str) -> list[Column]:
     return columns
 
 
+def task_columns(methods: Sequence[Method], part: str) -> list[Column]:
+    """One column a task of a part: its score, over the subsets that it averages."""
+    found: dict[str, Column] = {}
+    for method in methods:
+        for run in method.runs:
+            for task, entry in run["tasks"].items():
+                weights = entry.get("weights", {}).get(entry.get("rule")) or {}
+                parts = {entry["subsets"][n].get("part", "composition") for n in weights if n in entry["subsets"]}
+                if task not in found and parts == {part}:
+                    strata = tuple((task, n, w) for n, w in weights.items() if w > 0)
+                    found[task] = Column(task, strata, metric="score")
+    return list(found.values())
+
+
 def recall_columns(methods: Sequence[Method]) -> list[Column]:
     """R@1, R@5 and R@10 of every retrieval subset."""
     columns = []
@@ -158,6 +172,8 @@ def value(run: Results, column: Column) -> float | None:
     if column.summary is not None:
         return run["summary"].get(column.summary)
     task, name, _ = column.strata[0]
+    if column.metric == "score":
+        return run["tasks"].get(task, {}).get("score")
     subset = run["tasks"].get(task, {}).get("subsets", {}).get(name)
     return None if subset is None else subset.get(column.metric)
 
@@ -177,9 +193,12 @@ def cell(method: Method, base: Method, column: Column) -> Cell:
 
 
 def _own_interval(method: Method, column: Column) -> tuple[float, float] | None:
-    if len(method.runs) > 1 or column.metric != "accuracy":
+    if len(method.runs) > 1 or column.metric not in ("accuracy", "score"):
         return None
     run = method.runs[0]
+    if column.metric == "score":
+        whole = run["tasks"].get(column.strata[0][0], {}).get("score_ci95")
+        return tuple(whole) if whole else None
     if column.summary is None:
         task, name, _ = column.strata[0]
         found = run["tasks"].get(task, {}).get("subsets", {}).get(name, {}).get("ci95")
@@ -203,7 +222,7 @@ def _groups(run: Results, column: Column) -> Groups:
 
 def _delta(method: Method, base: Method, column: Column, mean: float | None) -> Interval | None:
     start = _mean([value(run, column) for run in base.runs])
-    if method.place == base.place or mean is None or start is None or column.metric != "accuracy":
+    if method.place == base.place or mean is None or start is None or column.metric not in ("accuracy", "score"):
         return None
     runs = [*base.runs, *method.runs]
     split = len(base.runs)

@@ -33,7 +33,8 @@ table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font
 th,td{padding:.45rem .5rem;text-align:right;border-bottom:1px solid var(--line);vertical-align:top;white-space:nowrap}
 tr:last-child td,tr:last-child th{border-bottom:0}
 thead th{font-weight:600;color:var(--soft);vertical-align:bottom;background:var(--card);white-space:normal;
- min-width:4.6rem;overflow-wrap:anywhere}
+ min-width:4.6rem;overflow-wrap:break-word}
+thead th.whole{white-space:nowrap}
 tr.extra td,tr.extra th{padding-top:.2rem;padding-bottom:.2rem;white-space:normal;font-weight:400}
 th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:var(--bg);z-index:1}
 thead th:first-child{background:var(--card);min-width:7rem}
