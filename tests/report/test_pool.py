@@ -12,8 +12,9 @@ from tests.report.made import BASE, GAINS, KEEPS, SAME, flags, results
 
 from compoclip.errors import InputError
 from compoclip.evaluation.results import write_results
+from compoclip.evaluation.statistics import Interval
 from compoclip.report import load_results
-from compoclip.report.pool import Column, cell, duels, pool, recall_columns, subset_columns, summary_columns
+from compoclip.report.pool import Cell, Column, cell, duels, pool, recall_columns, subset_columns, summary_columns
 
 
 def test_methods_are_pooled_by_label_with_the_base_first() -> None:
@@ -132,3 +133,9 @@ def test_rows_of_one_picture_are_resampled_together() -> None:
     assert alone is not None
     assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.25 / 40), rel=0.1)
     assert duels(methods[1], methods[0])[-1].subset == "retrieval/i2t"  # the test takes rows for independent
+
+
+def test_an_interval_that_ends_at_zero_but_for_rounding_holds_it() -> None:
+    assert Cell(1.0, delta=Interval(-8.3, -16.7, -1e-15)).verdict == "same"
+    assert Cell(1.0, delta=Interval(8.3, 1e-15, 16.7)).verdict == "same"
+    assert Cell(1.0, delta=Interval(-8.3, -16.7, -0.2)).verdict == "worse"

@@ -14,6 +14,7 @@ from compoclip.evaluation.results import SUMMARY, read_results, shared_rows
 from compoclip.evaluation.statistics import Groups, Interval, McNemar, cluster_index, mcnemar, paired_difference
 
 Results = dict[str, Any]
+ROUNDING = 1e-9  # points; an interval that ends at zero may miss it by the rounding of its weights
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Cell:
     @property
     def verdict(self) -> str:
         """better, worse, or same: whether the interval of the difference leaves zero out."""
-        if self.delta is None or self.delta.low <= 0 <= self.delta.high:
+        if self.delta is None or (self.delta.low <= ROUNDING and self.delta.high >= -ROUNDING):
             return "same"
         return "better" if self.delta.mean > 0 else "worse"
 
