@@ -72,6 +72,7 @@ IDIOMS = word_set(
     half transit tandem unison costume
     """
 )
+NOMINAL = (["NN"], ["NNS"], ["JJ"])
 DETERMINERS = word_set(
     """
     a an the this that these those his her its their my your our some any each every no
@@ -173,22 +174,15 @@ class View:
             counted = True
         if not all((w.isalpha() or w == "-") and w not in PRONOUN_LIKE for w in lower[start:head]):
             return None
-        if any(w.endswith("ing") and w not in THINGS_IN_ING for w in lower[start + 1 : head]):
+        if start + 1 < head and any(w.endswith("ing") and w not in THINGS_IN_ING for w in lower[start + 1 : head]):
             return None  # "kitten drinking water"
-        if (
-            following
-            and lower[head + 1] in ("lined", "covered", "capped")
-            and parsed.tags[min(head + 2, len(lower) - 1)]
-            in (
-                "NN",
-                "NNS",
-                "JJ",
-            )
-        ):
+        if following and lower[head + 1] in ("lined", "covered", "capped") and parsed.tags[head + 2 :][:1] in NOMINAL:
             return None  # "the tree lined highway"; but "a table covered in"
         if (following and lower[head + 1] in SECOND_HALVES) or any(lower[i] in SECOND_HALVES for i in adjectives):
             return None  # "leather bound books"
-        if any(lower[i].endswith("ing") and parsed.tags[i - 1].startswith("N") for i in range(phrase + 1, start)):
+        if phrase + 1 < start and any(
+            lower[i].endswith("ing") and parsed.tags[i - 1].startswith("N") for i in range(phrase + 1, start)
+        ):
             return None  # "a couch holding food"
         plural = parsed.tags[head] == "NNS"
         stem = word if word in PAIRS else lemma(word, "n") if plural else word
@@ -220,11 +214,9 @@ class View:
 
     def _left_edge(self, position: int) -> int:
         edge = position
-        while True:
-            left = [child for child in self.children[edge] if child < edge]
-            if not left:
-                return edge
-            edge = left[0]
+        while (below := self.children[edge]) and below[0] < edge:  # children stand in order
+            edge = below[0]
+        return edge
 
     def glued(self, position: int) -> bool:
         """Is the token stuck to a hyphen or slash, as in "black-and-white"?"""
