@@ -1,11 +1,10 @@
 """How fast negatives are made, beside spaCy's own tagger and parser in the same run, and how good they are.
 
-    python benchmarks/negatives.py CAPTIONS [--limit 4839] [--kinds fsc-clip,each] [--workers 2] [--build] [--quality]
+    python benchmarks/negatives.py CAPTIONS [--limit 4839] [--kinds fsc-clip,each] [--workers 2] [--quality]
 
 CAPTIONS is any file that `compoclip negatives build` takes. "One core" is captions a second of processor time in this
 process; "N cores" is captions a second by the clock of N processes with an N-th of the captions each, and needs as many
-idle cores. Both are the best of `--repeat` runs, after a warm-up and without start-up; `--build` times whole builds by
-the clock, start-up, reading and writing included.
+idle cores. Both are the best of `--repeat` runs, after a warm-up and without start-up.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -64,12 +64,16 @@ def drain(items: Iterable[object]) -> None:
 _OWN: Work
 
 
-def _start(captions: Sequence[str], counts: dict[str, int]) -> None:
-    global _OWN
-    _OWN = Work(captions, counts)
+_ALL: Barrier
+
+
+def _start(captions: Sequence[str], counts: dict[str, int], together: Barrier) -> None:
+    global _OWN, _ALL
+    _OWN, _ALL = Work(captions, counts), together
 
 
 def _run(kinds: str, part: int, parts: int, warm: bool) -> None:
+    _ALL.wait()  # or a process that is ready would take the part of one that is not
     _OWN.once(kinds, _OWN.captions[part::parts][: WARM_UP if warm else None])
 
 
@@ -90,14 +94,11 @@ def main() -> None:
     parser.add_argument("--kinds", default="five,negclip,fsc-clip,degla,svlc", help="kinds, bundles, `five` or `each`")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="processes of the second column; 1 leaves it out")
-    parser.add_argument("--build", action="store_true", help="whole builds of `five` by the clock, 1 and --workers")
     parser.add_argument("--quality", action="store_true", help="build all of `five` and print what `inspect` finds")
     arguments = parser.parse_args()
     captions = [caption.text for caption in read_captions(arguments.captions)[0]][: arguments.limit]
     names = [name for part in arguments.kinds.split(",") for name in (KINDS if part == "each" else [part])]
     speeds(captions, ["spaCy tagger + parser alone", *names], arguments.workers, arguments.repeat)
-    if arguments.build:
-        builds(arguments.captions, sorted({1, arguments.workers}))
     if arguments.quality:
         with tempfile.TemporaryDirectory() as folder:
             build(arguments.captions, Path(folder) / "out", FIVE, 5)
@@ -115,7 +116,8 @@ def speeds(captions: list[str], names: list[str], workers: int, repeat: int) -> 
         + (f"{f'{workers} cores':>10}{'times one':>11}" if workers > 1 else "")
     )
     spacy = 0.0
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start, (captions, counts)) as pool:
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _start, (captions, counts, context.Barrier(workers))) as pool:
         for number, name in enumerate(names):
             kinds = FIVE if name == "five" else name if number else SPACY
             work.once(kinds, captions[:WARM_UP])
@@ -132,15 +134,6 @@ def speeds(captions: list[str], names: list[str], workers: int, repeat: int) -> 
                 several = count / best(lambda run=together: run(False), time.perf_counter, repeat)
                 line += f"{several:10.0f}{several / one:11.2f}"
             print(line, flush=True)
-
-
-def builds(captions: Path, workers: list[int]) -> None:
-    for number in workers:
-        with tempfile.TemporaryDirectory() as folder:
-            start = time.perf_counter()
-            manifest = build(captions, Path(folder) / "out", FIVE, 5, workers=number, shard_size=512)
-            took = time.perf_counter() - start
-        print(f"build, {number} worker(s): {took:.1f} s, {manifest['captions'] / took:.0f} captions/s")
 
 
 if __name__ == "__main__":

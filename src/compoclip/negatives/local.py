@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compoclip.errors import RunError
-from compoclip.negatives.shards import Job, Plan, ShardMaker, write
+from compoclip.negatives.shards import Job, Plan, ShardMaker, import_parser_alone, write
 
 
 def run_local(jobs: Iterator[Job], plan: Plan, out: Path, workers: int) -> Iterator[int]:
@@ -68,6 +68,7 @@ def _work(job: Job) -> int:
     global _MAKER
     plan, out = _PLAN
     if _MAKER is None:
+        import_parser_alone(plan.parser)
         _MAKER = ShardMaker(plan)
     write(out, job.number, _MAKER.make(job))
     return job.number

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError, RunError
-from compoclip.negatives.shards import Job, Plan, Shard, ShardMaker, write
+from compoclip.negatives.shards import Job, Plan, Shard, ShardMaker, import_parser_alone, write
 
 AHEAD = 2  # shards an actor holds: one in work, one waiting
 TRIES = 3  # workers that may die over one shard
@@ -43,6 +43,7 @@ class Worker:
 
     def make(self, job: Job) -> Shard:
         if self._maker is None:
+            import_parser_alone(self.plan.parser)
             self._maker = ShardMaker(self.plan)
         return self._maker.make(job)
 

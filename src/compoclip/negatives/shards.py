@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from compoclip.io import write_bytes, write_json
 from compoclip.negatives.engine import Generator
@@ -90,6 +92,22 @@ class ShardMaker:
         assert plan.questions is not None
         for index, (caption, made) in enumerate(zip(job.captions, by_rule), job.first):
             yield merge(plan.kinds, plan.per_caption, plan.questions, index, caption, made, replies, refusals)
+
+
+def import_parser_alone(parser: str | None) -> None:
+    """For a process that makes shards and nothing else: spaCy without torch.
+
+    spaCy's machine-learning package imports torch wherever it is installed, for layers that the known parsers do not
+    have: 500 MB of memory and most of the start-up of every worker. A parser that somebody names may have them.
+    """
+    if parser is not None or "torch" in sys.modules or "thinc" in sys.modules:
+        return
+    modules: dict[str, Any] = sys.modules
+    modules["torch"] = None  # Python's own way to say that a module cannot be imported
+    try:
+        importlib.import_module("spacy")
+    finally:
+        del modules["torch"]
 
 
 def tally_path(out: Path, number: int) -> Path:
