@@ -190,6 +190,9 @@ def test_swapped_nouns_that_reading_found(caption, never, monkeypatch):
         ("swap-adjectives", "A messy desk in a cluttered room."),
         ("swap-adjectives", "A long bench near a large fence"),
         ("swap-adjectives", "A large bunch of green plantains"),
+        ("swap-adjectives", "View of a small kitchen in an empty apartment"),
+        ("swap-adjectives", "A couple of white toilets in a small room."),
+        ("swap-adjectives", "A small table in front of a wooden bench"),
         ("swap-verb-phrases", "A man holding a kite next to a girl holding another kite"),
         ("swap-verb-phrases", "A group of men in suits sitting at a table using laptops."),
         ("swap-verb-phrases", "A woman laying in bed with a blanket covering her"),
@@ -210,9 +213,37 @@ def test_phrases_whose_swap_is_true_or_broken(kind, caption, monkeypatch):
             "A lone horse slowly walks through a wide dry desert.",
             "Through a wide dry desert a lone horse slowly walks.",
         ),
+        ("shuffle-5", "a couple of people that are on a buggy", "are on a buggy a couple of people that"),
+        ("shuffle-5", "A young woman is curling her long hair.", "Her long hair a young woman is curling."),
+        ("shuffle-5", "A man on a surfboard riding a wave.", "Riding a wave a man on a surfboard."),
+        ("shuffle-4", "a piece of luggage has a tag on it.", "has a tag on it a piece of luggage."),
+        ("shuffle-3", "A man cutting a kids hair with scissors.", "A man cutting with scissors a kids hair."),
+        ("shuffle-3", "a man riding a dirt bike in the sand", "in the sand a dirt bike a man riding"),
         ("order-nouns-adjectives", "A black and white dog runs on sand.", "A white and black dog runs on sand."),
         ("order-nouns-adjectives", "A boy and a man run.", "A man and a boy run."),
     ],
 )
 def test_word_orders_that_say_the_same(kind, caption, never):
     assert never not in texts(caption, kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "caption", "wanted"),
+    [
+        # a noun torn from its article, and a verb that gets another thing
+        ("shuffle-5", "A zebra standing in a tree filled forest.", "Tree filled forest a zebra standing in a."),
+        ("shuffle-3", "A cat laying on top of a cat bed.", "A cat bed on top of a cat laying."),
+        ("swap-adjectives", "a big boat is going down a small river", "a small boat is going down a big river"),
+        ("swap-adjectives", "A single cow laying in a grassy field", "A grassy cow laying in a single field"),
+    ],
+)
+def test_what_still_says_another_thing_is_made(kind, caption, wanted, monkeypatch):
+    monkeypatch.setattr("compoclip.negatives.kinds.exchange.LIMIT", 99.0)
+    assert wanted in texts(caption, kind)
+
+
+def test_no_adjective_beside_one_that_it_contradicts(monkeypatch):
+    monkeypatch.setattr("compoclip.negatives.kinds.exchange.LIMIT", 99.0)
+    found = texts("A small toilet with a brown lid and a large red toilet.", "swap-adjectives")
+    assert found
+    assert not [text for text in found if re.search(r"large small|small large|red brown|brown red", text)]

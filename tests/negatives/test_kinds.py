@@ -85,7 +85,7 @@ def test_captions_that_a_kind_leaves_alone(kind, caption):
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith(("shuffle", "order"))])
 def test_word_orders_keep_the_words(kind):
-    caption = "A small brown dog chases two large cats across the wet grass in a park."
+    caption = "A small dog chases two large cats across the wet grass in a park."
     found = texts(caption, kind)
     assert found
     same = str.maketrans({})

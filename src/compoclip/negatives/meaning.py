@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compoclip.language.classes import ADJECTIVE_CLASSES, near_synonyms
+from compoclip.language.classes import ADJECTIVE_CLASSES, members, near_synonyms
 from compoclip.language.words import word_set
 from compoclip.negatives.view import Noun, View
 
@@ -31,6 +31,9 @@ WAVES = frozenset({"wave", "surf", "snow", "slope"})
 BOARDS = frozenset({"surfboard", "board", "snowboard", "boogieboard", "bodyboard", "ski"})
 STANDING = (BESIDE | PLACES) - {"with", "to", "of"}
 EXCLUSIVE = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("colour", "material", "pattern")).split())
+# Said of few things, so that another that gets the word is wrong about it.
+NARROW = word_set("young cloudy snowy foggy smoggy grassy rocky sandy lush choppy fluffy")
+SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split()) | {"miniature"}
 MUTUAL_VERBS = word_set(
     """
     face meet kiss hug embrace marry match resemble touch
@@ -119,8 +122,13 @@ def same_meaning_adjectives(view: View, i: int, x: int, j: int, y: int) -> bool:
         return True  # "a messy desk in a cluttered room"
     if all(view.parsed.tags[k] in ("JJ", "VBN", "NN", "HYPH", ",", "CC") for k in range(i + 1, j)):
         return True  # both of one thing, whatever the parser made of it
-    if any({view.lower[i], view.lower[j]} <= group for group in AGREEABLE):
+    pair = {view.lower[i], view.lower[j]}
+    if any(pair <= group for group in AGREEABLE):
         return True
+    if not pair & (EXCLUSIVE | NARROW) and view.lower[j] not in members("a").get(view.lower[i], ()):
+        return True  # "a small kitchen in an empty apartment": each may well be said of the other thing too
+    if pair & SIZES and pair & {"white", "wooden"}:
+        return True  # "white toilets in a small room"
     if x < j and view.lower[x + 1] == "of":
         return True  # "a green bunch of large plantains"
     if view.lower[x] != view.lower[y]:

@@ -7,12 +7,12 @@ from itertools import pairwise
 
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import THINGS_IN_ING, View
 from compoclip.negatives.vocabulary import Vocabulary
 
-TRIES = 6
-# With words of these parts of speech a phrase begins: a preposition, a participle, "and", "which".
-_OPENS = frozenset({"IN", "VBG", "VBN", "CC", "TO", "WDT", ","})
+TRIES = 12
+# What stands before a noun and is torn from it by a cut between the two.
+_BEFORE_NOUNS = frozenset({"det", "amod", "compound", "nummod", "poss", "nmod", "quantmod", "predet"})
 
 
 def of_length(length: int) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:
@@ -54,10 +54,34 @@ def shuffled(view: View, draw: Draw, length: int) -> Iterator[tuple[str, tuple[E
 
 
 def _inverted(view: View, pieces: list[list[int]], mixed: list[list[int]]) -> bool:
-    """Do only whole phrases change places, so that it says the same? "Through a desert walks a horse"."""
+    """Do only whole phrases change places, so that it says the same? "Through a desert walks a horse".
+
+    It does not where a cut goes through the words of one noun ("grass a zebra standing on the"), nor where a verb or a
+    preposition gets another thing: "Sitting next to | a man | a horse", from "A man | sitting next to | a horse".
+    """
     follows = {first[0]: second[0] for first, second in pairwise(mixed)}
-    parted = [second[0] for first, second in pairwise(pieces) if follows.get(first[0]) != second[0]]
-    return all(view.parsed.tags[start] in _OPENS for start in parted)
+    for piece, after in pairwise(pieces):
+        now, start = follows.get(piece[0]), after[0]
+        if now == start:
+            continue
+        if _in_a_noun_phrase(view, start):
+            return False
+        governs = view.parsed.tags[piece[-1]][:2] in ("IN", "VB", "TO", "RP")
+        if now is not None and governs and _begins_noun(view, start) and _begins_noun(view, now):
+            return False
+    return True
+
+
+def _begins_noun(view: View, start: int) -> bool:
+    return view.parsed.deps[start] in _BEFORE_NOUNS or view.parsed.tags[start].startswith("NN")
+
+
+def _in_a_noun_phrase(view: View, start: int) -> bool:
+    """Does a word before `start` belong to a noun that stands at `start` or later?"""
+    deps, heads, word = view.parsed.deps, view.parsed.heads, view.lower[start]
+    if word.endswith("ing") and word not in THINGS_IN_ING:
+        return False  # "a man on a surfboard | riding a wave": the parser took the verb for a noun
+    return any(deps[i] in _BEFORE_NOUNS and heads[i] >= start for i in range(start))
 
 
 def view_length(text: str, view: View, end: int) -> int:

@@ -7,7 +7,7 @@ from functools import cache
 from itertools import combinations
 
 from compoclip.language.classes import BOTH_WAYS as COUNTED_TOO
-from compoclip.language.classes import MASS
+from compoclip.language.classes import MASS, members
 from compoclip.language.inflect import INVARIABLE, PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.mend import COLOURS
@@ -126,7 +126,7 @@ def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple
         and view.lower[i] not in _said_of(view, y)
         and view.lower[j] not in _said_of(view, x)
         and not same_meaning_adjectives(view, i, x, j, y)
-        and not (_second_colour(view, i, y, j) or _second_colour(view, j, x, i))
+        and not (_second_of_a_class(view, i, y, j) or _second_of_a_class(view, j, x, i))
     ]
     yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])
 
@@ -154,10 +154,11 @@ def described_things(view: View) -> list[tuple[int, int]]:
     return found
 
 
-def _second_colour(view: View, adjective: int, noun: int, leaving: int) -> bool:
-    """Would the adjective be the second colour of the noun, beside the one that leaves?"""
-    others = (view.lower[child] for child in view.children[noun] if child != leaving)
-    return view.lower[adjective] in COLOURS and any(word in COLOURS for word in others)
+def _second_of_a_class(view: View, adjective: int, noun: int, leaving: int) -> bool:
+    """Would the adjective contradict one that stays with the noun: a second colour, "a larger small toilet"?"""
+    others = {lemma(view.lower[child], "a") for child in view.children[noun] if child != leaving}
+    word = view.lower[adjective]
+    return not others.isdisjoint(members("a").get(word, ())) or (word in COLOURS and not others.isdisjoint(COLOURS))
 
 
 def _said_of(view: View, noun: int) -> list[str]:
