@@ -110,7 +110,5 @@ def _of_model(name: str, welcome: bool) -> list[str]:
         known = ", ".join(f"{LLM_PREFIX}{one}" for one in LLM_KINDS)
         raise InputError(f"a language model makes no {', '.join(unknown)}; there are {known}, and {LLM_PREFIX}degla")
     if not welcome:
-        raise InputError(
-            f"{name} needs a language model: `compoclip negatives build --llm-url URL --llm-model NAME`"
-        )
+        raise InputError(f"{name} needs a language model: `compoclip negatives build --llm-url URL --llm-model NAME`")
     return [f"{LLM_PREFIX}{one}" for one in names]
