@@ -16,10 +16,11 @@ from tests.evaluation.test_tasks import JUDGE, crepe
 from tests.report.made import BASE, GAINS, KEEPS, SAME, flags, results
 
 from compoclip.errors import InputError
+from compoclip.evaluation.statistics import Interval
 from compoclip.report import table, write_report
 from compoclip.report.against import standings
 from compoclip.report.blocks import thumbnail
-from compoclip.report.pool import Cell, pool
+from compoclip.report.pool import Cell, Method, pool
 from compoclip.report.words import headline, listed, signed
 
 VOID = {"meta", "img", "br", "line", "circle", "polygon", "polyline"}
@@ -244,3 +245,16 @@ def test_many_benchmarks_stand_in_lines_with_their_subsets_folded_away(tmp_path:
     _, said = read(write_report([BASE, GAINS], tmp_path))
     assert "Composition, by kind" in said
     assert "by benchmark" not in said
+
+
+def test_the_headline_names_who_is_surely_better_though_another_is_higher() -> None:
+    methods = [Method(name, (), place) for place, name in enumerate(("base", "sure", "lucky"))]
+    cells = [
+        Cell(60.0),
+        Cell(61.6, delta=Interval(1.6, 0.3, 2.9)),
+        Cell(62.1, delta=Interval(2.1, -1.8, 6.0)),
+    ]
+    [said] = headline(methods, cells, [])
+    assert said.startswith("sure is surely better at composition than base")
+    assert "lucky with 62.1 %" in said
+    assert "may be luck" in said

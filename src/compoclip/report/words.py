@@ -164,9 +164,13 @@ def _composition(methods: Sequence[Method], comp: Sequence[Cell]) -> list[str]:
             f"where {base} does in {comp[0].value:.1f} %{how}."
         )
     else:
+        sure = [(m, c) for m, c in tuned if c.verdict == "better"]
+        names = listed([m.label for m, _ in sure]) if sure else "No method"
+        verb = "are" if len(sure) > 1 else "is"
+        luck = ", which may be luck" if sure else ""
         out.append(
-            f"No method is surely better at composition than {base} ({comp[0].value:.1f} %). "
-            f"The highest is {best.label} with {cell.value:.1f} %{how}."
+            f"{names} {verb} surely better at composition than {base} ({comp[0].value:.1f} %). "
+            f"The highest is {best.label} with {cell.value:.1f} %{how}{luck}."
         )
     worse = [m.label for m, c in tuned if c.verdict == "worse"]
     if worse:
