@@ -24,7 +24,8 @@ from compoclip.evaluation.tasks import TASKS
 
 def chosen(tasks: str | Sequence[str]) -> tuple[list[str], bool]:
     """Task names, and whether all were asked for. Raises InputError for a name that is no task."""
-    names = [t.strip().replace("-", "_") for t in (tasks.split(",") if isinstance(tasks, str) else tasks)]
+    names = [t.strip() for t in (tasks.split(",") if isinstance(tasks, str) else tasks)]
+    names = [plain if (plain := n.replace("-", "_")) in TASKS else n for n in names]
     if names == ["all"]:
         return list(TASKS), True
     unknown = [n for n in names if n not in TASKS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Iterator
@@ -259,3 +260,19 @@ def test_answers_as_servers_spell_them() -> None:
     answer = read_answer({"choices": [{"message": message, "finish_reason": None}], "usage": {"prompt_tokens": True}})
     assert answer == Answer("No.")
     assert counted(answer, {"messages": [{"content": "12345"}]}) == Answer("No.", "", "", 2, 1)
+
+
+def test_a_run_ends_though_a_request_swallows_its_cancellation() -> None:
+    """As `asyncio.wait_for` does before Python 3.12 where an answer comes at the very moment."""
+
+    class Deaf(Server):
+        async def ask(self, body: dict[str, Any]) -> Answer:
+            if body["n"] == 3:
+                raise RunError("the server is gone")
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(30)
+            return Answer("y", "stop", "m", 10, 5)
+
+    run = Asking(Deaf(), LLMOptions("m", "http://x/v1", concurrency=4), Spending(None, None), lambda one, answer: None)
+    with pytest.raises(RunError, match="gone"):
+        asyncio.run(asyncio.wait_for(run.run(request(n) for n in range(100)), 20))

@@ -25,7 +25,14 @@ def start(some_captions: Path, out: Path, url: str, *more: str) -> subprocess.Po
     command = [sys.executable, "-m", "compoclip", "negatives", "build", str(some_captions), "--out", str(out)]
     command += ["--kinds", KINDS, "--llm-url", url, "--llm-model", "m", "--llm-concurrency", "8", *more]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=_hear_interrupts
+    )
+
+
+def _hear_interrupts() -> None:
+    """A test run started in the background ignores SIGINT, and would hand that down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def test_killed_twice_and_resumed(some_captions: Path, undisturbed: Path, tmp_path: Path) -> None:

@@ -69,9 +69,7 @@ class Asking:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await _ended(tasks)
         if self._rejected:
             self._stop_for_rejections()
 
@@ -158,6 +156,15 @@ class Asking:
             f"{self.options.url} rejects every request ({self._rejected[-1][1].error}); change what it objects to "
             "(--llm-form plain, --llm-extra) and use another --out folder"
         )
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel tasks until all have ended: before Python 3.12 `asyncio.wait_for` now and then swallows a cancellation."""
+    while going := [task for task in tasks if not task.done()]:
+        for task in going:
+            task.cancel()
+        await asyncio.wait(going, timeout=0.2)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def backoff(attempt: int, base: float, jitter: random.Random) -> float:
