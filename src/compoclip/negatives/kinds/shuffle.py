@@ -36,24 +36,24 @@ def shuffled(view: View, draw: Draw, length: int) -> Iterator[tuple[str, tuple[E
     pieces = _pieces(view, end, length)
     if len(pieces) < 2:
         return
+    stuck = {i for i in range(end - 1) if not view.parsed.spaces[i]}
+    reach = _reach(view)
     for _ in range(TRIES):
         mixed = draw.shuffled(pieces)
-        if mixed == pieces or _inverted(view, pieces, mixed):
+        if mixed == pieces or _inverted(view, pieces, mixed, reach):
             continue
         order = [i for piece in mixed for i in piece]
         words = [view.words[i] for i in order] + view.words[end:]
         # a token without a space after it (n't, 's, a hyphen) keeps its neighbour; else spaces stay between words
-        spaces = [view.parsed.spaces[i] or view.parsed.spaces[i] == view.parsed.spaces[end - 1] for i in order]
-        for at, i in enumerate(order):
-            glued = i + 1 < end and not view.parsed.spaces[i]
-            spaces[at] = not (glued and at + 1 < len(order) and order[at + 1] == i + 1)
-        if spaces:
-            spaces[-1] = view.parsed.spaces[end - 1]
+        spaces = [True] * len(order)
+        for at, i in enumerate(order[:-1] if stuck else ()):
+            spaces[at] = not (i in stuck and order[at + 1] == i + 1)
+        spaces[-1] = view.parsed.spaces[end - 1]
         text = view.sentence(words, [*spaces, *view.parsed.spaces[end:]])
         yield text, (view.edit(0, end, text[: view_length(text, view, end)]),)
 
 
-def _inverted(view: View, pieces: list[list[int]], mixed: list[list[int]]) -> bool:
+def _inverted(view: View, pieces: list[list[int]], mixed: list[list[int]], reach: list[int]) -> bool:
     """Do only whole phrases change places, so that it says the same? "Through a desert walks a horse".
 
     It does not where a cut goes through the words of one noun ("grass a zebra standing on the"), nor where a verb or a
@@ -64,7 +64,7 @@ def _inverted(view: View, pieces: list[list[int]], mixed: list[list[int]]) -> bo
         now, start = follows.get(piece[0]), after[0]
         if now == start:
             continue
-        if _in_a_noun_phrase(view, start):
+        if _in_a_noun_phrase(view, start, reach):
             return False
         governs = view.parsed.tags[piece[-1]][:2] in ("IN", "VB", "TO", "RP")
         if now is not None and governs and _begins_noun(view, start) and _begins_noun(view, now):
@@ -76,12 +76,20 @@ def _begins_noun(view: View, start: int) -> bool:
     return view.parsed.deps[start] in _BEFORE_NOUNS or view.parsed.tags[start].startswith("NN")
 
 
-def _in_a_noun_phrase(view: View, start: int) -> bool:
+def _in_a_noun_phrase(view: View, start: int, reach: list[int]) -> bool:
     """Does a word before `start` belong to a noun that stands at `start` or later?"""
-    deps, heads, word = view.parsed.deps, view.parsed.heads, view.lower[start]
+    word = view.lower[start]
     if word.endswith("ing") and word not in THINGS_IN_ING:
         return False  # "a man on a surfboard | riding a wave": the parser took the verb for a noun
-    return any(deps[i] in _BEFORE_NOUNS and heads[i] >= start for i in range(start))
+    return reach[start] >= start
+
+
+def _reach(view: View) -> list[int]:
+    """For each position the farthest noun that a word before it belongs to; -1 where there is none."""
+    parsed, reach = view.parsed, [-1]
+    for dep, head in zip(parsed.deps, parsed.heads):
+        reach.append(head if dep in _BEFORE_NOUNS and head > reach[-1] else reach[-1])
+    return reach
 
 
 def view_length(text: str, view: View, end: int) -> int:
