@@ -154,7 +154,7 @@ def _encode(
     captions = [c for s in subsets for c in s.captions()]
     bank: FeatureBank | None
     if isinstance(model, FeatureFile):
-        bank = together(ranks, lambda: model.bank(pictures, captions)) if not ranks.rank else together(ranks, dict)
+        bank = together(ranks, lambda: None if ranks.rank else model.bank(pictures, captions))
     elif cache_dir is None:
         bank = encode(model, pictures, captions, batch_size, ranks=ranks)
     else:

@@ -85,7 +85,7 @@ def build(
         raise InputError(f"engine is {engine!r}; choose {' or '.join(ENGINES)}")
     if engine == "ray":
         need_ray()
-    names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds, llm=True))
+    names = options["kinds"] = tuple(resolve_kinds(kinds, llm=True))
     check_llm(names, llm, resume, epochs)
     if epochs is not None:
         if into_tars is not None:
@@ -105,9 +105,8 @@ def build(
 
 
 def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[str, Any]) -> dict[str, Any]:
-    kinds, size, llm = options["kinds"], options["shard_size"], options["llm"]
+    names, size, llm = options["kinds"], options["shard_size"], options["llm"]
     resume = options["resume"] or bool(llm and llm.batch_in)
-    names = tuple(resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds, llm=True))
     asked = [name for name in names if name.startswith(LLM_PREFIX)]
     questions = Questions.of(asked, options["seed"], options["epoch"], llm) if asked else None
     versions = _versions(options["parser"], parsed=len(asked) < len(names))

@@ -41,7 +41,7 @@ class Generator:
     ) -> None:
         if per_caption < 1:
             raise InputError(f"per_caption is {per_caption}; ask for at least one negative a caption")
-        self.kinds = [KINDS[name] for name in resolve_kinds(list(kinds) if not isinstance(kinds, str) else kinds)]
+        self.kinds = [KINDS[name] for name in resolve_kinds(kinds)]
         self.per_caption, self.seed, self.epoch = per_caption, seed, epoch
         if vocabulary is None:
             vocabulary = default_vocabulary()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from compoclip.errors import InputError
 from compoclip.evaluation import classification
 from compoclip.evaluation.forms.base import Encoded, Outcome, basic, identity, picture_name
+from compoclip.evaluation.forms.prompted import Prompted
 from compoclip.evaluation.pictures import Picture
 
 
 @dataclass
-class MultiLabel:
+class MultiLabel(Prompted):
     """Images with any number of labels (N, C) bool; the headline is VOC 2007's mean average precision at 11 points.
 
     As ELEVATER has it, classes rank images by the softmax over all classes, not by their own cosine. The rows behind
@@ -30,7 +31,6 @@ class MultiLabel:
     templates: Sequence[str]
     missing: int = 0
     part: str = "zeroshot"
-    prompts: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.labels.shape != (len(self.images), len(self.class_names)):
@@ -38,17 +38,9 @@ class MultiLabel:
                 f"{self.name}: labels of shape {self.labels.shape} for {len(self.images)} images and "
                 f"{len(self.class_names)} classes"
             )
-        self.prompts = [t.replace("{}", c) for c in self.class_names for t in self.templates]
-
-    def pictures(self) -> Sequence[Picture]:
-        return self.images
-
-    def captions(self) -> Sequence[str]:
-        return self.prompts
 
     def grade(self, encoded: Encoded, seed: int = 0) -> list[tuple[str, Outcome]]:
-        text = encoded.text(self.prompts).reshape(len(self.class_names), len(self.templates), -1)
-        weights = classification.classifier(text)
+        weights = self.class_vectors(encoded)
         images = encoded.image(self.images)
         probabilities = classification.softmax(np.asarray(images @ weights.T, dtype=np.float32))
         best = probabilities.argmax(axis=1) if len(images) else np.zeros(0, dtype=np.int64)

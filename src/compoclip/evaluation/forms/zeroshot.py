@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from compoclip.errors import InputError
 from compoclip.evaluation import classification, statistics
 from compoclip.evaluation.forms.base import Encoded, Outcome, basic, identity, picture_name
+from compoclip.evaluation.forms.prompted import Prompted
 from compoclip.evaluation.pictures import Picture
 
 
 @dataclass
-class ZeroShot:
+class ZeroShot(Prompted):
     """Images with a label each, class names and templates with "{}"; `metric` makes the headline.
 
     `namesakes` allows two classes of one name (ImageNet's missiles and sunglasses): the first of them is the answer,
@@ -33,7 +34,6 @@ class ZeroShot:
     rule: str = "strict"
     part: str = "zeroshot"
     namesakes: bool = False
-    prompts: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.metric not in ("accuracy", "mean_per_class", "roc_auc"):
@@ -47,17 +47,9 @@ class ZeroShot:
         if not self.templates:
             raise InputError(f"{self.name}: no template; give at least one, such as 'a photo of a {{}}.'")
         classification.check_labels(self.labels, len(self.class_names), self.name)
-        self.prompts = [t.replace("{}", c) for c in self.class_names for t in self.templates]
-
-    def pictures(self) -> Sequence[Picture]:
-        return self.images
-
-    def captions(self) -> Sequence[str]:
-        return self.prompts
 
     def grade(self, encoded: Encoded, seed: int = 0) -> list[tuple[str, Outcome]]:
-        text = encoded.text(self.prompts).reshape(len(self.class_names), len(self.templates), -1)
-        weights = classification.classifier(text)
+        weights = self.class_vectors(encoded)
         first = {name: i for i, name in reversed(list(enumerate(self.class_names)))}
         alike = np.array([first[name] for name in self.class_names], dtype=np.int64)
         found = classification.classify(encoded.image(self.images), weights, self.labels, self.rule, alike)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from compoclip.errors import InputError
@@ -79,7 +79,7 @@ ALIASES |= {"attribute-count": "count", "attribute-color": "attribute-colour"}
 LLM_PREFIX = "llm:"  # before the name of a kind that a language model is asked for
 
 
-def resolve_kinds(kinds: str | list[str] | tuple[str, ...], llm: bool = False) -> list[str]:
+def resolve_kinds(kinds: str | Sequence[str], llm: bool = False) -> list[str]:
     """Kind names from names and bundles ("swap-nouns,fsc-clip"), in order, once each.
 
     llm: kinds that need a language model ("llm:swap-nouns", "llm:degla") are welcome too.

@@ -77,11 +77,10 @@ def _rewrites(answer: Answer, kind: str, caption: str, options: LLMOptions) -> I
 
 def _gated(text: str, caption: Caption, earlier: set[str], passed: list[Proposal]) -> str:
     text = dressed(text, caption.text)
-    edits = edits_between(caption.text, text)
     truths = frozenset(map(normalised, caption.others))
     reason = refused(text, normalised(caption.text), truths, earlier)
     if reason is None:
-        passed.append((text, edits))
+        passed.append((text, edits_between(caption.text, text)))
     return reason or ""
 
 
