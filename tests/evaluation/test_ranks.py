@@ -24,6 +24,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 def start(folder: Path, count: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
     """`compoclip eval` as `count` processes with what torchrun puts in their environment."""
+    return python(folder, count, "-m", "compoclip", "eval", *arguments)
+
+
+def python(folder: Path, count: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -32,7 +36,7 @@ def start(folder: Path, count: int, *arguments: str) -> list[subprocess.Complete
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count)}
         own |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
         own |= {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path])}
-        command = [sys.executable, "-m", "compoclip", "eval", *arguments]
+        command = [sys.executable, *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         running.append(subprocess.Popen(command, env={**os.environ, **own}, cwd=folder, **pipes))  # type: ignore[call-overload]
     done = []
@@ -89,6 +93,26 @@ def test_a_failure_of_one_is_told_once_and_ends_both(tmp_path: Path) -> None:
     assert "3.png: not an image that Pillow can read" in errors[0]
     assert second.returncode == 0
     assert "error" not in second.stderr
+
+
+THREADS = """
+import os
+from compoclip.evaluation.ranks import joined
+names = lambda: {open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")}
+with joined() as ranks:
+    import open_clip  # a model is opened when the group is there
+    assert ranks.share(ranks.rank) == [0, 1]
+    assert any("gloo" in name for name in names()), names()
+assert not any("gloo" in name for name in names()), names()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_no_thread_of_the_group_outlives_it(tmp_path: Path) -> None:
+    """One that does may want the interpreter while it ends, and then the process is aborted."""
+    for done in python(tmp_path, 2, "-c", THREADS):
+        assert done.returncode == 0, done.stderr
 
 
 def test_one_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:

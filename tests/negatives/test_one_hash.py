@@ -153,7 +153,7 @@ def test_ray_that_was_there_before(tmp_path, monkeypatch):
     """It is used and left running; a shard that kills every worker, and another version, are told in a line."""
     ray = pytest.importorskip("ray")
     path = tmp_path / "captions.txt"
-    path.write_text("".join(f"a dog sees {number} cats and a red bird\n" for number in range(30)))
+    path.write_text("".join(f"a dog sees {number} cats and a red bird\n" for number in range(60)))
     build(path, tmp_path / "local", "shuffle", shard_size=10)
     ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:

@@ -79,6 +79,7 @@ def joined() -> Iterator[Ranks]:
         yield ALONE
         return
     import torch.distributed as dist
+    import torch.distributed.nn  # noqa: F401  imported later, its defaults would hold the group and its threads for good
 
     dist.init_process_group("gloo", timeout=PATIENCE)
     try:

@@ -60,7 +60,7 @@ def run_ray(
 
     address: default what the process is connected to, else the variable RAY_ADDRESS, else a Ray started here for the
     build with `workers` processors. Raises InputError where a machine of the cluster has other versions than this one,
-    RunError where the cluster cannot be reached or a shard's worker has died three times.
+    RunError where the cluster cannot be reached or three workers have died over one shard and nothing else.
     """
     ray = need_ray()
     with _connected(ray, address, workers):
@@ -97,33 +97,38 @@ def _run(
     shared = ray.put(plan)
     make_actor = ray.remote(num_cpus=1)(Worker).remote
     actors = [make_actor(shared, versions) for _ in range(workers)]
-    again: deque[Job] = deque()
+    suspects: deque[Job] = deque()  # each was with a worker that died; alone with the next one, the guilty shard shows
     failures: dict[int, int] = {}
-    flying: dict[Any, tuple[int, Any, Job]] = {}  # reference -> place in `actors`, actor, job
+    flying: dict[Any, tuple[int, Job]] = {}  # reference -> place in `actors`, job
     try:
         _same_versions(ray, actors, versions(plan.parser))
         while True:
-            for place, actor in enumerate(actors):
-                for _ in range(AHEAD - sum(1 for p, a, _ in flying.values() if p == place and a is actor)):
-                    job = again.popleft() if again else next(jobs, None)
+            for held in range(AHEAD):
+                for place, actor in enumerate(actors):
+                    with_it = [job for p, job in flying.values() if p == place]
+                    if len(with_it) > held or any(job.number in failures for job in with_it):
+                        continue
+                    job = (suspects.popleft() if suspects and not with_it else None) or next(jobs, None)
                     if job is not None:
-                        flying[actor.make.remote(job)] = (place, actor, job)
+                        flying[actor.make.remote(job)] = (place, job)
             if not flying:
                 return
             [done], _ = ray.wait(list(flying), num_returns=1)
-            place, actor, job = flying.pop(done)
+            place, job = flying.pop(done)
             try:
                 shard = ray.get(done)
             except (ray.exceptions.RayActorError, ray.exceptions.WorkerCrashedError):
-                failures[job.number] = failures.get(job.number, 0) + 1
+                lost = [reference for reference, (p, _) in flying.items() if p == place]
+                failures[job.number] = failures.get(job.number, 0) + (not lost)
                 if failures[job.number] >= TRIES:
                     raise RunError(
                         f"{TRIES} workers died over shard {job.number} (out of memory?); run again with --resume and "
                         "fewer --workers"
                     ) from None
-                again.append(job)
-                if actors[place] is actor:
-                    actors[place] = make_actor(shared, versions)
+                for other in [job, *(flying.pop(reference)[1] for reference in lost)]:
+                    failures.setdefault(other.number, 0)
+                    suspects.append(other)
+                actors[place] = make_actor(shared, versions)
                 continue
             except ray.exceptions.RayTaskError as error:
                 raise _plain(error) from None
