@@ -20,9 +20,10 @@ from compoclip.errors import InputError
 from compoclip.evaluation import aggregate, evaluate, individual
 from compoclip.evaluation.aggregate import DEGLA_SETS, ELEVATER
 from compoclip.evaluation.known_sets import KnownSet, aligned, known, known_sets, name_of, plain
+from compoclip.evaluation.known_tasks import read_known
 from compoclip.evaluation.labelled import read_labelled
 from compoclip.evaluation.task import DataMissing, Request
-from compoclip.evaluation.tasks.elevater import TWENTY, read_known
+from compoclip.evaluation.tasks.elevater import TWENTY
 from compoclip.report.pool import pool, summary_columns
 
 # name: classes, prompts, metric, test images, as printed in vl_compo's and ELEVATER's tables

@@ -11,7 +11,7 @@ from typing import Any
 from compoclip.errors import InputError
 from compoclip.io import write_text
 from compoclip.report import blocks, plot, words
-from compoclip.report.against import Standing, standings
+from compoclip.report.account import footer, how_measured
 from compoclip.report.examples import from_logs
 from compoclip.report.pool import (
     Cell,
@@ -19,13 +19,13 @@ from compoclip.report.pool import (
     Method,
     Results,
     cell,
-    duels,
     pool,
     recall_columns,
     subset_columns,
     summary_columns,
     task_columns,
 )
+from compoclip.report.published import among_published
 from compoclip.report.style import CSS
 
 Curves = Mapping[str, Sequence[tuple[float, float, float]]]
@@ -74,11 +74,10 @@ def write_report(
         _part(methods, "retrieval", "Retrieval"),
         _part(methods, "probe", "Linear probe, by set"),
         _examples(from_logs(methods) if examples is None else examples, picked=examples is None),
-        "".join(_standing(s) for s in standings(methods)) if against else "",
-        _no_standing(methods) if against else "",
+        among_published(methods) if against else "",
         _glossary(),
-        _details(methods),
-        _footer(methods),
+        how_measured(methods),
+        footer(methods),
     ]
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -230,128 +229,6 @@ def _examples(examples: Sequence[Mapping[str, Any]], picked: bool = False) -> st
     )
 
 
-def _standing(s: Standing) -> str:
-    rows = []
-    previous = 0
-    for n in s.neighbours:
-        if n.rank > previous + 1:
-            rows.append('<tr><td class="soft">…</td><td></td><td></td><td></td></tr>')
-        previous = n.rank
-        zeroshot = "" if n.zeroshot is None else f"{n.zeroshot:.1f}"
-        mine = ' class="mine"' if n.mine else ""
-        rows.append(
-            f"<tr{mine}><td>{escape(n.label)}</td><td>{n.rank}</td><td>{n.value:.1f}</td><td>{zeroshot}</td></tr>"
-        )
-    points = [plot.Point(label, z, v, place) for label, place, v, z in s.mine if z is not None]
-    levels = [(label, v, place) for label, place, v, z in s.mine if z is None]
-    titles = {"x_title": "zero-shot, mean of 21 sets (%)", "y_title": s.title + " (%)"}
-    cloud = plot.Cloud(s.cloud, s.named)
-    wide = plot.tradeoff(points, (), cloud, levels, width=760, height=460, **titles)
-    narrow = plot.tradeoff(points, (), plot.Cloud(s.cloud), levels, width=370, height=380, **titles)
-    lines = ["Grey dots are 202 published models (github.com/ytaek-oh/vl_compo, measured there)."]
-    if levels:
-        lines.append("A dashed line is a model whose zero-shot score on the 21 sets was not measured.")
-    if s.warning:
-        lines.append(s.warning)
-    return (
-        f"<h2>Among published models: {escape(s.title)}</h2>"
-        f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
-        f"<figcaption>{escape(' '.join(lines))}</figcaption></figure>"
-        + blocks.table(f"<th>model</th><th>rank</th><th>{escape(s.key)}</th><th>zero-shot 21</th>", rows)
-    )
-
-
-def _no_standing(methods: Sequence[Method]) -> str:
-    if standings(methods):
-        return ""
-    return (
-        "<h2>Among published models</h2><p>None of the benchmarks measured here is in the published table. "
-        "Evaluate sugarcrepe (all seven files) to be placed in it.</p>"
-    )
-
-
 def _glossary() -> str:
     entries = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in words.GLOSSARY)
     return f"<h2>What the words mean</h2><dl>{entries}</dl>"
-
-
-def _details(methods: Sequence[Method]) -> str:
-    """Per task: rule, version, and for each subset rows, missing rows, ties and chance."""
-    out = ["<h2>How it was measured</h2>"]
-    run = methods[0].runs[0]
-    for task, entry in run["tasks"].items():
-        rows = []
-        for name, s in entry["subsets"].items():
-            ties = " / ".join(str(_entry(m, task, name).get("ties", "")) for m in methods)
-            chance = "" if s.get("chance") is None else f"{s['chance']:.1f}"
-            cells = f"<td>{s['n']:,}</td><td>{s['missing']:,}</td><td>{ties}</td><td>{chance}</td>"
-            rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
-        facts = [
-            f"Score: the average “{entry['rule']}”. Rule: {entry.get('ties', 'strict')}. "
-            f"Task version {entry.get('version', '?')}."
-        ]
-        head = "<th>subset</th><th>rows</th><th>missing</th><th>ties (each model)</th><th>guessing</th>"
-        body = blocks.paragraphs(facts, "soft") + blocks.table(head, rows)
-        body += _averages(methods, task, entry) + _duels(methods, task)
-        out.append(f"<details><summary>{escape(task)}</summary>{body}</details>")
-    skipped = {k: v for m in methods for r in m.runs for k, v in r.get("skipped", {}).items()}
-    out += [f'<p class="soft">Not measured: {escape(k)} ({escape(v)})</p>' for k, v in skipped.items()]
-    return "".join(out)
-
-
-def _averages(methods: Sequence[Method], task: str, entry: dict[str, Any]) -> str:
-    """Every way to average a task (SugarCrepe without ADD, ARO's two halves), for each model; seeds averaged."""
-    rows = []
-    for name in entry.get("scores", {}):
-        cells = []
-        for method in methods:
-            found = [run["tasks"].get(task, {}).get("scores", {}).get(name) for run in method.runs]
-            known = [v for v in found if v is not None]
-            cells.append(f"<td>{sum(known) / len(known):.1f}</td>" if known else "<td></td>")
-        rows.append(f"<tr><td>{escape(name)}</td>{''.join(cells)}</tr>")
-    head = "<th>average</th>" + "".join(f"<th>{escape(m.label)}</th>" for m in methods)
-    return blocks.table(head, rows) if rows else ""
-
-
-def _duels(methods: Sequence[Method], task: str) -> str:
-    """Rows that one of two models alone has right, with McNemar's exact test, for every method against the base."""
-    out = []
-    base = methods[0]
-    for method in methods[1:]:
-        rows = [
-            f"<tr><td>{escape(d.subset)}</td><td>{d.found.only_first:,}</td><td>{d.found.only_second:,}</td>"
-            f"<td>{'&lt;0.001' if d.found.p < 0.001 else format(d.found.p, '.3f')}</td></tr>"
-            for d in duels(method, base)
-            if d.task == task
-        ]
-        if rows:
-            only = (f"<th>only {escape(m.label)} right</th>" for m in (base, method))
-            head = f"<th>row by row</th>{''.join(only)}<th>p (McNemar)</th>"
-            out.append(blocks.table(head, rows))
-    return "".join(out)
-
-
-def _entry(method: Method, task: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = method.runs[0]["tasks"].get(task, {}).get("subsets", {}).get(name, {})
-    return found
-
-
-def _footer(methods: Sequence[Method]) -> str:
-    run = methods[0].runs[0]
-    environment = run.get("environment", {})
-    packages = ", ".join(f"{k} {v}" for k, v in environment.get("packages", {}).items())
-    lines = [
-        f"Python {environment.get('python', '?')} on {environment.get('platform', '?')}; {packages}.",
-        f"Results schema {run['schema']}, metrics version {run.get('settings', {}).get('metrics_version', '?')}, "
-        f"bootstrap seed {run.get('settings', {}).get('seed', '?')}.",
-    ]
-    models = []
-    for method in methods:
-        info = method.runs[0].get("model", {})
-        facts = [str(info[k]) for k in ("name", "pretrained", "activation") if info.get(k)]
-        if info.get("sha256"):
-            facts.append(f"sha256 {str(info['sha256'])[:12]}")
-        models.append(f"<li>{escape(method.label)}: {escape(', '.join(facts) or 'no facts given')}</li>")
-    command = environment.get("command", "")
-    shown = f"<p>Command: <code>{escape(command)}</code></p>" if command else ""
-    return f"<footer>{blocks.paragraphs(lines)}{shown}<p>Models:</p><ul>{''.join(models)}</ul></footer>"

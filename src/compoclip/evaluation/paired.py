@@ -34,6 +34,16 @@ class Layout:
     copied: bool = True  # whether copies with images inside say all that is needed
 
 
+def places(name: str, *more: str) -> tuple[str, ...]:
+    """Folders of the data root where a benchmark's rows may lie."""
+    return (name, f"{name}/data", *more, ".")
+
+
+def image_places(name: str, *more: str) -> tuple[str, ...]:
+    """Folders of the data root where a benchmark's images may lie."""
+    return (f"{name}/images", f"{name}/data/images", *more, name, "images")
+
+
 def _image(layout: Layout, name: str) -> str:
     name = PurePosixPath(name.replace("\\", "/")).as_posix()
     if "://" in name or name.startswith("http"):

@@ -1,0 +1,101 @@
+"""The reader and the average that zero-shot tasks over the sets of published tables share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.forms import MultiLabel, Subset, ZeroShot
+from compoclip.evaluation.known_sets import FOLDERS, aligned, find, folder_names, known
+from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, plain_mean
+
+SIDE = 224  # pixels of the square that a set is pressed to where ELEVATER does not crop it
+
+
+def read_known(
+    root: Path, name: str, request: Request, metric: str | None = None
+) -> tuple[Subset, dict[str, Any]] | None:
+    """The test images of a set as a form, and what was found; None where its data is not there.
+
+    `metric` takes the place of the set's own. Raises InputError where labels cannot be matched to its classes.
+    """
+    found = find(root, name)
+    if found is None:
+        return None
+    folder, data = found
+    which = known(name)
+    metric = metric or which.metric
+    whole = len(data.pictures)
+    data = data.spread(request.limit)
+    labels, how = aligned(which, data, folder)
+    pictures: Sequence[Picture] = data.pictures
+    if which.resize == "whole":
+        pictures = [p.whole(SIDE) for p in pictures]
+    facts = {"place": data.where, "layout": data.layout, "labels": how, "images": whole, "published images": which.test}
+    if data.several:
+        form: Subset = MultiLabel(which.name, pictures, labels, which.classes, which.templates, data.missing)
+        return form, facts
+    form = ZeroShot(
+        which.name,
+        pictures,
+        labels,
+        which.classes,
+        which.templates,
+        metric="accuracy" if metric == "map11" else metric,
+        missing=data.missing,
+        rule=request.ties or "strict",
+        namesakes=which.name == "imagenet-1k",
+    )
+    return form, facts
+
+
+def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callable[[Request], Loaded]:
+    """A task's reader over known sets; `metric` in place of each set's own.
+
+    A folder that only shares its name with a set (a raw copy of KITTI, say) is told and passed over; what lies in
+    `elevater` is meant, and a fault in it is raised.
+    """
+
+    def load(request: Request) -> Loaded:
+        root = request.root(task)
+        subsets, facts, unread = [], {}, {}
+        for name in names:
+            try:
+                read = read_known(root, name, request, metric)
+            except InputError as error:
+                if any((root / "elevater" / folder).is_dir() for folder in folder_names(name)):
+                    raise
+                unread[name] = str(error)
+                continue
+            if read is not None:
+                subsets.append(read[0])
+                facts[name] = read[1]
+        if not subsets and unread:
+            raise DataMissing("; ".join(unread.values()))
+        if not subsets:
+            looked = ", ".join(str(root / base / names[0]) for base in FOLDERS)
+            raise DataMissing(
+                f"{task}: none of its sets found ({', '.join(names[:3])}{' …' if len(names) > 3 else ''}); "
+                f"looked in {looked} and under their other names"
+            )
+        other = [n for n, f in facts.items() if f["images"] != f["published images"]]
+        absent = [n for n in names if n not in facts]
+        return Loaded(subsets, {"sets": facts, "absent": absent, "not read": unread, "other sizes": other})
+
+    return load
+
+
+def over(names: Sequence[str], title: str) -> Callable[[dict[str, int]], dict[str, Average]]:
+    """The mean over all of `names` under `title`, or over those there, saying how many."""
+
+    def averages(counts: dict[str, int]) -> dict[str, Average]:
+        full = title if len(counts) == len(names) else f"mean of those there ({len(counts)} of {len(names)})"
+        return {full: plain_mean(counts)}
+
+    return averages
+
+
+LAYOUTS = "class folders, CLIP_benchmark's tars (SPLIT/0.tar, classnames.txt) or a Hugging Face table"
