@@ -6,8 +6,12 @@ from compoclip.language.materials import MATERIALS, could_be
 from compoclip.language.words import word_set
 
 CHILDREN = word_set(
-    "boy girl child kid baby toddler lamb calf kitten puppy cub infant teenager foal colt pony giraffe adult player"
+    """
+    boy girl child kid baby toddler lamb calf kitten puppy cub infant teenager foal colt pony giraffe adult player
+    schoolboy schoolgirl schoolchild preschooler youngster youth teen chick duckling gosling piglet fawn joey
+    """
 )
+_GIRLS_AND_BOYS = word_set("boy girl child kid baby toddler infant youngster schoolboy schoolgirl")
 _OPENED = word_set(
     """
     door window umbrella laptop box refrigerator fridge book mouth cabinet suitcase drawer gate oven toilet lid case
@@ -16,8 +20,8 @@ _OPENED = word_set(
 )
 _HOLLOW = word_set(
     """
-    street road room plate glass bowl bottle cup parking train bus bench seat chair jar stadium beach table
-    pool refrigerator fridge restaurant kitchen bar box case shelf suitcase basket lot building sidewalk platform
+    plate glass bowl bottle cup mug parking train bus bench jar stadium table pool refrigerator fridge restaurant
+    bar box case shelf suitcase basket lot tray pot pan bin vase bag parking
     """
 )
 _SOAKED = word_set("grass sand road street ground dog hair floor field pavement sidewalk landscape dirt towel surface")
@@ -28,6 +32,26 @@ _PALE = word_set("white gray grey silver")
 _EARTHEN = word_set("dirt clay court brick building wall wood floor rock ground")
 _PATTERNS = word_set("striped plaid spotted checkered solid")
 _AGES = word_set("old young new")
+_ALIKE = (  # colours that two people looking at one thing may both say
+    word_set("pink red"),
+    word_set("orange brown golden"),
+    word_set("red brown"),
+    word_set("black brown"),
+    word_set("black navy"),
+    word_set("black gray"),
+    word_set("black grey"),
+    word_set("white gray"),
+    word_set("white grey"),
+    word_set("blue purple"),
+)
+_FRUIT = word_set("slice peel wedge segment rind zest tree grove section half")  # of an orange, not orange
+_CROWDED = word_set("busy quiet crowded deserted")
+_PEOPLED = word_set(
+    """
+    street road room sidewalk beach kitchen platform building airport city station market restaurant bar stadium park
+    hallway plaza square bus train store intersection highway cafe
+    """
+)
 _TALL = word_set(
     """
     building tower man woman tree giraffe clock pole grass mountain plant statue fence glass sign lamp post vase person
@@ -42,14 +66,33 @@ _LONG = word_set(
 )
 
 
+def also_against(old: str, noun: str) -> tuple[str, ...]:
+    """What contradicts `old` of such a noun beside its own class: a street is empty or crowded, not full."""
+    if noun in _PEOPLED:
+        return ("crowded", "busy") if old == "empty" else ("empty",) if old in ("crowded", "busy") else ()
+    return ()
+
+
 def describes(new: str, old: str, noun: str, animate: bool) -> bool:
     """May the adjective `new` stand before this noun lemma, in place of `old`, so that the caption is false of it?"""
     if new in _AGES:
         return (animate and noun not in CHILDREN) if "young" in (new, old) else not animate
     if new in _PATTERNS and old in _PATTERNS:
         return not animate
-    if new in ("busy", "quiet", "crowded", "deserted"):
-        return noun not in ("area", "residence")
+    if new in also_against(old, noun):
+        return True
+    if new in _CROWDED:
+        return noun not in ("area", "residence") and (old, new) != ("crowded", "quiet")  # a crowd can be silent
+    if any(new in both and old in both for both in _ALIKE):
+        return False
+    if noun == "elephant" and old in ("gray", "grey", "brown") and new in ("gray", "grey", "brown", "black"):
+        return False  # dust and mud
+    if noun in ("shot", "view") and new in ("big", "small", "little", "tiny", "large", "huge", "giant"):
+        return False
+    if (old == "orange" and noun in _FRUIT) or (noun == "water" and {old, new} & {"clean", "dirty", "messy"}):
+        return False
+    if noun in _GIRLS_AND_BOYS and new == "large":
+        return False  # a little girl is young, and may be large for her age
     if old in MATERIALS:
         return new in could_be(noun)
     if new in ("open", "closed"):

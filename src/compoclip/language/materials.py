@@ -20,11 +20,11 @@ _MADE_OF: tuple[tuple[str, str], ...] = (
     ("table desk stand surface counter shelf countertop top", "wooden metal plastic glass stone"),
     ("bench stool chair seat bed frame headboard", "wooden metal plastic stone"),
     (
-        "building wall house church tower structure fireplace barn chimney castle shed cabin hut step stair arch",
+        "building wall house church tower structure fireplace place barn chimney castle shed cabin hut step stair arch",
         "wooden metal brick stone concrete glass",
     ),
     (
-        "floor walkway path sidewalk bridge platform deck ledge ramp slab patio pier railing rail bridge wall barrier",
+        "floor area walkway path sidewalk bridge platform deck ledge ramp slab patio pier railing rail wall barrier",
         "wooden metal brick stone concrete",
     ),
     ("fence gate post pole pen bar barricade beam", "wooden metal plastic concrete"),
@@ -33,7 +33,10 @@ _MADE_OF: tuple[tuple[str, str], ...] = (
     ("fork knife spoon utensil cutlery tong handle chopstick", "wooden metal plastic"),
     ("bag", "plastic paper"),
     ("box crate basket case trunk", "wooden metal plastic cardboard"),
-    ("door cabinet cabinetry cupboard window dresser drawer", "wooden metal glass"),
+    ("purse handbag wallet belt strap", "leather plastic"),
+    ("furniture", "leather plastic metal wooden"),
+    ("door cabinet cabinetry cupboard dresser drawer", "wooden metal glass"),
+    ("window pane windshield stove oven heater band duck towel clip candy ball", ""),  # a wooden window is of glass too
     ("jacket coat glove shoe boot vest", "leather wool cotton"),
     ("sweater hat scarf blanket", "wool cotton"),
     ("couch sofa", "leather wooden"),
@@ -54,9 +57,25 @@ def material(word: str) -> str:
     return _SAME.get(word, word) if word in MATERIALS else ""
 
 
-def much_the_same(one: str, other: str) -> bool:
-    """Materials that a picture hardly tells apart."""
-    return {one, other} <= {"stone", "concrete", "marble", "granite"} or {one, other} <= {"brick", "stone"}
+_ALIKE = (
+    {"stone", "concrete", "marble", "granite"},
+    {"brick", "stone"},
+    {"plastic", "rubber"},
+    {"paper", "cardboard"},
+    {"clay", "ceramic"},
+    {"wool", "cotton"},
+)
+# Of glass and metal at once, as a rule: towers and tables with metal frames.
+_FRAMED = word_set("table desk stand shelf building house tower structure door passageway walkway shower case display")
+
+
+def much_the_same(one: str, other: str, thing: str = "") -> bool:
+    """Materials that a picture hardly tells apart, or that both go into such a thing."""
+    if {one, other} == {"glass", "metal"}:
+        return thing in _FRAMED
+    if {one, other} == {"leather", "wooden"}:
+        return thing == "furniture"
+    return any({one, other} <= alike for alike in _ALIKE)
 
 
 def could_be(thing: str) -> frozenset[str]:

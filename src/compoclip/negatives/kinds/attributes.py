@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 from compoclip.language.classes import ADJECTIVE_CLASSES
 from compoclip.language.lexicon import lemma
-from compoclip.language.materials import could_be, material, much_the_same
+from compoclip.language.materials import MATERIALS, could_be, material, much_the_same
 from compoclip.negatives.candidates import weighted_words
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds.replace import drawn, replaced
+from compoclip.negatives.kinds.replace import drawn, one_of_two, replaced
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
@@ -21,11 +21,14 @@ LISTS: dict[str, str] = {
     "state": "openness fullness neatness wetness temperature brightness age newness mood weather cloud crowd kept "
     "hardness weight pattern",
 }
+PEOPLED = frozenset({"empty", "crowded", "busy"})
 
 
 def of_list(name: str) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:
     """The kind for one list. Only the drawn occurrence changes, not every one."""
     groups = [frozenset(ADJECTIVE_CLASSES[part].split()) for part in LISTS[name].split()]
+    if name == "state":
+        groups.append(PEOPLED)
 
     def propose(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
         for i, thing in draw.shuffled(described_things(view)):
@@ -45,6 +48,8 @@ def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[
     found = []
     for i, word in enumerate(view.lower[:-1]):
         thing = view.parsed.heads[i]
+        if view.parsed.deps[thing] == "compound" and view.parsed.heads[thing] > thing:
+            thing = view.parsed.heads[thing]  # "a glass dining table"
         before_noun = view.parsed.deps[i] in ("amod", "compound", "nmod") and thing > i
         if material(word) and before_noun and view.parsed.tags[thing] in ("NN", "NNS") and not view.glued(i):
             found.append((i, thing))
@@ -53,10 +58,16 @@ def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[
             continue
         if view.collocated(i, view.lower[i + 1]) or view.lower[i + 1] in ("glass", "paper", "like", "framed"):
             continue
+        if i and view.parsed.deps[i - 1] == "compound" and view.parsed.heads[i - 1] in (i, thing):
+            continue  # "toilet paper dispenser"
+        if view.parsed.tags[i + 1] == "VBN":
+            continue  # "a wood carved bear"
         said = {material(word) for word in view.lower}
-        own = material(view.lower[i])
-        stuff = could_be(lemma(view.lower[thing], "n")) - said
-        others = tuple(sorted(other for other in stuff if not much_the_same(own, other)))
+        own, noun = material(view.lower[i]), lemma(view.lower[thing], "n")
+        if one_of_two(view, thing, noun, MATERIALS):
+            continue
+        others = tuple(sorted(other for other in could_be(noun) - said if not much_the_same(own, other, noun)))
         for word in drawn(weighted_words(others, vocabulary), draw):
             if word not in view.others:
-                yield view.rewrite([(i, i + 1, word)]), (view.edit(i, i + 1, word),)
+                text = view.rewrite([(i, i + 1, word)])
+                yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, word),)

@@ -23,7 +23,9 @@ TIED = word_set(
     sharing share shaking hands facing
     """
 )
-SINGLE = word_set("his her its he she it")
+SINGLE = word_set("his her its he she it it's that which itself himself herself others alone")
+# What follows speaks of just so many: "two men on a bicycle and a third on a scooter".
+SO_MANY = word_set("third fourth fifth both either neither doubles twin twins respectively opposite")
 # Verbs whose object can come in any number without a change to who does it or where.
 HANDLING = word_set("hold carry eat cut cook buy sell feed pet chase watch hit throw catch pull push lead wash draw")
 BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to"})
@@ -47,23 +49,27 @@ UNCOUNTED = word_set(
 
 
 def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
-    """Another number of things: "three dogs" for "two dogs"; "one dog" where it was not one; "two dogs" for "a dog"."""
+    """Another number of things: "three dogs" or "one dog" for "two dogs"; "two dogs" for "a dog".
+
+    Never "a dog" for "two dogs": where there are two there is one.
+    """
     numerals = [(n, i) for n in view.nouns if _has_singular(view, n) and (i := _numeral(view, n)) is not None]
     for noun, i in draw.shuffled(numerals):
+        after = view.lower[noun.head + 1 :]
+        if not SO_MANY.isdisjoint(after) or ("one" in after and (after.count("one") > 1 or "other" in after)):
+            continue
         scale = NUMBERS if view.lower[i] in NUMBERS else DIGITS
         at = scale.index(view.lower[i])
         near = [other for other in range(max(0, at - 2), min(len(scale), at + 3)) if other != at]
         others = any(tag == "NNS" for tag in view.parsed.tags[noun.head + 1 :])  # "two men dressed as soldiers"
         if view.lower[i - 1 : i] == ["between"] or "other" in view.lower[i : noun.head]:
             others = True
-        if not noun.plural or others or _agrees(view, noun) or TIED & set(view.lower[noun.head + 1 :]):
+        if not noun.plural or others or _agrees(view, noun) or not TIED.isdisjoint(after):
             near = [other for other in near if (other == 0) == (at == 0)]  # the rest speaks of one, or of several
         weights = {scale[other]: vocabulary.word(scale[other]) for other in near}
         if i and view.lower[i - 1] in ("of", "some"):  # "one of two boards", "a set of three plates"
             weights.pop("one", None)
             near = [other for other in near if other]
-        if 0 in near and noun.phrase == i and scale is NUMBERS:
-            weights["a"] = vocabulary.word("two")
         for number in draw.by_weight(weights):
             yield _with_count(view, noun, i, number)
     for noun in draw.shuffled([noun for noun in view.nouns if _one_of_its_kind(view, noun)]):
@@ -97,11 +103,15 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
         return False
     after = noun.head + 1
     if after < len(lower) and (
-        parsed.tags[after].startswith(("NN", "VBZ", "VBD", "POS")) or lower[after] in ("of", "-", "and")
+        parsed.tags[after].startswith(("NN", "VBZ", "VBD", "VBP", "POS")) or lower[after] in ("of", "-", "and")
     ):
         return False
-    if "and" in lower[noun.article : noun.head]:
-        return False
+    if not {"and", ","}.isdisjoint(lower[noun.article : noun.head]) or any(
+        tag.startswith("NN") for tag in parsed.tags[noun.article : noun.start]
+    ):
+        return False  # "a couch, table"
+    if not SINGLE.isdisjoint(lower[after:]):
+        return False  # "a cart with some people in it"
     if visible_field(noun.lemma) not in _VISIBLE or view.glued(noun.head):
         return False
     head, dep = parsed.heads[noun.head], parsed.deps[noun.head]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import lru_cache
 
 from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, COLLOCATIONS, MASS, members
-from compoclip.language.described import describes
+from compoclip.language.described import also_against, describes
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.mend import COLOURS
@@ -13,14 +14,16 @@ from compoclip.language.nouns import NOT_REPLACED, NOUN_CLASSES
 from compoclip.language.places import GROUND
 from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set
-from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates
+from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates, weighted_words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
-PICTURES = word_set("photo photograph picture image photos pictures photographs images shot drawing scene film print")
+PICTURES = word_set(
+    "photo photograph picture image photos pictures photographs images shot drawing scene film print selfie portrait"
+)
 SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split())
 WET = word_set("river lake pond pool ocean grass snow")
 DRINKING = word_set("drinking drink eating water")  # then the caption says what the river has
@@ -32,6 +35,10 @@ NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized ready b
 JUDGED = word_set("beautiful pretty ugly nice good better best rural urban male female able half ripe")
 SHADES = word_set("light dark bright hard soft deep")
 MATTER = word_set("wood hat water wine rafting fixture tile post pole drive space")
+FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fashioned train"
+FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
+VAST = word_set("massive enormous gigantic miniature mini")
+VERY = word_set("very so too really")
 GROWN = word_set("grassy green lush sandy covered snowy grazing rocky")  # said of land, not of what may take its place
 TRIES = 6  # draws a word before the next word of the caption is taken
 
@@ -136,26 +143,76 @@ def replaced(
     siblings = {view.lower[c] for c in view.children[thing]} | set(view.lower[i - 2 : i] if i > 1 else ())
     siblings |= set(view.lower[i + 1 : i + 4])
     noun = lemma(view.lower[thing], "n")
-    for word in drawn(adjective_candidates(stem, vocabulary), draw):
+    table = _said_against(stem, noun, vocabulary)
+    if table.words and one_of_two(view, thing, noun, {stem, *adjective_candidates(stem, vocabulary).words}):
+        return
+    lush = view.lower[i - 1 : i] == ["lush"]
+    amount = _how_much(view, i, thing, noun)
+    for word in drawn(table, draw):
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
-        if form in siblings or form in view.others or not describes(word, stem, noun, is_animate(noun)):
+        if form in siblings or form in view.others or (lush and form not in FLOWERING):
             continue
-        yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
+        if word == "little" and amount:
+            continue
+        text = view.rewrite([(i, i + 1, form)])
+        yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
+
+
+def _how_much(view: View, i: int, thing: int, noun: str) -> bool:
+    """Would "little" in this place say how much: "very little pizza", "little luggage", "a little cooked pizza"?"""
+    after = view.lower[thing + 1] if thing + 1 < len(view.lower) else ""
+    if any(word in MASS and word not in BOTH_WAYS for word in (noun, after)) or noun in ("number", "amount"):
+        return True
+    if thing > i + 1 and view.lower[i + 1] not in COLOURS and view.parsed.tags[i + 1] in ("JJ", "VBN", "VBG"):
+        return True
+    return i > 0 and view.lower[i - 1] in VERY
+
+
+@lru_cache(maxsize=50_000)
+def _said_against(stem: str, noun: str, vocabulary: Vocabulary) -> Table:
+    """The adjectives that contradict this one and can be said of this noun lemma, by how often captions use them."""
+    words = (*adjective_candidates(stem, vocabulary).words, *also_against(stem, noun))
+    return weighted_words(
+        tuple(sorted({word for word in words if describes(word, stem, noun, is_animate(noun))})), vocabulary
+    )
+
+
+def one_of_two(view: View, thing: int, noun: str, class_: Collection[str]) -> bool:
+    """Is another such thing named of which nothing of this class is said ("a deer next to a small deer")?
+
+    Then what is denied of the one may be true of the other.
+    """
+    for j, word in enumerate(view.lower):
+        if j == thing or not view.parsed.tags[j].startswith("NN") or lemma(word, "n") != noun:
+            continue
+        part = view.parsed.deps[j] in ("compound", "nmod", "amod", "npadvmod", "advmod")
+        if part and view.parsed.tags[view.parsed.heads[j]] != "VBG":  # but "a deer standing"
+            continue  # "a horse drawn carriage"
+        said = {lemma(view.lower[child], "a") for child in view.children[j]}
+        if said.isdisjoint(class_) and "baby" not in said:
+            return True
+    return False
 
 
 def _bound(view: View, i: int, stem: str) -> bool:
     """Is the adjective half of a phrase that no other adjective fits ("brand new", "light brown", "half empty")?"""
     before = view.lower[i - 1] if i else ""
     after = view.lower[i + 1] if i + 1 < len(view.lower) else ""
-    if stem in SIZES and SIZES & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
+    if view.words[i][0].isupper() and not view.parsed.text.isupper():
+        return True  # "Reel Big Fish"
+    if stem in SIZES and (SIZES | VAST) & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
         return True  # "a small little bathroom"
     if stem in JUDGED:
         return True
     if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 6]}:
         return True  # "clean and tidy"
-    if stem in COLOURS and (before in ("off", "light", "dark", "pale") or after in COLOURS):
+    if stem in COLOURS and (before in ("off", "light", "dark", "pale", "lushly") or after in COLOURS):
         return True  # "off white", "a black brown cat"
-    if before in ("already", "brand", "half", "-", "nearly", "almost") or after in ("-", "/"):
+    if after in ("space", "shaven", "cut", "horn", "rig") or (stem == "empty" and before in ("sits", "sit", "sitting")):
+        return True  # "a green space", "clean shaven", "big horn sheep", "sits empty"
+    if stem in ("old", "new") and after in FASHIONED:
+        return True
+    if before in ("already", "brand", "half", "mostly", "-", "nearly", "almost") or after in ("-", "/"):
         return True
     if stem in COLOURS and ((after == "and" and view.lower[i + 2 : i + 3] == ["white"]) or before == "and"):
         picture = set(view.lower[i + 1 : i + 6]) & PICTURES
