@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
+from compoclip.language.words import word_set
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.kinds.shuffle import cased, words_anywhere
 from compoclip.negatives.meaning import BOTH_WAYS, POSTURE
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import MEASURES, RELATIONAL, View
 from compoclip.negatives.vocabulary import Vocabulary
 
-TRIES = 4
+TRIES = 12
+APART = 9  # tries that also refuse two articles in a row
+# Between these nouns change places and say the same: "a herd and cows".
+_LOOSE = BOTH_WAYS | POSTURE
+_AMOUNTS = MEASURES | RELATIONAL
+# Words that say little of how things stand, so that a caption reads the same with them in another place.
+_LIGHT = word_set("with and or by that which who to is are was were be been being has have had having")
+_ALIKE = {"in": "on", "at": "on", "inside": "on"}
+_ARTICLES = frozenset({"a", "an", "the"})
+_UNSAID = word_set("a an the this that these those some its his her their")
 
 
 def nouns_and_adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Nouns change places with nouns, and adjectives with adjectives."""
     groups = [_tagged(view, ("NN", "NNS")), _tagged(view, ("JJ", "JJR", "JJS"))]
-    yield from _permuted(view, draw, groups, _crosses)
+    tags, lower = view.parsed.tags, view.lower
+    cuts = [tags[i][:2] in ("IN", "VB", "TO") and word not in _LOOSE for i, word in enumerate(lower)]
+    for i in _of_amounts(lower):
+        cuts[i] = False  # "a cows of herd"
+    yield from _permuted(view, draw, groups, _changes(view, cuts, {i for group in groups for i in group}))
 
 
 def all_but_nouns_and_adjectives(
@@ -25,13 +41,18 @@ def all_but_nouns_and_adjectives(
     """Everything but nouns and adjectives changes places."""
     named = {*_tagged(view, ("NN", "NNS", "NNP", "NNPS")), *_tagged(view, ("JJ", "JJR", "JJS"))}
     rest = [i for i, word in enumerate(view.words) if word[0].isalnum() and i not in named and not _stuck(view, i)]
-    yield from _permuted(view, draw, [rest])
+    tags, deps, lower = view.parsed.tags, view.parsed.deps, view.lower
+    governing = [i for i in rest if tags[i][:2] in ("VB", "IN", "RP", "TO") and deps[i] != "amod"]
+    telling = {i for i in governing if lower[i] not in _LIGHT}.difference(_of_amounts(lower))
+    cuts = [tag[:2] == "NN" for tag in tags]
+    yield from _permuted(view, draw, [rest], _changes(view, cuts, telling, between=True), _changes(view, cuts, telling))
 
 
 def within_trigrams(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """The words of each run of three change places among themselves."""
     words = [i for i, word in enumerate(view.words) if word[0].isalnum() and not _stuck(view, i)]
-    yield from _permuted(view, draw, [words[at : at + 3] for at in range(0, len(words), 3)])
+    said = {i for i in words if view.lower[i] not in _UNSAID}
+    yield from _permuted(view, draw, [words[at : at + 3] for at in range(0, len(words), 3)], _turns(said))
 
 
 def _stuck(view: View, position: int) -> bool:
@@ -45,29 +66,74 @@ def _tagged(view: View, tags: tuple[str, ...]) -> list[int]:
     return [i for i, tag in enumerate(view.parsed.tags) if tag in tags and not _stuck(view, i)]
 
 
-def _crosses(view: View, order: list[int]) -> bool:
-    """Does a word come to another thing? ("white and black" and "a boy and a man" say the same either way.)"""
-    tags, lower = view.parsed.tags, view.lower
-    for place, source in enumerate(order):
-        between = range(min(place, source) + 1, max(place, source)) if lower[place] != lower[source] else ()
-        if any(tags[i][:2] in ("IN", "VB", "TO") and lower[i] not in BOTH_WAYS | POSTURE for i in between):
-            return True
-    return False
+def _of_amounts(lower: list[str]) -> list[int]:
+    """Where "of" stands in "a herd of cows", "on top of"."""
+    return [
+        i
+        for i in range(1, len(lower))
+        if lower[i] == "of" and (lower[i - 1] in _AMOUNTS or lower[i - 1].rstrip("s") in _AMOUNTS)
+    ]
+
+
+def _changes(view: View, cuts: list[bool], telling: set[int], between: bool = False) -> Callable[[list[int]], bool]:
+    """Does one of the `telling` tokens come to another of the parts into which the `cuts` divide the caption?
+
+    Before the first cut and after the last one nothing counts that should stand `between` two. Else it says the same:
+    "white and black", "a boy and a man", "players baseball playing a game of baseball".
+    """
+    lower = [_ALIKE.get(word, word) for word in view.lower]
+    parts = []
+    part = 0
+    for cut in cuts:
+        part += cut
+        parts.append(part)
+
+    inner = range(1, part) if between else range(part + 1)
+    was = {(parts[i], lower[i]) for i in telling}
+
+    def fits(order: list[int]) -> bool:
+        return any(
+            source in telling and parts[place] in inner and (parts[place], lower[source]) not in was
+            for place, source in enumerate(order)
+        )
+
+    return fits
+
+
+def _turns(said: set[int]) -> Callable[[list[int]], bool]:
+    """Do two pairs of neighbours among the words that say something change places?"""
+
+    def fits(order: list[int]) -> bool:
+        kept = [source for source in order if source in said]
+        return sum(a > b for a, b in pairwise(kept)) > 1
+
+    return fits
+
+
+def _articles_meet(lower: list[str], order: list[int]) -> bool:
+    """Do two articles come together? No caption has "on a the"."""
+    return any(lower[a] in _ARTICLES and lower[b] in _ARTICLES for a, b in pairwise(order))
 
 
 def _permuted(
-    view: View, draw: Draw, groups: list[list[int]], fits: Callable[[View, list[int]], bool] = lambda *_: True
+    view: View, draw: Draw, groups: list[list[int]], *tests: Callable[[list[int]], bool]
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
-    if not view.words:
-        return
-    for _ in range(TRIES):
-        order = list(range(len(view.words)))
-        for group in groups:
-            for place, source in zip(group, draw.shuffled(group)):
-                order[place] = source
-        changed = [i for i, source in enumerate(order) if view.lower[i] != view.lower[source]]
-        if not changed or not fits(view, order):
-            continue
-        start, end = changed[0], changed[-1] + 1
-        new = " ".join(view.words[i] for i in order[start:end])
-        yield view.reorder(order), (view.edit(start, end, new),)
+    """Orders that pass the first of the tests that lets any pass."""
+    known = words_anywhere(view)
+    lower, made = view.lower, False
+    for fits in tests:
+        for attempt in range(TRIES):
+            order = list(range(len(lower)))
+            for group in groups:
+                for place, source in zip(group, draw.shuffled(group)):
+                    order[place] = source
+            changed = [i for i, source in enumerate(order) if lower[i] != lower[source]]
+            if not changed or not fits(order) or (attempt < APART and _articles_meet(lower, order)):
+                continue
+            start, end = changed[0], changed[-1] + 1
+            words = [known[i] for i in order]
+            text = cased(view, view.sentence(words, view.parsed.spaces))
+            made = True
+            yield text, (view.edit(start, end, " ".join(words[start:end])),)
+        if made:
+            return
