@@ -152,11 +152,23 @@ beach shore coast seaside shoreline waterfront
 shore ocean sea lake water coast
 wave water ocean
 grass field lawn yard meadow pasture
-field grass meadow pasture lawn hill
+field grass meadow pasture lawn hill mountain slope
 snow slope hill mountain
 hill mountain slope field
 mountain hill slope snow
 tree forest branch
+forest mountain
+snow ice
+dirt sand mud gravel
+kitchen restaurant
+dining_room restaurant
+shoe boot sneaker sandal
+desk table dresser
+pot pan
+mug glass
+jar bottle
+ambulance truck van car
+pasta salad soup
 house home building barn
 building tower church skyscraper house store castle wall window door
 tower building church clock
@@ -240,7 +252,8 @@ BOTH_WAYS = word_set(
 COLLOCATIONS = word_set(
     """
     hot_dog french_fry polar_bear grizzly_bear brown_bear black_bear high_chair palm_tree remote_control
-    stuffed_animal stainless_steel living_room dining_room swimming_pool parking_lot flat_screen smart_phone
+    orange_juice remote_controller game_controller stuffed_animal stainless_steel
+    living_room dining_room swimming_pool parking_lot flat_screen smart_phone
     cellular_phone mobile_phone fast_food sweet_potato mashed_potato still_life front_door double_decker
     wild_animal baked_good christmas_tree toy_bear steel_appliance cross_country little_league ice_cream
     black_tie first_base second_base third_base home_plate big_wheel open_air old_town
@@ -271,7 +284,7 @@ def _groups() -> dict[str, frozenset[str]]:
         for word in group:
             found.setdefault(word, set()).update(group - {word})
     for line in NEAR_SYNONYMS.strip().splitlines():
-        first, *others = line.split()
+        first, *others = (word.replace("_", " ") for word in line.split())
         found.setdefault(first, set()).update(others)
         for other in others:
             found.setdefault(other, set()).add(first)

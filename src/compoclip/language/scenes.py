@@ -85,11 +85,16 @@ FLAT = word_set(
     table desk bench couch sofa stool shelf counter plate tray beach slope sidewalk hill motorcycle bicycle bike scooter
     skateboard surfboard snowboard mountain bridge roof highway runway hillside court rug floor ceiling wall curb
     television camera keyboard monitor phone radio fork knife spoon sign clock statue hydrant farm intersection dock
-    horse fence poster painting
+    horse fence poster painting head leg shoulder door
     """
 )
 # Nobody sits at or around these.
-NOT_AT = word_set("bed couch sofa chair bench shelf dresser cabinet stool bookcase forest desert mountain field street")
+NOT_AT = word_set(
+    """
+    bed couch sofa chair bench shelf dresser cabinet stool bookcase forest desert mountain field street pan basket
+    kitchen bathroom bedroom office hallway garage boat
+    """
+)
 _ON = frozenset({"on", "onto", "atop", "off"})
 _IN = frozenset({"in", "into", "inside", "within"})
 _AT = frozenset({"at", "around", "over"})

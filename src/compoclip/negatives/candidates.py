@@ -1,4 +1,6 @@
-"""What can stand in for a word: everyday classes first, WordNet's co-hyponyms second, always from the vocabulary.
+"""What can stand in for a word: everyday classes, or WordNet's co-hyponyms, always from the vocabulary.
+
+The classes alone serve captions of everyday scenes, where WordNet puts a slab for a marker and a woman for honey.
 
 The sense of a noun is the one whose neighbours the captions talk about, so that "bus" brings trucks and trains and
 never the other parts of a network. Tables are made once a word, in a fixed order.
@@ -13,6 +15,7 @@ from typing import NamedTuple
 from compoclip.language.classes import members, near_synonyms
 from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import Lexicon, is_blocked, shared_lexicon
+from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL
 from compoclip.negatives.vocabulary import Vocabulary
 
@@ -20,7 +23,7 @@ from compoclip.negatives.vocabulary import Vocabulary
 VISIBLE = frozenset({5, 6, 8, 13, 15, 17, 18, 20, 25, 27})
 ENOUGH = 3
 EVERYDAY = 100  # words of the everyday classes in a vocabulary that need no looser relatives
-LIVING = frozenset({5, 18, 20})
+SHAPES = frozenset(NOUN_CLASSES["shape"].split())  # no part of an everyday scene: a moon is no cross there
 TINY = 40  # a vocabulary with fewer visible nouns is a small world: any of them can stand for any other
 
 
@@ -37,14 +40,15 @@ def _table(weights: dict[str, int]) -> Table:
 
 
 @lru_cache(maxsize=20_000)
-def noun_candidates(word: str, vocabulary: Vocabulary) -> Table:
-    """Other things of the same class as this noun lemma, weighted by how often captions name them."""
-    close = near_synonyms(word) | {word}
+def noun_candidates(word: str, vocabulary: Vocabulary, unfit: frozenset[str] = frozenset()) -> Table:
+    """Other things of the same class as this noun lemma but `unfit`, weighted by how often captions name them."""
+    close = near_synonyms(word) | {word} | unfit
     weights = {other: vocabulary.noun(other) for other in members("n").get(word, ())}
-    weights = {other: weight for other, weight in weights.items() if weight}
-    if not weights:
+    plain = everyday(vocabulary)
+    weights = {other: weight for other, weight in weights.items() if weight and not (plain and other in SHAPES)}
+    if not weights and not plain:
         weights = _relatives(word, vocabulary)
-    if len(weights) < 2 and not everyday(vocabulary):
+    if len(weights) < 2 and not plain:
         weights |= _same_field(word, vocabulary)
     return _table({w: c for w, c in weights.items() if w not in close})
 
@@ -139,9 +143,7 @@ def _siblings(lexicon: Lexicon, synset: int, word: str, vocabulary: Vocabulary) 
     own = set(lexicon.ancestors(synset)) | set(lexicon.descendants(synset, 3))
     own_words = {other.lower() for number in own for other in lexicon.words(number)}
     level = {synset}
-    # things of one sort are told apart by their class alone: only the next of kin of a tool or a dish will do
-    near = everyday(vocabulary) and lexicon.lexfile(synset) not in LIVING
-    for depth in (1,) if near else (1, 2, 3):
+    for depth in (1, 2, 3):
         level = {parent for below in level for parent in lexicon.parents(below)}
         found: dict[str, int] = {}
         for parent in sorted(level):

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
+from compoclip.language.lexicon import lemma
 from compoclip.language.words import word_set
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
+Change = tuple[int, int, str]
 AMOUNTS = word_set("lot bunch couple few group number pair little bit variety")
+# "Some children are not standing" may well be true of others.
+PARTIAL = word_set(
+    """
+    some many most several few all both any half each every other others another various multiple numerous lot lots
+    number majority dozens hundreds one
+    """
+)
+# "Not very", "not all": less than a denial; "not also": none.
+LOOSELY = word_set("also still just somewhat well very quite both each all about currently nearly almost")
+DENIED = word_set("not n't without never")  # no second denial
+# "With two dogs" -> "with no dogs", for "without two dogs" leaves it open whether there is one.
+COUNTED = word_set("some two three four five six seven eight nine ten many several multiple numerous")
+VAGUE = word_set("different various assorted other another one both all any these those each every very a an no few")
+MINE = word_set("his her their its")
+BODY = word_set(
+    """
+    head face hand arm leg foot paw mouth tongue nose ear eye hair tail trunk neck back body wing tooth teeth beak
+    feather fur shoulder finger knee chest horn
+    """
+)
+# With these "with" is no having of something.
+WITH_ONLY = word_set("interact talk deal collide along together complete cluttered filled covered compared mix connect")
+SOON = 6  # so near after a denial "some" should be "any"
 
 
 def negate(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """A verb, or the presence of a thing, is denied: "not riding a horse", "without a hat", "there is no dog"."""
     parsed, lower = view.parsed, view.lower
-    changes: list[tuple[int, int, str]] = []
+    changes: list[Change] = []
     for i, word in enumerate(lower):
         after = lower[i + 1] if i + 1 < len(lower) else ""
         if after in ("not", "n't", "no", "never"):
@@ -25,28 +51,97 @@ def negate(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str
             if "there" in lower[max(0, i - 1) : i]:
                 if after in ("a", "an") and lower[i + 2 : i + 3] and lower[i + 2] not in AMOUNTS:
                     changes.append((i + 1, i + 2, "no"))
-            elif i + 1 < len(lower) and after.isalpha():
+            elif after.isalpha() and _clear(view, i):
                 changes.append((i, i + 1, f"{word} not"))
         elif parsed.tags[i] == "VBG" and parsed.deps[i] == "acl" and parsed.heads[i] == i - 1:
-            changes.append((i, i, "not"))
-        elif word == "with" and parsed.tags[i - 1] not in ("VBN", "VBD") and parsed.deps[i] == "prep":
-            objects = [n for n in view.nouns if parsed.heads[n.head] == i]
-            if objects and objects[0].phrase == i + 1 and lower[i + 1] in ("a", "an"):
-                changes.append((i, i + 2, "with no"))
-            elif objects and objects[0].phrase == i + 1:
-                changes.append((i, i + 1, "without"))
+            if _clear(view, i):
+                changes.append((i, i, "not"))
+        elif word == "with" and parsed.tags[i - 1] not in ("VBN", "VBD", "JJ") and parsed.deps[i] == "prep":
+            changes.extend(_lacking(view, i))
     shout = parsed.text.isupper()
-    for start, end, new in draw.shuffled(changes):
-        if start == end:
-            left = parsed.starts[start]
-            edits: tuple[Edit, ...] = (Edit(left, left, "", new),)
-        else:
-            edits = (view.edit(start, end, new),)
-        text = view.rewrite([(start, end, new)])
-        yield (text.upper() if shout else text), edits
-    for noun in draw.shuffled(view.nouns):  # "a dog on grass" -> "no dog on grass"
-        if noun.article < 0 or lower[noun.article] not in ("a", "an") or lower[noun.article + 1] in AMOUNTS:
-            continue
-        if parsed.deps[noun.head] in ("ROOT", "nsubj", "nsubjpass", "dobj", "attr"):
-            text = view.rewrite([(noun.article, noun.article + 1, "no")])
-            yield (text.upper() if shout else text), (view.edit(noun.article, noun.article + 1, "no"),)
+    absent = (change for noun in draw.shuffled(view.nouns) for change in _absent(view, noun))
+    for change in chain(draw.shuffled(changes), absent):
+        both = [change, *_any(view, change)]
+        text = view.rewrite(both)
+        yield (text.upper() if shout else text), tuple(_edit(view, *one) for one in both)
+
+
+def _edit(view: View, start: int, end: int, new: str) -> Edit:
+    left = view.parsed.starts[start]
+    return Edit(left, left, "", new) if start == end else view.edit(start, end, new)
+
+
+def _any(view: View, denial: Change) -> list[Change]:
+    """The first "some" that follows a "no" or "not" closely becomes "any", as English has it."""
+    lower, at = view.lower, denial[1]
+    if denial[2].startswith("with"):
+        return []
+    some = [i for i in range(at, min(at + SOON, len(lower))) if lower[i] == "some" and lower[i - 1] not in ("and", ",")]
+    return [(some[0], some[0] + 1, "any")] if some else []
+
+
+def _absent(view: View, noun: Noun) -> Iterator[Change]:
+    """The thing is not there: "no dog on grass", "eating no bananas"."""
+    parsed, lower = view.parsed, view.lower
+    first = lower[noun.phrase]
+    done = parsed.deps[noun.head] == "dobj" and parsed.tags[noun.phrase - 1].startswith("V")
+    # Else nouns and their adjectives are taken for verbs: "a racquet balances", "with vending machines".
+    doing = done and parsed.tags[noun.phrase - 1] == "VBG" and parsed.tags[noun.phrase - 2][:2] in ("NN", "VB", "CC")
+    if _listed(view, noun) or not (done or parsed.deps[noun.head] in ("ROOT", "nsubj", "nsubjpass", "attr")):
+        return
+    one = noun.article == noun.phrase and first in ("a", "an") and lower[noun.phrase + 1] not in AMOUNTS
+    if one or (done and first in COUNTED and lower[noun.phrase + 1] not in VAGUE):
+        yield noun.phrase, noun.phrase + 1, "no"
+    elif doing and noun.article < 0 and not noun.counted and first not in VAGUE | AMOUNTS:
+        yield noun.phrase, noun.phrase, "no"
+
+
+def _clear(view: View, at: int) -> bool:
+    """Is "not" before (or after an "is" at) this token a plain denial, of all that the sentence is about?"""
+    parsed, lower = view.parsed, view.lower
+    if not (LOOSELY.isdisjoint(lower[at + 1 : at + 2]) and DENIED.isdisjoint(lower)):
+        return False
+    if lower[at + 1] in ("a", "an") and lower[at + 2 : at + 3] and lower[at + 2] in AMOUNTS:
+        return False  # "is a bit out of focus"
+    verb = parsed.heads[at] if parsed.deps[at] in ("aux", "auxpass") else at
+    doers = [parsed.heads[at]] if parsed.deps[at] == "acl" else [c for c in view.children[verb] if c < at]
+    if parsed.deps[verb] == "relcl":
+        doers.append(parsed.heads[verb])
+    for doer in doers:
+        above = parsed.heads[doer]
+        if parsed.deps[doer] == "pobj" and lower[above] == "of":  # "a lot of people"
+            doers.append(parsed.heads[above])
+        if lower[doer] in PARTIAL or any(lower[c] in PARTIAL for c in view.children[doer] if c < doer):
+            return False
+    return True
+
+
+def _lacking(view: View, at: int) -> Iterator[Change]:
+    """Without what the caption says is there after this "with"."""
+    parsed, lower = view.parsed, view.lower
+    thing = next((noun for noun in view.nouns if parsed.heads[noun.head] == at), None)
+    if thing is None or thing.phrase != at + 1 or _listed(view, thing):
+        return
+    first, second = lower[at + 1], lower[at + 2] if at + 2 < len(lower) else ""
+    if {lower[at - 1], lemma(lower[at - 1], "v"), lemma(lower[parsed.heads[at]], "v")} & WITH_ONLY:
+        return
+    if first in MINE and thing.lemma in BODY:
+        return  # "with his head on a pillow"
+    if first in ("a", "an") or first in COUNTED:
+        if second not in AMOUNTS and second not in VAGUE and parsed.tags[at + 2] != "CD":
+            yield at, at + 2, "with no"
+    elif first not in VAGUE:
+        yield at, at + 1, "without"
+
+
+def _listed(view: View, noun: Noun) -> bool:
+    """Is a thing with an article or a number of its own listed with it, so that "no" leaves open which is denied?"""
+    parsed = view.parsed
+    listed = [noun.head]
+    for thing in listed:
+        for other in view.children[thing]:
+            if parsed.deps[other] in ("conj", "appos"):
+                if any(parsed.deps[child] in ("det", "nummod", "poss") for child in view.children[other]):
+                    return True
+                listed.append(other)
+    return False

@@ -10,12 +10,11 @@ from compoclip.language.described import also_against, describes
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.mend import COLOURS
-from compoclip.language.nouns import NOT_REPLACED, NOUN_CLASSES
-from compoclip.language.places import GROUND
 from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates, weighted_words
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.kinds.replaceable import gives_way, preposition, really_plural, unborne
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
@@ -25,11 +24,6 @@ PICTURES = word_set(
     "photo photograph picture image photos pictures photographs images shot drawing scene film print selfie portrait"
 )
 SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split())
-WET = word_set("river lake pond pool ocean grass snow")
-DRINKING = word_set("drinking drink eating water")  # then the caption says what the river has
-BINDING = word_set("another other same open closed sliding squat")  # said of this noun, hardly of another
-LIMBS = frozenset(NOUN_CLASSES["limb"].split())
-SHAPES = frozenset(NOUN_CLASSES["shape"].split())
 NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized ready busy crowded quiet filled")
 # Matters of taste, or of what the rest of the caption says again ("a female sheep with her lambs").
 JUDGED = word_set("beautiful pretty ugly nice good better best rural urban male female able half ripe")
@@ -39,7 +33,6 @@ FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fash
 FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
 VAST = word_set("massive enormous gigantic miniature mini")
 VERY = word_set("very so too really")
-GROWN = word_set("grassy green lush sandy covered snowy grazing rocky")  # said of land, not of what may take its place
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
@@ -48,7 +41,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
 
     Nouns of the everyday classes come first, others only where a caption has none of them.
     """
-    whole = [noun for noun in view.nouns if _stands_alone(view, noun)]
+    whole = [noun for noun in view.nouns if gives_way(view, noun)]
     if not whole:
         return
     everyday = members("n")
@@ -58,14 +51,16 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
     for noun in sorted(draw.shuffled(whole), key=lambda noun: noun.lemma not in everyday):
         if made and noun.lemma not in everyday:
             return
-        table, start = _table_of(view, noun, vocabulary)
+        table, start = _table_of(view, noun, vocabulary, unborne(view, noun))
         article = view.lower[noun.article] if noun.article >= 0 else ""
-        place = _preposition(view, noun)
+        place = preposition(view, noun)
+        plural = really_plural(view, noun)
         for word in drawn(table, draw):
             mass = word in MASS
-            if word in taken or (mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an"))):
+            if word in taken:
                 continue
-            plural = noun.plural and article not in ("a", "an")
+            if mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an")):
+                continue
             form = inflect(word, "NNS") if plural and (not mass or word in BOTH_WAYS) else word
             if form in view.others or (word in PAIRS and (article in ("a", "an") or not plural)):
                 continue
@@ -81,49 +76,19 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(start, noun.head + 1, form),)
 
 
-def _stands_alone(view: View, noun: Noun) -> bool:
-    """Is the noun a whole name, not a part of one that the parser cut ("fire hydrant"), and free to give way?"""
-    if noun.lemma in NOT_REPLACED:
-        return False
-    tags, lower = view.parsed.tags, view.lower
-    after, before = noun.head + 1, noun.start - 1
-    if after < len(tags) and (tags[after][:2] == "NN" or tags[after] == "POS"):
-        return False
-    if before >= 0 and (tags[before][:2] == "NN" or lower[before] in "-/"):
-        return False
-    if noun.start < noun.head and (noun.lemma in SHAPES or not NOT_REPLACED.isdisjoint(lower[noun.start : noun.head])):
-        return False
-    if noun.lemma in WET and not DRINKING.isdisjoint(lower):
-        return False
-    if noun.lemma in LIMBS and tags[after : after + 1] == ["VBG"]:
-        return False  # "a hand holding a donut" is somebody
-    if noun.phrase == noun.start:
-        return True
-    described = lower[noun.phrase : noun.start]
-    return BINDING.isdisjoint(described) and (noun.lemma not in GROUND or GROWN.isdisjoint(described))
-
-
-def _preposition(view: View, noun: Noun) -> str:
-    """The preposition before the noun's phrase; for "on top of" the first of its words."""
-    at = noun.phrase - 1
-    if at >= 2 and view.lower[at - 1 : at + 1] == ["top", "of"]:
-        return "on"
-    return view.lower[at] if at >= 0 else ""
-
-
-def _table_of(view: View, noun: Noun, vocabulary: Vocabulary) -> tuple[Table, int]:
-    """Candidates, and where the words they replace start.
+def _table_of(view: View, noun: Noun, vocabulary: Vocabulary, unfit: frozenset[str]) -> tuple[Table, int]:
+    """Candidates that the caption bears, and where the words they replace start.
 
     A whole compound gives way, by the class of the compound ("living room") or else of its head ("fire hydrant").
     """
     if noun.start < noun.head:
         whole = " ".join([*view.lower[noun.start : noun.head], noun.lemma])
         known = whole in members("n") or noun.lemma not in members("n") or "_".join(whole.split()) in COLLOCATIONS
-        if known and shared_lexicon().senses(whole, "n"):
-            table = noun_candidates(whole, vocabulary)
+        if known and (whole in members("n") or shared_lexicon().senses(whole, "n")):
+            table = noun_candidates(whole, vocabulary, unfit)
             if table.words:
                 return table, noun.start
-    return noun_candidates(noun.lemma, vocabulary), noun.start
+    return noun_candidates(noun.lemma, vocabulary, unfit), noun.start
 
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:

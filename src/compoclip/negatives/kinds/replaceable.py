@@ -1,0 +1,146 @@
+"""Which nouns of a caption can give way to another thing, and which things the rest of the caption does not bear."""
+
+from __future__ import annotations
+
+from compoclip.language.classes import members
+from compoclip.language.lexicon import lemma
+from compoclip.language.nouns import NOT_REPLACED, NOUN_CLASSES
+from compoclip.language.places import GROUND
+from compoclip.language.words import word_set
+from compoclip.negatives.candidates import is_animate
+from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, Noun, View
+
+WET = word_set("river lake pond pool ocean grass snow")
+# Then the caption says what the river has and the grass is.
+DRINKING = word_set("drinking drink eating water grazing graze grazes chewing munching feeding nibbling")
+BINDING = word_set("another other same second third open closed sliding squat")  # said of this noun, hardly of another
+# Without an article these are a dish or a pastime: "rice with chicken", "watching television", "playing frisbee".
+UNCOUNTED = word_set("chicken duck turkey lamb fish rabbit television tv frisbee ball court church")
+HALVES = word_set("up double semi triple remote")  # "a pick up truck", "a double decker bus"
+LIMBS = word_set("hand foot head shoulder mouth nose ear")
+SHAPES = frozenset(NOUN_CLASSES["shape"].split())
+# Said of land, not of what may take its place.
+GROWN = word_set("grassy green lush sandy covered snowy grazing rocky tall dry deep long thick")
+HOLDERS = word_set("bowl cup glass jar pot pan mug bottle box basket vase plate crate barrel suitcase backpack")
+SORTED = word_set("different various varying differing many all")  # "donuts of different sizes"
+# Words before "of" whose things may be any.
+SHOWING = word_set(
+    """
+    statue sculpture figurine painting drawing portrait selfie video poster shot reflection silhouette game pitcher
+    family pride trio dozen number lot field area roof corner vase statues flocks herds trays vases
+    """
+)
+# "A sign for the zoo", "a sign warning of bears": no clock does that.
+SIGNING = word_set(
+    """
+    for about warning indicating prohibiting promoting advertising directing pointing points giving give shows showing
+    stating prohibits points warns advertises indicates telling
+    """
+)
+# "A clock set to three", "a clock reading noon".
+TELLING = word_set("set showing shows reading reads telling tells displaying displays")
+CUT = word_set("slice slices sliced piece pieces bite bites half quarter stack stacks pile piles box boxes")
+RUNNY = word_set("salad pasta")  # no slice of it, nor a stack
+HE = word_set("he his him himself")
+SHE = word_set("she her hers herself")
+MEN = word_set("man boy guy gentleman lad")
+WOMEN = word_set("woman girl lady")
+NOTHING: frozenset[str] = frozenset()
+YOUNG = word_set("child girl boy baby toddler kid")
+# What is said of the noun -> who cannot be so.
+UNFIT: dict[str, frozenset[str]] = {
+    **dict.fromkeys(("old", "older", "elderly", "aged", "adult", "grown", "grey", "gray"), YOUNG),
+    **dict.fromkeys(("bearded", "bald", "balding"), YOUNG | WOMEN),
+    "pregnant": YOUNG | MEN,
+}
+
+
+def gives_way(view: View, noun: Noun) -> bool:
+    """Is the noun a whole name, not a part of one that the parser cut ("fire hydrant"), and free to give way?"""
+    if noun.lemma in NOT_REPLACED:
+        return False
+    tags, lower = view.parsed.tags, view.lower
+    after, before = noun.head + 1, noun.start - 1
+    if after < len(tags) and (tags[after][:2] == "NN" or tags[after] == "POS" or lower[after] in members("n")):
+        return False
+    if before >= 0 and (tags[before][:2] == "NN" or lower[before] in "-/"):
+        return False
+    if before >= 0 and lower[before] in HALVES:
+        return False
+    if noun.lemma in UNCOUNTED and noun.article < 0 and not noun.counted and tags[noun.head] == "NN":
+        return False
+    if noun.start < noun.head and (noun.lemma in SHAPES or not NOT_REPLACED.isdisjoint(lower[noun.start : noun.head])):
+        return False
+    if noun.lemma in WET and not DRINKING.isdisjoint(lower):
+        return False
+    if noun.lemma in LIMBS and not _just_where(view, noun):
+        return False
+    told = {"sign": SIGNING, "clock": TELLING}.get(noun.lemma, NOTHING)
+    if not told.isdisjoint(lower[after : after + 1]):
+        return False
+    if _half_of_two(view, noun) or _named_again(view, noun):
+        return False
+    if noun.phrase == noun.start:
+        return True
+    described = lower[noun.phrase : noun.start]
+    return BINDING.isdisjoint(described) and (noun.lemma not in GROUND or GROWN.isdisjoint(described))
+
+
+def _just_where(view: View, noun: Noun) -> bool:
+    """Does the part of a body only say where something is ("in his hand")? Else it is there, whatever others are."""
+    bare = noun.phrase == noun.start or (noun.phrase == noun.article and noun.phrase + 1 == noun.start)
+    return bare and noun.start == noun.head and preposition(view, noun) in ("in", "on", "over", "to")
+
+
+def _half_of_two(view: View, noun: Noun) -> bool:
+    """Is it bound to what "of" ties it to: "the intersection of two streets", "the lid of a toilet"?"""
+    tags, lower = view.parsed.tags, view.lower
+    after, at = noun.head + 1, noun.phrase - 1
+    sorts = not SORTED.isdisjoint(lower[after + 1 : after + 2])
+    if lower[after : after + 1] == ["of"] and not (sorts or noun.lemma in HOLDERS or is_animate(noun.lemma)):
+        return True
+    if at < 1 or lower[at] != "of" or tags[at - 1][:2] != "NN":
+        return False
+    whole = lower[at - 1]
+    stem = lemma(whole, "n")
+    return not any(word in known for word in (whole, stem) for known in (MEASURES, RELATIONAL, PRONOUN_LIKE, SHOWING))
+
+
+def _named_again(view: View, noun: Noun) -> bool:
+    """Does the caption compare it with another of its kind ("takes another man's frisbee")?"""
+    others = [at for at, word in enumerate(view.lower) if word in ("another", "other")]
+    return any(
+        lemma(word, "n") == noun.lemma
+        for at in others
+        if not noun.phrase <= at < noun.head
+        for word in view.lower[at + 1 : at + 3]
+    )
+
+
+def preposition(view: View, noun: Noun) -> str:
+    """The preposition before the noun's phrase; for "on top of" the first of its words."""
+    at = noun.phrase - 1
+    if at >= 2 and view.lower[at - 1 : at + 1] == ["top", "of"]:
+        return "on"
+    return view.lower[at] if at >= 0 else ""
+
+
+def unborne(view: View, noun: Noun) -> frozenset[str]:
+    """Who cannot stand in the noun's place: a girl "with his dog", an "old" boy."""
+    found = NOTHING
+    if not HE.isdisjoint(view.lower):
+        found |= WOMEN
+    if not SHE.isdisjoint(view.lower):
+        found |= MEN
+    if preposition(view, noun) == "of" and view.lower[noun.phrase - 2] in CUT:
+        found |= RUNNY
+    for word in view.lower[noun.phrase : noun.head]:
+        found |= UNFIT.get(word, NOTHING)
+    return found
+
+
+def really_plural(view: View, noun: Noun) -> bool:
+    """Does the noun mean several? A bare "cat" at the head of a caption is one, "a herd of zebra" are not."""
+    if noun.article >= 0 or noun.counted or not noun.plural:
+        return noun.plural and (noun.article < 0 or view.lower[noun.article] not in ("a", "an"))
+    return view.parsed.tags[noun.head] != "NN" or preposition(view, noun) == "of"
