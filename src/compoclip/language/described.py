@@ -11,6 +11,7 @@ CHILDREN = word_set(
     schoolboy schoolgirl schoolchild preschooler youngster youth teen chick duckling gosling piglet fawn joey
     """
 )
+_PERSONS = word_set("man woman boy girl person people child kid guy lady player couple")
 _GIRLS_AND_BOYS = word_set("boy girl child kid baby toddler infant youngster schoolboy schoolgirl")
 _OPENED = word_set(
     """
@@ -69,7 +70,9 @@ _LONG = word_set(
 def also_against(old: str, noun: str) -> tuple[str, ...]:
     """What contradicts `old` of such a noun beside its own class: a street is empty or crowded, not full."""
     if noun in _PEOPLED:
-        return ("crowded", "busy") if old == "empty" else ("empty",) if old in ("crowded", "busy") else ()
+        if old == "empty":
+            return ("crowded",) if noun in ("room", "kitchen", "bar", "bus", "train") else ("crowded", "busy")
+        return ("empty",) if old in ("crowded", "busy") else ()
     return ()
 
 
@@ -82,13 +85,17 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
     if new in also_against(old, noun):
         return True
     if new in _CROWDED:
-        return noun not in ("area", "residence") and (old, new) != ("crowded", "quiet")  # a crowd can be silent
+        if old == "empty" or (old, new) == ("crowded", "quiet"):  # a crowd can be silent
+            return False
+        return noun not in ("area", "residence")
     if any(new in both and old in both for both in _ALIKE):
         return False
     if noun == "elephant" and old in ("gray", "grey", "brown") and new in ("gray", "grey", "brown", "black"):
         return False  # dust and mud
     if noun in ("shot", "view") and new in ("big", "small", "little", "tiny", "large", "huge", "giant"):
         return False
+    if (noun in _PERSONS and old in ("black", "white")) or (noun == "light" and new == "black"):
+        return False  # what a black light shows is blue
     if (old == "orange" and noun in _FRUIT) or (noun == "water" and {old, new} & {"clean", "dirty", "messy"}):
         return False
     if noun in _GIRLS_AND_BOYS and new == "large":

@@ -60,8 +60,8 @@ def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[
             continue
         if i and view.parsed.deps[i - 1] == "compound" and view.parsed.heads[i - 1] in (i, thing):
             continue  # "toilet paper dispenser"
-        if view.parsed.tags[i + 1] == "VBN":
-            continue  # "a wood carved bear"
+        if view.parsed.tags[i + 1] == "VBN" or not all(map(could_be, view.lower[i + 1 : thing])):
+            continue  # "a wood carved bear", "a glass window skyscraper"
         said = {material(word) for word in view.lower}
         own, noun = material(view.lower[i]), lemma(view.lower[thing], "n")
         if one_of_two(view, thing, noun, MATERIALS):

@@ -20,7 +20,7 @@ DIGITS = tuple(str(number) for number in range(1, 11))
 TIED = word_set(
     """
     each other another both together apart either neither two one three four second them they their between same
-    sharing share shaking hands facing
+    sharing share shaking hands facing fight fights fighting
     """
 )
 SINGLE = word_set("his her its he she it it's that which itself himself herself others alone")
@@ -33,7 +33,7 @@ _FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
 VERBS = word_set(
     "graze watch walk stand sit play surf ski pick look face hold facing"
 )  # "two sheep graze", read as a noun
-_NOT_AFTER = ("NN", "VBZ", "VBD", "POS")
+POSES = frozenset(f"{verb}s" for verb in VERBS) | {"poses"}  # "a man wearing a tie poses", read as "tie poses"
 _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
 # Said of one thing, or of a place, though they can be counted.
 UNCOUNTED = word_set(
@@ -122,7 +122,9 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
             lower[head] == "of" and lower[head - 1] in ("top", "front", "side", "out")
         )
     # the caption's own subject, of which nothing finite is said: "a dog sitting on grass"
-    return dep == "ROOT" and noun.phrase == 0 and not _agrees(view, noun) and not (TIED | SINGLE) & set(lower)
+    if dep != "ROOT" or noun.phrase or _agrees(view, noun):
+        return False
+    return TIED.isdisjoint(lower) and SINGLE.isdisjoint(lower) and POSES.isdisjoint(lower)
 
 
 def _agrees(view: View, noun: Noun) -> bool:

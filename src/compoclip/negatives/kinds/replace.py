@@ -32,7 +32,10 @@ MATTER = word_set("wood hat water wine rafting fixture tile post pole drive spac
 FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fashioned train"
 FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
 VAST = word_set("massive enormous gigantic miniature mini")
-VERY = word_set("very so too really")
+TINGED = word_set("off light dark pale lushly lime navy olive forest sky mint royal hot baby neon")
+HUGE = word_set("huge giant")
+HALVES = word_set("space shaven cut horn rig dish")  # green space, clean shaven, big horn sheep, deep dish pizza
+VERY = word_set("very so too really rather")
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
@@ -105,8 +108,8 @@ def replaced(
     stem = lemma(view.lower[i], "a") if tag in ("JJR", "JJS") else view.lower[i]
     if _bound(view, i, stem):
         return
-    siblings = {view.lower[c] for c in view.children[thing]} | set(view.lower[i - 2 : i] if i > 1 else ())
-    siblings |= set(view.lower[i + 1 : i + 4])
+    siblings = {view.lower[c] for c in view.children[thing]} | set(view.lower[max(0, i - 4) : i])
+    siblings |= set(view.lower[i + 1 : max(i + 4, thing)])  # "a red, white and blue kite"
     noun = lemma(view.lower[thing], "n")
     table = _said_against(stem, noun, vocabulary)
     if table.words and one_of_two(view, thing, noun, {stem, *adjective_candidates(stem, vocabulary).words}):
@@ -117,7 +120,7 @@ def replaced(
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
         if form in siblings or form in view.others or (lush and form not in FLOWERING):
             continue
-        if word == "little" and amount:
+        if (word == "little" and amount) or (word in HUGE and i and view.lower[i - 1] in VERY):
             continue
         text = view.rewrite([(i, i + 1, form)])
         yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
@@ -128,7 +131,7 @@ def _how_much(view: View, i: int, thing: int, noun: str) -> bool:
     after = view.lower[thing + 1] if thing + 1 < len(view.lower) else ""
     if any(word in MASS and word not in BOTH_WAYS for word in (noun, after)) or noun in ("number", "amount"):
         return True
-    if thing > i + 1 and view.lower[i + 1] not in COLOURS and view.parsed.tags[i + 1] in ("JJ", "VBN", "VBG"):
+    if thing > i + 1 and view.lower[i + 1] not in COLOURS and view.parsed.tags[i + 1] in ("JJ", "VBN", "VBG", "RB"):
         return True
     return i > 0 and view.lower[i - 1] in VERY
 
@@ -148,6 +151,8 @@ def one_of_two(view: View, thing: int, noun: str, class_: Collection[str]) -> bo
     Then what is denied of the one may be true of the other.
     """
     for j, word in enumerate(view.lower):
+        if word == "another" and j > thing and view.lower[j + 1 : j + 2] == view.lower[thing - 1 : thing]:
+            return True  # "a Dodge truck near another Dodge"
         if j == thing or not view.parsed.tags[j].startswith("NN") or lemma(word, "n") != noun:
             continue
         part = view.parsed.deps[j] in ("compound", "nmod", "amod", "npadvmod", "advmod")
@@ -171,10 +176,10 @@ def _bound(view: View, i: int, stem: str) -> bool:
         return True
     if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 6]}:
         return True  # "clean and tidy"
-    if stem in COLOURS and (before in ("off", "light", "dark", "pale", "lushly") or after in COLOURS):
-        return True  # "off white", "a black brown cat"
-    if after in ("space", "shaven", "cut", "horn", "rig") or (stem == "empty" and before in ("sits", "sit", "sitting")):
-        return True  # "a green space", "clean shaven", "big horn sheep", "sits empty"
+    if stem in COLOURS and (before in TINGED or before.endswith("ish") or after in COLOURS):
+        return True  # "off white", "reddish orange", "a black brown cat"
+    if after in HALVES or (stem == "empty" and before in ("sits", "sit", "sitting")):
+        return True
     if stem in ("old", "new") and after in FASHIONED:
         return True
     if before in ("already", "brand", "half", "mostly", "-", "nearly", "almost") or after in ("-", "/"):
