@@ -18,7 +18,7 @@ BEASTS = word_set("horse elephant camel donkey cow bull pony")
 WORN = word_set(
     "hat tie shirt jacket coat helmet suit glasses sunglasses dress skirt costume uniform vest scarf cap bag"
 )
-GAMES = word_set("game tennis baseball soccer football basketball frisbee volleyball hockey rugby golf wii match sport")
+GAMES = word_set("game tennis baseball soccer football basketball frisbee volleyball hockey rugby golf match sport")
 PAPERS = word_set("book newspaper magazine letter map menu")
 PICTURES = word_set("picture photo photograph")
 DRINKS = word_set("beer wine coffee tea milk juice soda water drink beverage")
@@ -27,32 +27,32 @@ WATERWAYS = word_set("wave")
 BODY = word_set(
     """
     hand arm head leg foot face hair tooth mouth nose eye neck balance breath end onto something it them him her
-    themselves himself herself itself one this that
+    themselves himself herself itself one this that pitch tv television
     """
 )
 # WordNet's first sense of these lives; a caption's does not.
 LIFELESS = word_set(
-    "bat controller mouse kite dish toy teddy fan runner hotdog roll tie monitor computer desktop printer"
+    "bat controller mouse kite dish toy teddy fan runner hotdog roll tie monitor computer desktop printer calculator"
 )
 # What animals do not do, and what is no other posture in a bird.
-HUMAN = word_set("cook paint photograph throw wash write draw kneel cut bake feed dance")
+HUMAN = word_set("cook paint photograph throw wash write draw kneel cut bake feed dance cry")
 PERCHED = frozenset({"sit", "stand", "kneel", "lie"})
 
 # verb, what it is done to ("-" nothing), and what may stand in its place
 DEEDS_LINES = """
-sit - stand sleep jump
+sit - stand jump kneel walk
 stand - sit sleep jump kneel
-lie - stand sit jump run
-lay - stand sit jump run
-kneel - stand sit sleep jump
+lie - stand jump run
+lay - stand jump run
+kneel - stand sleep jump
 crouch - stand lie jump sleep
-sleep - stand sit run jump play
+sleep - stand run jump play
 rest - run jump stand dance
 walk - run crawl dance
 walk creature chase wash feed carry
-run - walk sit crawl sleep
+run - stand walk sit crawl sleep
 jump - sit sleep walk
-swim - walk sleep fly
+swim - walk sleep stand sit
 graze - sleep run jump
 wander - sleep run fly
 eat food cook throw drop
@@ -64,49 +64,51 @@ bake food eat throw cut
 serve food eat throw drop
 drink drinks spill throw pour
 hold ball throw kick hit
-hold creature chase feed wash watch
+hold creature chase wash photograph
 hold thing throw drop kick
 carry ball throw kick hit
 carry creature chase feed wash
 carry thing throw drop kick
-throw ball catch kick hold
+throw ball catch kick
 throw thing hold carry
 kick thing hold carry
 drop thing hold carry
 catch ball throw kick drop
-hit ball catch throw drop
+hit ball catch throw drop hold
 kick ball throw catch hold
 swing thing drop throw kick
 toss ball catch kick
 chase ball throw hold
 chase creature carry feed wash
 ride beast wash feed chase lead
-ride ridden push wash carry paint
-ride wave watch photograph
+ride ridden push pull wash carry paint
+ride wave photograph paint
 push thing pull carry paint
 pull thing push paint follow
 drive ridden push wash paint
 wear worn wash hold throw
-watch thing photograph paint
-watch creature photograph chase paint
+watch thing paint
+watch creature chase paint
 photograph creature chase feed
 play games watch
-play - sleep fight cry
+play - sleep cry
+play videogame throw break
 read papers write throw cut
 take pictures paint draw tear
-ski - walk run sled
-snowboard - walk run sled
+ski - run sled crawl sit
+snowboard - run sled crawl sit
 skate - walk run sit
 skateboard - walk run dance
 surf - swim sleep fish
 feed creature chase wash photograph
-pet creature chase feed wash
+pet creature chase wash photograph
 hug creature chase photograph
 kiss creature chase photograph
-lead creature chase ride feed
+lead beast chase ride feed
+lead creature chase feed wash
 smile - cry frown yawn
 wait - dance fight run
-pose - sleep fight cry dance
+pose - sleep fight cry dance run
 dance - sleep sit fight
 talk - dance fight sleep
 clean thing paint break throw
@@ -123,6 +125,7 @@ OBJECT_SETS = {
     "beast": BEASTS,
     "worn": WORN,
     "games": GAMES,
+    "videogame": frozenset({"videogame"}),
     "papers": PAPERS,
     "pictures": PICTURES,
     "drinks": DRINKS,
@@ -147,8 +150,8 @@ def other_deeds(verb: str, thing: str | None, animate: bool, doer: str = "person
     `animate` says whether the thing lives; `doer` is "person", "animal" or "bird".
     """
     others = next((others for sort, others in deeds().get(verb, ()) if _of_sort(sort, thing, animate)), ())
-    if doer != "person":
-        others = tuple(other for other in others if other not in HUMAN)
+    if doer != "person":  # whether a dog walks or runs is hard to see
+        others = tuple(other for other in others if other not in HUMAN and (verb, other) != ("run", "walk"))
     if doer == "bird":
         others = tuple(other for other in others if other not in PERCHED)
     return others

@@ -5,6 +5,8 @@ Each sort of thing has, for a relation, those that cannot be true with it and st
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from compoclip.language.words import word_set
 
 GROUND = word_set(
@@ -14,10 +16,10 @@ GROUND = word_set(
     city town park lot corner intersection crosswalk footpath gravel mud countryside area base mound garden curb
     walkway harbor coast station airport zoo savanna prairie bank pier dock plain wild rain fog rail railroad terrain
     stage carpet rug surface plane tile enclosure pen market valley dark shade sunset side top edge
-    freeway patio roadway bridge overpass
+    landscape freeway patio roadway bridge overpass
     """
 )
-WATER = word_set("water ocean lake river pool pond sea creek stream")
+WATER = word_set("water ocean lake river pool pond sea creek stream waterway")
 INTERIORS = word_set("kitchen bathroom bedroom office hallway room restroom classroom apartment")
 BUILDINGS = word_set(
     """
@@ -31,11 +33,11 @@ VESSELS = word_set(
     car truck van bus boat train trunk basin bathtub refrigerator oven fridge cabinet tub bin case luggage
     """
 )
-BOXES = word_set("box suitcase basket cage car cabinet refrigerator fridge oven drawer backpack crate")
 INCLINES = word_set("hill slope mountain hillside ramp stair step escalator ladder mountainside")
 # "on the phone", "in a game", "on the wall": the relation is part of a turn of phrase, or none excludes it.
 UNPLACED = word_set(
     """
+    horizon flat skyline cityscape scape hole
     door night concrete tip catwalk lighting beech bay mural marina parasail channel
     sky air phone cellphone telephone television tv internet computer laptop game wall screen leash string line wire
     picture photo photograph image scene display bike_rack window mirror team page wave show camera way job trip tour
@@ -49,10 +51,10 @@ UNPLACED = word_set(
 # sort of thing -> relation -> relations that exclude it there
 EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
     "solid": {
-        "on": ("under", "behind", "beside", "above", "next to", "in front of"),
+        "on": ("under", "beneath", "underneath", "below", "behind", "beside", "next to", "in front of"),
         "on top of": ("under", "behind", "next to", "in front of", "beside"),
         "atop": ("under", "behind", "beside", "next to"),
-        "under": ("on", "above", "on top of", "behind"),
+        "under": ("on", "above", "on top of"),
         "beneath": ("on", "above", "on top of"),
         "underneath": ("on", "above", "on top of"),
         "above": ("under", "below"),
@@ -70,29 +72,15 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "in front of": ("behind",),
         "next to": ("far from",),
     },
-    "box": {
-        "in": ("on", "under", "behind", "beside", "on top of", "next to", "outside"),
-        "inside": ("on", "under", "behind", "on top of", "outside"),
-        "outside": ("inside", "in"),
-        "on": ("in", "inside", "under", "behind", "beside", "next to"),
-        "on top of": ("in", "inside", "under", "behind", "next to"),
-        "behind": ("in front of", "on", "in"),
-        "in front of": ("behind",),
-        "next to": ("on top of", "in", "inside"),
-        "beside": ("on", "in", "inside"),
-        "under": ("on", "in", "inside"),
-        "above": ("under", "below"),
-        "over": ("under", "in"),
-    },
     "vessel": {
-        "in": ("under", "behind", "beside", "next to", "in front of", "outside"),
+        "in": ("under", "beneath", "behind", "beside", "next to", "in front of", "outside"),
         "inside": ("under", "behind", "beside", "outside"),
         "outside": ("inside", "in"),
-        "on": ("under", "behind", "beside", "next to"),
+        "on": ("under", "beneath", "behind", "beside", "next to"),
         "on top of": ("under", "behind", "next to", "inside"),
         "behind": ("in front of", "on", "inside"),
         "in front of": ("behind",),
-        "next to": ("on top of", "in", "inside"),
+        "next to": ("on top of", "in", "inside", "under"),
         "beside": ("on", "in", "inside", "on top of"),
         "under": ("on", "on top of", "inside"),
         "above": ("under", "below"),
@@ -108,8 +96,8 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "in": ("outside", "behind", "in front of", "next to"),
         "inside": ("outside", "behind", "in front of", "next to"),
         "outside": ("inside", "in"),
-        "behind": ("in front of", "inside", "in"),
-        "in front of": ("behind", "inside", "in"),
+        "behind": ("in front of", "inside", "in", "on top of"),
+        "in front of": ("behind", "inside", "in", "on top of"),
         "next to": ("inside", "in", "on top of"),
         "beside": ("inside", "in"),
         "above": ("below", "inside"),
@@ -131,14 +119,20 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "inside": ("outside",),
     },
 }
-_SORTS = {
-    "ground": GROUND,
-    "water": WATER,
-    "interior": INTERIORS,
-    "building": BUILDINGS,
-    "box": BOXES,
-    "vessel": VESSELS,
-}
+# What a thing does not exclude: (things, relations, others that may hold with these relations there).
+_TOGETHER = (
+    # a sign that hangs on a pole is in front of it and beside it; so is a bird on a branch
+    ("pole post tower lamppost stick", "on,on top of,atop", "in front of,next to,beside"),
+    ("branch tree", "on,on top of,atop", "in front of"),
+    ("tree branch plant bush shrub", "next to,beside", "under"),
+    ("plant", "next to,beside,in front of,behind", "on,on top of"),
+    # who looks at something behind a fence stands in front of it
+    ("fence gate railing rail barrier net bar", "behind", "in front of"),
+    # the tables outside a restaurant are the restaurant's
+    ("restaurant", "in front of,outside", "in,inside"),
+    # behind bars
+    ("cage", "in,inside", "behind"),
+)
 # Whatever the thing is.
 ANYWHERE: dict[str, tuple[str, ...]] = {
     "to the left of": ("to the right of",),
@@ -167,6 +161,16 @@ def opposite_ways(relation: str, noun: str) -> tuple[str, ...]:
     """Up and down exclude each other on an incline; a street runs both ways."""
     ways = {"up": ("down",), "down": ("up",)}
     return ways.get(relation, ()) if noun in INCLINES else ()
+
+
+@lru_cache(maxsize=20_000)
+def excluded(relation: str, noun: str, animate: bool) -> tuple[str, ...]:
+    """The relations to a thing (a noun lemma) that cannot hold together with this one and still make sense."""
+    others = EXCLUDED.get(sort_of_thing(noun, animate), {}).get(relation, ())
+    for nouns, relations, together in _TOGETHER:
+        if noun in nouns.split() and relation in relations.split(","):
+            others = tuple(other for other in others if other not in together.split(","))
+    return others
 
 
 def sort_of_thing(noun: str, animate: bool) -> str:

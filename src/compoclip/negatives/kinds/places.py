@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.places import ANYWHERE, EXCLUDED, MOVING, opposite_ways, sort_of_thing
+from compoclip.language.places import ANYWHERE, EXCLUDED, GROUND, MOVING, ROOMS, WATER, excluded, opposite_ways
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import VISIBLE, is_animate
 from compoclip.negatives.draw import Draw
@@ -23,8 +23,8 @@ _KNOWN = frozenset({relation for row in EXCLUDED.values() for relation in row} |
 _STARTS = frozenset(relation.split()[0] for relation in _KNOWN)
 _GOING = word_set(
     """
-    walk run go ride ski drive climb travel move look fly slide roll step get head swim pull dive
-    gaze stare peer emerge wade
+    walk run go ride ski climb travel move look fly slide roll step get head swim dive
+    emerge wade
     """
 )
 # Verbs that own the preposition after them: "playing with", "covered in", "dressed in", "focus on".
@@ -32,10 +32,19 @@ _OWNED = word_set(
     """
     cover dress fill top focus base decorate wrap soak coat smother work play draw print paint write lean hang mount
     attach carry wear throw pour land display deal help talk speak surround make depend rely zip bite chew smell
-    snack feed nibble munch graze bend advertise
+    snack feed nibble munch graze bend advertise pin stuff cook bake grill rise press wait dip
     """
 )
-_NOT_AFTER = word_set("top front each one to of just only")
+# "up on", "from behind", "made in", "lots of": the word before belongs to the relation.
+_NOT_BEFORE = word_set("focus view lots take towed up closeup from made not rises fur hair mane wool")
+_SEEN_OVER = word_set("fence wall railing rail gate hedge counter")  # elsewhere to look over something is to look at it
+_NO_WAY_BACK = word_set("air station mirror camera distance ground floor fight")  # nobody dives out of the air
+_FLYING = word_set("fly descend soar glide hover land")
+_TABLES = word_set("table counter desk countertop stove grill oven")
+_BESIDE = frozenset({"next to", "beside", "in front of", "behind"})
+_HOLDING = frozenset({"in", "inside"})
+_OUTSIDE = frozenset({"outside"})
+_SCENES = ROOMS | GROUND | WATER
 _BODY, _CLOTHES = 8, word_set("shirt dress hat jacket coat suit uniform pants jeans shorts clothes outfit helmet gear")
 
 
@@ -84,25 +93,30 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
         end = at + length
         if relation not in _KNOWN or end >= len(lower) or lower[end] in ("each", "one", "another", "there", "to"):
             continue
-        if single or (at and lower[at - 1] in ("made", "not", "up")):
+        if single or (at and lower[at - 1] in _NOT_BEFORE):
+            return None
+        if (relation in MOVING or relation in ANYWHERE) and (
+            "off" in lower[max(0, at - 4) : at] or _NO_WAY_BACK.intersection(lower[end : end + 3])
+        ):
             return None
         if relation in ANYWHERE:
             return at, end, ANYWHERE[relation]
         if relation in MOVING:
             return (at, end, MOVING[relation]) if _governor(view, at) in _GOING else None
-        opposites = _excluded(view, relation, _object_after(view, end))
-        if relation == "next to":
-            tree = _object_after(view, end)
-            opposites = () if tree is not None and _stem(view, tree) == "tree" else opposites
+        opposites = _excluded(view, relation, _object_after(view, end), at)
         return (at, end, opposites) if opposites else None
     word = lower[at]
     if parsed.tags[at] not in ("IN", "RP", "RB", "TO") or parsed.deps[at] not in ("prep", "advmod", "ROOT", "pcomp"):
         return None
     thing = _object(view, at)
-    if at and lower[at - 1] in ("focus", "view", "lots", "take", "towed"):
+    if at and lower[at - 1] in _NOT_BEFORE:
         return None
     if thing is None or (
         at + 1 < len(lower) and lower[at + 1] in ("top", "front", "each", "one", "to", "of", "just", "only")
+    ):
+        return None
+    if (word in MOVING or word in ANYWHERE) and (
+        "off" in lower[max(0, at - 4) : at] or _NO_WAY_BACK.intersection(lower[at + 1 : at + 4])
     ):
         return None
     if word in ANYWHERE:
@@ -111,14 +125,56 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
         return (at, at + 1, MOVING[word]) if _governor(view, at) in _GOING else None
     if word in ("up", "down"):
         opposites = opposite_ways(word, _stem(view, thing))
-    elif _governor(view, at) in _OWNED or (word == "by" and at and parsed.tags[at - 1] in ("VBN", "VBD")):
+    elif (
+        _governor(view, at) in _OWNED
+        or (word == "by" and at and parsed.tags[at - 1] in ("VBN", "VBD"))
+        or (word == "over" and _governor(view, at) == "look" and _stem(view, thing) not in _SEEN_OVER)
+    ):
         return None
     else:
-        opposites = _excluded(view, word, thing)
+        opposites = _excluded(view, word, thing, at)
     return (at, at + 1, opposites) if opposites else None
 
 
-def _excluded(view: View, relation: str, thing: int | None) -> tuple[str, ...]:
+def _excluded(view: View, relation: str, thing: int | None, at: int) -> tuple[str, ...]:
+    """What excludes the relation that begins at `at`, for the thing and for all that is joined to it by "and"."""
+    others = _excluded_for(view, relation, thing)
+    if not others or thing is None:
+        return ()
+    for noun in view.nouns:  # the parser may join the second noun to the "front" of "in front of"
+        joined = noun.head
+        if joined > thing and view.parsed.deps[joined] == "conj" and at <= view.parsed.heads[joined] <= thing:
+            stem = _stem(view, joined)
+            also = excluded(relation, stem, is_animate(stem))
+            others = tuple(other for other in others if other in also)
+    governor = _governor(view, at)
+    if relation in _BESIDE and at and view.lower[at - 1] in _SCENES and view.parsed.deps[at - 1] in ("ROOT", "nsubj"):
+        return ()  # "a hallway next to a door" stays where it is
+    flies = governor in _FLYING and _in_water(view, thing)
+    if relation in ("over", "above") and (flies or "air" in view.lower[thing:]):
+        return ()  # "flying under the ocean"
+    less: frozenset[str] = frozenset()
+    if _stem(view, thing) in _TABLES and _has_gone_before(view, at):
+        less |= _BESIDE  # who eats a pizza on a table is beside it
+    if GROUND.intersection(view.lower[max(0, at - 4) : at]) and not _in_water(view, thing):
+        less |= _HOLDING  # "in a field in a building"
+    if governor == "look":
+        less |= _OUTSIDE
+    return tuple(other for other in others if other not in less) if less else others
+
+
+def _has_gone_before(view: View, at: int) -> bool:
+    """Does the word before the relation belong to somebody's deed ("eats a pizza on", "stands near a cake on")?"""
+    dep, head = view.parsed.deps[at - 1], view.parsed.heads[at - 1]
+    follows = at > 0 and (dep == "dobj" or (dep == "pobj" and view.lower[head] != "of"))
+    return follows and any(is_animate(noun.lemma) for noun in view.nouns if noun.head < at - 1)
+
+
+def _in_water(view: View, thing: int) -> bool:
+    return _stem(view, thing) in WATER
+
+
+def _excluded_for(view: View, relation: str, thing: int | None) -> tuple[str, ...]:
     if thing is None or view.parsed.tags[thing] not in ("NN", "NNS"):
         return ()
     noun = next((noun for noun in view.nouns if noun.head == thing), None)
@@ -130,7 +186,12 @@ def _excluded(view: View, relation: str, thing: int | None) -> tuple[str, ...]:
         return ()
     if noun.article < 0 and not noun.counted and not noun.plural and relation in ("in", "on", "at"):
         return ()  # "in bed", "on foot"
-    return EXCLUDED.get(sort_of_thing(stem, is_animate(stem)), {}).get(relation, ())
+    if stem == "glass" and noun.article < 0 and not noun.counted and not noun.plural:
+        return ()  # "behind glass"
+    others = excluded(relation, stem, is_animate(stem))
+    if noun.plural:  # "in tall buildings", "inside cars"
+        others = tuple(other for other in others if other not in _HOLDING)
+    return others
 
 
 def _object(view: View, at: int) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compoclip.language.deeds import other_deeds
+from compoclip.language.deeds import PERCHED, other_deeds
 from compoclip.language.inflect import inflect
 from compoclip.language.lexicon import lemma
 from compoclip.language.nouns import NOUN_CLASSES
@@ -35,8 +35,29 @@ _BIRDS = frozenset(NOUN_CLASSES["bird"].split()) | {"bird", "hawk", "gull", "spa
 # Words after a verb without an object that make one turn of phrase with it, or fit no other deed.
 _LOOSE = word_set("out off over away air phone cell around up onto into together apart at after")
 _ALONG = word_set("towards toward past through into down up along across from over")
-_IN_HAND = word_set("hand hands mouth arm arms palm lap finger fingers over up")
+_IN_HAND = word_set("hand hands mouth arm arms palm lap finger fingers over up head cheek lips nose shoulder shoulders")
 _BOUND = {verb: _LOOSE | {"for", "on"} for verb in ("wait", "pose", "talk", "smile", "watch", "work", "play")}
+# What is done to a thing on its way ("rides a bike down the road"), and the words that tell the way.
+_ON_THE_WAY = _ALONG | {"around", "sideways", "out", "to"}
+_AIMED = frozenset({"throw", "kick", "hit", "toss"})
+_CARRYING = word_set("push pull carry lead chase follow ride drive throw kick")
+_TOOLS = word_set(
+    "racket racquet bat paddle hose knife fork sword camera phone cellphone device spatula racquets rackets bats"
+)
+_BY_HAND = word_set("throw catch drop paint draw tear kick write")  # hardly "with a racket", "with a camera"
+_AWAKE = word_set(
+    """
+    look use read eat talk watch examine smile pose drink play cut brush work type make cook ride check write wave
+    stare chew prepare
+    """
+)
+_SIDES = word_set("back side stomach belly")
+_AT_REST = word_set("lie lay rest sleep")
+_SEEN_DOING = MOVES | {"approach", "pass", "swim", "land", "play"}  # "watching a kite fly", taken for a noun
+_SWINGS = word_set("swing swings swinging")
+_WALKS_THERE = word_set("on near next by behind beside outside under alone underneath")
+_WHICH = word_set("which that what")
+_ON_SCREEN = word_set("video computer wii nintendo")
 ALONE = word_set("together apart")
 _JOINING = word_set("close very taking putting")
 
@@ -57,18 +78,25 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
             continue
         thing = lemma(view.lower[things[0]], "n") if things else None
         verb = lemma(view.lower[i], "v")
-        if thing is None and _BOUND.get(verb, _LOOSE) & set(view.lower[i + 1 : i + 2]):
-            continue
-        if thing is None and "air" in view.lower[i + 1 : i + 5]:
+        if _is_tied(view, i, verb, thing, said):
             continue
         after = set(view.lower[things[0] + 1 :] if things else ())
         if things and (after & _IN_HAND or any(parsed.tags[c] == "VB" and c > things[0] for c in _below(view, i))):
             continue  # "in his hand", "watching a man play"
         if things and view.collocated(things[0] - 1, str(thing)):
             thing = f"{view.lower[things[0] - 1]}{thing}"  # a hotdog is no dog
-        others = other_deeds(verb, thing, thing is not None and is_animate(thing), doer)
+        if thing == "game" and view.lower[things[0] - 1] in _ON_SCREEN:
+            thing = "videogame"  # who plays it watches it
+        elif thing == "game" and _bare(view, things[0]):
+            continue
+        if thing in ("piece", "slice") and view.lower[things[0] + 1 : things[0] + 2] == ["of"]:
+            of = [c for c in view.children[things[0] + 1] if parsed.deps[c] == "pobj"]
+            thing = lemma(view.lower[of[0]], "n") if of else thing
+        lives = thing is not None and is_animate(thing) and view.lower[things[0] - 1] not in _LIFELESS
+        others = other_deeds(verb, thing, lives, doer)
         if not things and _ALONG & set(view.lower[i + 1 : i + 2]):
             others = tuple(other for other in others if other in MOVES or other == "crawl")
+        others = tuple(other for other in others if not _at_odds(view, i, verb, other, said, things))
         table = verb_table(others, vocabulary)
         # A common deed gives way only as often as captions tell of the others: else text alone would tell.
         if not table.words or not draw.chance(table.cumulative[-1], vocabulary.lemma_count(verb, "v")):
@@ -77,7 +105,60 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
             form = inflect(word, parsed.tags[i])
             if word in said or form in view.others:
                 continue
-            yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
+            text = view.rewrite([(i, i + 1, form)])
+            yield (text.upper() if parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
+
+
+def _is_tied(view: View, at: int, verb: str, thing: str | None, said: set[str]) -> bool:
+    """Is the verb part of a turn of phrase, or does the rest of the caption take it for granted?"""
+    parsed, lower = view.parsed, view.lower
+    if thing is None and (_BOUND.get(verb, _LOOSE) & set(lower[at + 1 : at + 2]) or "air" in lower[at + 1 : at + 5]):
+        return True
+    if verb in _BOUND and any(lower[child] in ("to", "about") for child in view.children[at]):
+        return True  # "talking to a woman"
+    if "not" in lower[max(0, at - 1) : at] or any(parsed.deps[child] == "neg" for child in view.children[at]):
+        return True  # who wears no shirt may well hold none
+    if verb in _AT_REST and any(lower[i] in _SIDES and parsed.tags[i - 1] == "PRP$" for i in _next(lower, at)):
+        return True  # "lying on his back"
+    if verb == "sit" and "lap" in lower:
+        return True  # who has somebody in his lap does sit
+    if lower[at] == "lay" and parsed.tags[at] == "VBD":
+        return True  # "sheep stand and lay": the tense is anybody's guess
+    if verb in _AT_REST and ("asleep" in said or "sleep" in said - {verb} or {"head", "pillow"} <= said):
+        return True
+    # "food which people line up to eat"
+    return parsed.tags[at] == "VB" and thing is None and bool(_WHICH.intersection(lower[:at]))
+
+
+def _next(lower: list[str], at: int) -> range:
+    return range(at + 1, min(at + 4, len(lower)))
+
+
+def _at_odds(view: View, at: int, verb: str, other: str, said: set[str], things: list[int]) -> bool:
+    """Does the other deed make no sense with what else the caption says?"""
+    if other == "sleep":
+        return bool(_AWAKE & (said - {verb}))
+    if verb == "hit" and _SWINGS & set(view.lower):
+        return True
+    if (other == "cry" and "smile" in said - {verb}) or (verb == "pose" and other == "run" and said & PERCHED):
+        return True
+    if not things:
+        return (verb, other) == ("sit", "walk") and not _WALKS_THERE & set(view.lower[at + 1 : at + 2])
+    after = view.lower[things[0] + 1 :]
+    if other == "eat" and "fork" in said:
+        return True
+    if verb == "watch" and view.lower[things[0]] in _SEEN_DOING:
+        return True
+    if "with" in after and _TOOLS & set(after):
+        return other in _BY_HAND
+    if after[:1] in (["at"], ["directly"]):
+        return verb in _AIMED and other not in _AIMED
+    return bool(_ON_THE_WAY & set(after[:1])) and other not in _CARRYING
+
+
+def _bare(view: View, thing: int) -> bool:
+    """Is it just "a game", with no word of which?"""
+    return view.lower[thing - 1] in ("a", "the") and view.lower[thing + 1 : thing + 2] != ["of"]
 
 
 def _below(view: View, at: int) -> list[int]:
@@ -91,6 +172,8 @@ def _doer(view: View, doer: int | None) -> str:
         return ""
     parsed = view.parsed
     if any(view.lower[c] in _LIFELESS for c in view.children[doer]) or view.lower[doer] in _LIFELESS:
+        return ""
+    if "shaped" in view.lower[doer + 1 : doer + 2]:
         return ""
     stem = lemma(view.lower[doer], "n")
     if stem in _GROUPS:
