@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compoclip.language.classes import ADJECTIVE_CLASSES, members, near_synonyms
+from compoclip.language.classes import ADJECTIVE_CLASSES, near_synonyms
 from compoclip.language.words import word_set
 from compoclip.negatives.view import Noun, View
 
@@ -19,21 +19,32 @@ PLACES = word_set(
     in at on near by with inside outside along against of down through across around
     """
 )
-# Of two of a group each may be said of the other thing too: "a long bench next to a large fence".
-AGREEABLE = (
-    word_set("large big long tall high huge giant wide giant thick"),
-    word_set("beautiful cute pretty nice lovely great elegant ornate fancy decorative colorful bright"),
-    word_set("old rusty rusted dilapidated worn cracked antique dirty vintage weathered abandoned"),
-    word_set("small little short tiny narrow young miniature"),
+WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand"})
+WAYS = word_set(
+    """
+    path grass road street field beach sand trail forest wood hillside hill slope mountain snow sidewalk freeway highway
+    lane alley lawn track desert ground dirt pavement crosswalk runway tarmac yard meadow pasture park shore airport
+    city town landscape tunnel subway station woods curb
+    """
 )
-WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond"})
+ALONG = word_set("down up along through across on in over at covered")
+SUPPORTS = word_set("plate table tray counter desk platter countertop tablecloth placemat cloth dish stand board")
+ROOMS = word_set("room kitchen bathroom bedroom garage office restroom restaurant house apartment classroom stall")
+HAVING = frozenset({"with", "has", "have", "having"})
+WORN = frozenset({"in", "wearing", "with", "and", "also"})
+REFLECTED = frozenset({"image", "reflection", "mirror"})
+NAMING = frozenset({"including", "include", "includes", "called"})
+SHOWN = frozenset({"shown", "seen", "pictured", "featured"})
+VIVID = word_set("red orange yellow green blue purple pink cyan magenta teal turquoise maroon lime violet")
+GENERIC = word_set("person player adult individual rider animal vehicle computer laptop food kid child")
+TOUCHING = word_set(
+    "pressed pushed mounted attached tied connected linked joined touching against to together out that which"
+)
 WAVES = frozenset({"wave", "surf", "snow", "slope"})
+RIDDEN = word_set("skateboard snowboard surfboard board bike bicycle scooter ski")
 BOARDS = frozenset({"surfboard", "board", "snowboard", "boogieboard", "bodyboard", "ski"})
 STANDING = (BESIDE | PLACES) - {"with", "to", "of"}
 EXCLUSIVE = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("colour", "material", "pattern")).split())
-# Said of few things, so that another that gets the word is wrong about it.
-NARROW = word_set("young cloudy snowy foggy smoggy grassy rocky sandy lush choppy fluffy")
-SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split()) | {"miniature"}
 MUTUAL_VERBS = word_set(
     """
     face meet kiss hug embrace marry match resemble touch
@@ -62,26 +73,80 @@ def _chain(view: View, position: int) -> int:
 
 def same_meaning_nouns(view: View, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns say the same? "keyboard and monitor", "a dog next to a cat"."""
+    if same_things(a, b) and {a.lemma, b.lemma} & GENERIC:
+        return True  # "a man" is "a person" too, be there two of the others
     return same_meaning_phrases(view, a, b) and not _told_apart(view, a, b)
+
+
+def same_things(a: Noun, b: Noun) -> bool:
+    """Can one thing be called either? "A man" is "a person" too."""
+    return b.lemma in near_synonyms(a.lemma)
 
 
 def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns with everything that stands before them say the same?"""
-    if conjuncts(view, a.head, b.head) or b.lemma in near_synonyms(a.lemma):
+    if conjuncts(view, a.head, b.head) or same_things(a, b):
         return True
+    if not set(view.lower[a.start : a.head + 1]).isdisjoint(view.lower[b.start : b.head + 1]):
+        return True  # "a luggage rack" and "luggage"
     if (a.lemma in WAVES and b.lemma in BOARDS) or (a.lemma in BOARDS and b.lemma in WAVES):
         return True  # "riding a wave on a board" or a board on a wave
     rest = _between(view, a, b)
+    if _both_of(view, a, b) and rest[-1:] == ["of"]:
+        rest.pop()  # "a glass of wine and a glass of water"
     if all(word in BOTH_WAYS for word in rest):
         return True  # one list, whatever the parser made of it, or one beside the other
     if any(word in BESIDE for word in rest) and all(word in BOTH_WAYS or word in PLACES for word in rest):
         return True  # "a muffin on a plate with a fork"
+    if rest == ["of"] or rest == ["made", "of"] or (rest == ["from"] and view.lower[a.phrase - 1] in PLACES):
+        return True  # "the door of a kitchen", "a hammock made of canvas"
     before = view.lower[a.phrase - 1]
-    if rest == [before] and before in PLACES:
-        return True  # "in a train in a train station"
-    if {before, *rest} <= {"on", "of"} or ({before, *rest} <= {"on", "in"} and {a.lemma, b.lemma} & WATERS):
+    if before in PLACES and (rest == [before] or rest == ["and", before]):
+        return True  # "in a train in a train station", "on the wall and on the floor"
+    if {before, *rest} <= {"on", "of"} or ({before, *rest} <= {"on", "in", "over"} and {a.lemma, b.lemma} & WATERS):
         return True  # "on a bench on top of a pier", "on a boat in the water"
+    if {before, *rest} <= ALONG | BESIDE and a.lemma in WAYS and b.lemma in WAYS:
+        return True  # "down a path in tall grass"
+    if {before, *rest} <= WORN and "wearing" in rest:
+        return True  # "in a shirt wearing a tie", "wearing a hat and also wearing a tie"
+    if before == "on" and rest[-1:] == ["on"] and {a.lemma, b.lemma} & RIDDEN:
+        return True  # "on a skateboard doing a trick on a ramp"
+    if "along" in rest and "side" in view.lower[a.head + 1 : b.phrase]:
+        return True  # "along side of"
+    if (
+        NAMING.intersection(rest)
+        or (a.lemma == "food" and rest == ["containing"])
+        or rest == ["like"]
+        or {a.lemma, b.lemma} <= REFLECTED
+    ):
+        return True  # "a plate of food including bread"
+    if rest.count(",") > 1 and all(word in BOTH_WAYS or word == "of" for word in rest):
+        return True  # a list with "slices of ham" in it
+    if (
+        a.lemma in ROOMS
+        and _things(view, a.head + 1, b.phrase)
+        and not HAVING.isdisjoint(view.lower[a.head + 1 : b.phrase])
+    ):
+        return True  # "a kitchen with fruit on its table"
+    if a.lemma in SUPPORTS and b.lemma in SUPPORTS and _things(view, a.head + 1, b.phrase):
+        return True  # "a plate holding a pizza on a table"
+    if rest and (set(rest) <= TOUCHING or rest == ["across", "from"]):
+        return True  # "its nose pressed to the ground"
     return len(rest) == 1 and rest[0].rstrip("es") in MUTUAL_VERBS
+
+
+def _both_of(view: View, a: Noun, b: Noun) -> bool:
+    """Do the same words stand before both: "a glass of wine and a glass of water"?"""
+    lower = view.lower
+    return (
+        a.phrase > 1
+        and lower[a.phrase - 1] == "of"
+        and lower[a.phrase - 2 : a.phrase] == lower[b.phrase - 2 : b.phrase]
+    )
+
+
+def _things(view: View, start: int, end: int) -> bool:
+    return any(tag in ("NN", "NNS") for tag in view.parsed.tags[start:end])
 
 
 def _between(view: View, a: Noun, b: Noun) -> list[str]:
@@ -91,48 +156,27 @@ def _between(view: View, a: Noun, b: Noun) -> list[str]:
     for i in range(a.head + 1, b.phrase):
         going = tags[i] in ("VBG", "VBZ", "VBP") and lower[i + 1] in STANDING  # "racing next to", "driving on"
         sliced = i == b.phrase - 1 and tags[i] in ("VBD", "VBN") and lower[i - 1] in ("and", ",")
+        topped = i > a.head + 2 and tags[i] == "VBN" and tags[i - 1] in ("NN", "NNS")  # "on a table topped with"
         named = tags[i] in ("NN", "NNS", "NNP", "DT", "CD", "JJ", "PRP$") and lower[i] not in BOTH_WAYS
-        if not (going or sliced or named or lower[i] in POSTURE):
+        if not (going or sliced or topped or named or lower[i] in POSTURE or lower[i] in SHOWN):
             kept.append(lower[i])
     return kept
 
 
 def _told_apart(view: View, a: Noun, b: Noun) -> bool:
-    """Does each noun have its own attributes, so that the swap changes who has which?
+    """Does each noun have its own number or colour, so that the swap changes who has which?
 
-    A modifier of the first conjunct may be shared ("a black keyboard and mouse"), unless the second has an article.
-    Sizes and the like do not tell apart: "a large airplane and a truck" may well show a large truck.
+    Sizes and the like do not tell apart: "a large airplane and a truck" may well show a large truck. Nor does what is
+    said of one alone, if it is common: where "a white toilet and a bath" are, the bath may be white.
     """
     if "other" in view.lower[a.head + 1 : b.head]:
         return False  # "broccoli and other vegetables"
-    first = {view.lower[i] for i in a.adjectives} & EXCLUSIVE | _numeral(view, a)
-    second = {view.lower[i] for i in b.adjectives} & EXCLUSIVE | _numeral(view, b)
-    if first == second:
-        return False
-    return bool(second) or b.article >= 0
+    one, other = _numeral(view, a), _numeral(view, b)
+    if one != other and (one or not a.plural) and (other or not b.plural):
+        return True  # but "two signs with arrows" may be two arrows with signs
+    first, second = ({view.lower[i] for i in noun.adjectives} & EXCLUSIVE for noun in (a, b))
+    return first != second and bool((first and second) or (first ^ second) & VIVID)
 
 
 def _numeral(view: View, noun: Noun) -> set[str]:
     return {view.lower[c] for c in view.children[noun.head] if c < noun.head and view.parsed.deps[c] == "nummod"}
-
-
-def same_meaning_adjectives(view: View, i: int, x: int, j: int, y: int) -> bool:
-    """Adjectives i of noun x and j of noun y: "a red square and a blue square" is the same swapped."""
-    if view.lower[j] in near_synonyms(view.lower[i]):
-        return True  # "a messy desk in a cluttered room"
-    if all(view.parsed.tags[k] in ("JJ", "VBN", "NN", "HYPH", ",", "CC") for k in range(i + 1, j)):
-        return True  # both of one thing, whatever the parser made of it
-    pair = {view.lower[i], view.lower[j]}
-    if any(pair <= group for group in AGREEABLE):
-        return True
-    if not pair & (EXCLUSIVE | NARROW) and view.lower[j] not in members("a").get(view.lower[i], ()):
-        return True  # "a small kitchen in an empty apartment": each may well be said of the other thing too
-    if pair & SIZES and pair & {"white", "wooden"}:
-        return True  # "white toilets in a small room"
-    if x < j and view.lower[x + 1] == "of":
-        return True  # "a green bunch of large plantains"
-    if view.lower[x] != view.lower[y]:
-        return False
-    between = view.lower[x + 1 : j]
-    rest = [word for word in between if word not in POSTURE and word not in ("a", "an", "the")]
-    return all(word in ("and", "or", ",", "beside", "near", "by", "to", "next", "with", "alongside") for word in rest)

@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from compoclip.language.classes import COLLOCATIONS, MASS
+from compoclip.language.deeds import LIFELESS
 from compoclip.language.inflect import PAIRS, indefinite_article
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.parser import Parsed
@@ -57,6 +58,8 @@ SECOND_HALVES = word_set(
     bound clad lit framed shaped colored coloured themed powered drawn style styled size sized flavored
     """
 )
+# Plurals that the parser may take for singulars.
+PLURALS = frozenset({"men", "women", "children", "oxen", "geese", "mice", "teeth", "feet"})
 # Amounts even without "of": "a couple vases".
 LOOSE_MEASURES = word_set(
     """
@@ -170,6 +173,12 @@ class View:
                 counted, phrase = True, min(phrase, self._left_edge(child))
             elif dep == "punct" and lower[child] == "-" and child == start - 1:
                 start = child
+        while start < head and parsed.tags[start] in ("DT", "PRP$", "CD"):  # "a" of "a fire hydrant" hung on "fire"
+            if parsed.tags[start] == "CD":
+                counted = True
+            elif article < 0:
+                article = start
+            start += 1
         if any(lower[child] in ("many", "several", "few", "multiple", "various", "numerous") for child in adjectives):
             counted = True
         if not all((w.isalpha() or w == "-") and w not in PRONOUN_LIKE for w in lower[start:head]):
@@ -184,7 +193,7 @@ class View:
             lower[i].endswith("ing") and parsed.tags[i - 1].startswith("N") for i in range(phrase + 1, start)
         ):
             return None  # "a couch holding food"
-        plural = parsed.tags[head] == "NNS"
+        plural = parsed.tags[head] == "NNS" or word in PLURALS
         stem = word if word in PAIRS else lemma(word, "n") if plural else word
         if (
             adjectives
@@ -282,4 +291,4 @@ class View:
 def _animate(word: str) -> bool:
     """Is the commonest sense of this noun an animal (WordNet's lexicographer file 5)?"""
     senses = shared_lexicon().senses(word, "n")
-    return bool(senses) and shared_lexicon().lexfile(senses[0].synset) == 5 and word not in MASS
+    return bool(senses) and shared_lexicon().lexfile(senses[0].synset) == 5 and word not in MASS | LIFELESS

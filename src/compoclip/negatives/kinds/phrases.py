@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from compoclip.language.classes import MASS, members
+from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import lemma
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
-from compoclip.negatives.kinds.swap import sound_nouns
+from compoclip.negatives.kinds.movable import sound_nouns
 from compoclip.negatives.meaning import same_meaning_phrases
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import MEASURES, Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
 WHOLE = 2.0  # nats; whole phrases carry their own best contexts along, so that the model sees less of what is wrong
@@ -46,12 +48,22 @@ def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
         and a.lemma != b.lemma  # "a man ... while another man"
         and (b.article < 0 or view.parsed.tags[b.article] != "PRP$")  # "his skis" of one who is yet to be named
         and (a.mass == b.mass or not {"is", "are", "has", "have"} & set(view.lower[a.head + 1 : a.head + 3]))
-        and view.lower[b.phrase - 1] != "'s"
+        and "'s" not in (view.lower[a.phrase - 1], view.lower[b.phrase - 1])
+        and not (_amount(view, a, b) or _amount(view, b, a))
         and not same_meaning_phrases(view, a, b)
         and a.plural == b.plural
     ]
     swaps = [of_spans(view, (a.phrase, a.head + 1), (b.phrase, b.head + 1), unlike(a, b) + WHOLE) for a, b in pairs]
     yield from best_first(view, draw, vocabulary, swaps)
+
+
+def _amount(view: View, place: Noun, noun: Noun) -> bool:
+    """Would the noun make it "a patch of a dog", "a plate of knife" or "all of coats"?"""
+    if view.lower[place.phrase - 1] != "of":
+        return False
+    if place.article >= 0:
+        return noun.article < 0
+    return noun.article >= 0 or not (noun.plural or noun.lemma in MASS)
 
 
 def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -75,14 +87,18 @@ def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
 
 
 def _lives(view: View, doer: int) -> bool:
-    """A park does not play: its verb is that of someone further to the left."""
-    return view.parsed.tags[doer].startswith("N") and visible_field(lemma(view.lower[doer], "n")) in (5, 18)
+    """A park does not play, and a couple of screens does not either."""
+    who = lemma(view.lower[doer], "n")
+    of_many = view.lower[doer + 1 : doer + 2] == ["of"] and who in MEASURES
+    if of_many or who in LIFELESS or not view.parsed.tags[doer].startswith("N"):
+        return False
+    return visible_field(who) in (5, 18)
 
 
 def _complete(view: View, start: int, end: int) -> bool:
     """Does nothing of the verb's stay behind ("walking around", "trying to get"), and no pronoun come along?"""
     tags, lower = view.parsed.tags, view.lower
-    if any(tags[i] in ("PRP", "PRP$") for i in range(start, end)):
+    if any(tags[i] in ("PRP", "PRP$") for i in range(start, end)) or lower[end - 1] == "along":
         return False
     after = lower[end] if end < len(lower) else "."
     return after in _MAY_FOLLOW or (after == "in" and lower[end + 1 : end + 2] == ["front"])
@@ -135,11 +151,34 @@ def adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[st
     found = [
         i
         for i, tag in enumerate(parsed.tags)
-        if tag == "RB" and parsed.deps[i] == "advmod" and view.lower[i] not in _NO_SWAP and view.lower[i].endswith("ly")
+        if (
+            tag == "RB"
+            and parsed.deps[i] == "advmod"
+            and view.lower[i] not in _NO_SWAP
+            and view.lower[i].endswith("ly")
+        )
+        or _free(view, i)
     ]
     pairs = [
         (i, j)
         for i, j in combinations(found, 2)
-        if view.lower[i] != view.lower[j] and parsed.heads[i] != parsed.heads[j] and j > i + 1
+        if view.lower[i] != view.lower[j]
+        and parsed.heads[i] != parsed.heads[j]
+        and j > i + 1
+        and (view.lower[i].endswith("ly") == view.lower[j].endswith("ly"))
+        and (view.lower[i].endswith("ly") or view.lower[j] in members("r").get(view.lower[i], ()))
     ]
     yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])
+
+
+def _free(view: View, position: int) -> bool:
+    """Is it one of a pair of opposites that says by itself how or where: "fast", "inside", but not "up a hill"?"""
+    word = view.lower[position]
+    return (
+        word in members("r")
+        and word not in _NO_SWAP
+        and view.parsed.deps[position] in ("advmod", "prep", "acomp")
+        and view.parsed.tags[position] in ("RB", "IN", "JJ")
+        and view.lower[view.parsed.heads[position]] not in _BE
+        and not any(child > position for child in view.children[position])
+    )

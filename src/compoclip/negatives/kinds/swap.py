@@ -10,14 +10,15 @@ from compoclip.language.classes import BOTH_WAYS as COUNTED_TOO
 from compoclip.language.classes import MASS, members
 from compoclip.language.inflect import INVARIABLE, PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.mend import COLOURS
 from compoclip.language.words import word_set
-from compoclip.negatives.candidates import mostly_noun, visible_field
+from compoclip.negatives.candidates import visible_field
+from compoclip.negatives.contrary import TINTS, told_apart
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import Change, Swap, best_first, of_spans, unlike
-from compoclip.negatives.meaning import same_meaning_adjectives, same_meaning_nouns
+from compoclip.negatives.kinds.movable import sound_nouns
+from compoclip.negatives.meaning import same_meaning_nouns
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import Noun, View
+from compoclip.negatives.view import SECOND_HALVES, Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
 NOT_ATTRIBUTES = word_set(
@@ -28,19 +29,20 @@ NOT_ATTRIBUTES = word_set(
     """
 )
 
-
-def sound_nouns(view: View) -> list[Noun]:
-    """The nouns whose number and part of speech the parser is likely to have right."""
-    if view.sound is not None:
-        return view.sound
-    view.sound = found = []
-    for noun in view.nouns:
-        before = view.lower[noun.phrase : noun.start]
-        several = noun.counted and not noun.plural and "one" not in before and "1" not in before  # "two shelfs"
-        wrong = noun.plural and noun.article >= 0 and view.lower[noun.article] in ("a", "an")  # "a women"
-        if not several and not wrong and mostly_noun(noun.lemma):
-            found.append(noun)
-    return found
+# Of one word with what follows it ("mixed breed", "deep dish"), or said of hardly anything else.
+STAYING = word_set(
+    "mixed deep double public commercial spare facial stuffed dental medical vintage avocado male female"
+)
+HALVES = word_set("haired filled flying looking colored faced printed painted striped tiled legged sleeved breed water")
+UNCOUNTED = word_set(
+    "pavement syrup cement asphalt seafood cereal soap cardboard scenery toast jewelry artwork produce livestock"
+)
+# Of one thing, not of many: "a piece of cake" becomes "a piece of dog", "a pile of hay" "a pile of dogs".
+NO_AMOUNTS = frozenset({""}) | word_set(
+    """
+    type kind sort style brand piece pieces slice slices half halves bit bits part chunk
+    """
+)
 
 
 def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -65,7 +67,8 @@ def _swap(view: View, vocabulary: Vocabulary, a: Noun, b: Noun) -> Swap | None:
         changes.append((there.start, there.head + 1, text))
         article = view.lower[there.article] if there.article >= 0 else ""
         if here.mass and article in ("a", "an"):  # "a man on grass" -> "grass on a man"
-            repairs.append((there.article, there.article + 1, ""))
+            own = here.article >= 0 and view.lower[here.article] == "the"
+            repairs.append((there.article, there.article + 1, "the" if own else ""))
         elif there.mass and there.article < 0 and not here.mass and not here.plural and here.article >= 0:
             if there.phrase and view.parsed.tags[there.phrase - 1] in ("POS", "VBZ", "NN", "NNS", "JJ"):
                 return None  # the phrase begins further left than the parser says
@@ -76,13 +79,21 @@ def _swap(view: View, vocabulary: Vocabulary, a: Noun, b: Noun) -> Swap | None:
 
 def _uncounted(view: View, vocabulary: Vocabulary, noun: Noun) -> bool:
     """Is it said without an article because it is a mass ("grass"), not for brevity ("a bin and clock")?"""
+    if noun.article >= 0 and view.lower[noun.article] == "some" and not noun.plural:
+        return True  # "some toast"
+    if noun.lemma in UNCOUNTED and not noun.plural:
+        return True
     if not noun.mass or (noun.article >= 0 and view.lower[noun.article] in ("a", "an", "another")):
         return False
     if noun.lemma in MASS:
         return noun.start == noun.head or noun.lemma not in COUNTED_TOO  # "light", but "a traffic light"
+    if _of(view, noun) in NO_AMOUNTS - {""}:
+        return False  # "a piece of carrot" is of a carrot
+    if view.parsed.deps[noun.head] == "conj" and view.lower[noun.phrase - 1] in ("and", "or"):
+        return False  # "a toilet and blue trashcan"
     if visible_field(noun.lemma) in (5, 6, 18):
         return False
-    return not vocabulary.contexts.seen("a", view.lower[noun.start])
+    return not vocabulary.contexts.seen("a", *view.lower[noun.start : noun.head + 1][:2])
 
 
 def _of(view: View, place: Noun) -> str:
@@ -95,17 +106,26 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
     """The noun in the number of its new place, or None where it cannot stand there."""
     words = view.said(noun.start, noun.head + 1)
     article = view.lower[place.article] if place.article >= 0 else ""
-    amount = _of(view, place) not in ("", "type", "kind", "sort", "style", "brand")
+    whole = _of(view, place)
+    amount = whole not in NO_AMOUNTS
+    after = view.parsed.tags[place.head + 1 : place.head + 4]
     if noun.mass:
-        after = view.lower[place.head + 1 : place.head + 4]
-        if (place.plural and (place.counted or amount)) or any(verb in after for verb in ("are", "were", "have")):
-            return None
+        if (place.plural and (place.counted or amount)) or "VBP" in after or "were" in view.lower[place.head + 1 :][:3]:
+            return None  # "vegetables that include onions"
         return words
     if noun.lemma in PAIRS:
         return None if article in ("a", "an") or place.counted else words
-    plural = place.plural or (place.mass and (amount or (noun.plural and article not in ("a", "an"))))
+    plural = (
+        place.plural
+        or article == "some"
+        or (place.mass and (amount or (noun.plural and article not in ("a", "an") and whole not in NO_AMOUNTS - {""})))
+    )
+    if plural and place.mass and "VBZ" in after:
+        return None  # "grass is"
     if noun.plural == plural:
         return words
+    if noun.lemma in MASS and not plural and noun.lemma not in COUNTED_TOO:
+        return None  # "various meats"
     form = inflect(noun.lemma, "NNS") if plural else noun.lemma
     if form == view.lower[noun.head] and form not in INVARIABLE:
         return None  # "greens" has no singular
@@ -113,10 +133,8 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
 
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
-    """Two adjectives of different things change places."""
-    described = [
-        (i, x) for i, x in described_things(view) if not _coordinated(view, i) and view.parsed.tags[i] != "JJR"
-    ]
+    """Two adjectives of different things change places, where one of the things cannot be both."""
+    described = [(i, x) for i, x in described_things(view) if _alone(view, i, x)]
     pairs = [
         (i, j)
         for (i, x), (j, y) in combinations(described, 2)
@@ -125,10 +143,24 @@ def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple
         and view.parsed.tags[i] == view.parsed.tags[j]
         and view.lower[i] not in _said_of(view, y)
         and view.lower[j] not in _said_of(view, x)
-        and not same_meaning_adjectives(view, i, x, j, y)
+        and told_apart(view, i, x, j, y)
         and not (_second_of_a_class(view, i, y, j) or _second_of_a_class(view, j, x, i))
     ]
     yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])
+
+
+def _alone(view: View, adjective: int, noun: int) -> bool:
+    """Does the adjective belong to its noun alone: to no other adjective, and to no word that it forms one with?"""
+    parsed, lower = view.parsed, view.lower
+    if parsed.tags[adjective] == "JJR" or _coordinated(view, adjective) or lower[adjective] in STAYING:
+        return False
+    if parsed.words[adjective][0].isupper() and adjective:
+        return False  # "Asian"
+    if parsed.deps[adjective] == "acomp":
+        return lower[parsed.heads[adjective]] in ("is", "are", "was", "were")  # "the kitchen sits empty"
+    if any(parsed.deps[child] == "advmod" for child in view.children[adjective]):
+        return False  # "a nearly empty plate"
+    return lower[adjective + 1] not in SECOND_HALVES and lower[adjective + 1] not in HALVES
 
 
 def described_things(view: View) -> list[tuple[int, int]]:
@@ -158,7 +190,7 @@ def _second_of_a_class(view: View, adjective: int, noun: int, leaving: int) -> b
     """Would the adjective contradict one that stays with the noun: a second colour, "a larger small toilet"?"""
     others = {lemma(view.lower[child], "a") for child in view.children[noun] if child != leaving}
     word = view.lower[adjective]
-    return not others.isdisjoint(members("a").get(word, ())) or (word in COLOURS and not others.isdisjoint(COLOURS))
+    return not others.isdisjoint(members("a").get(word, ())) or (word in TINTS and not others.isdisjoint(TINTS))
 
 
 def _said_of(view: View, noun: int) -> list[str]:

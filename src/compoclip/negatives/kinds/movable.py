@@ -1,0 +1,99 @@
+"""Which nouns may change places: things that can be seen, where the parser is likely to have read them right."""
+
+from __future__ import annotations
+
+from compoclip.language.classes import members
+from compoclip.language.words import word_set
+from compoclip.negatives.candidates import is_animate, mostly_noun
+from compoclip.negatives.view import RELATIONAL, THINGS_IN_ING, Noun, View
+
+# What cannot be seen as a thing: events, deeds, times, amounts, senses. "A race of three men" is none of three men.
+UNSEEN = word_set(
+    """
+    game trick shot tennis baseball soccer basketball football volleyball hockey golf rugby polo sport play
+    pitch race event party celebration birthday performance presentation competition tournament match parade
+    festival fun job work project renovation construction repair maintenance business service trade delivery
+    wind heat trouble accident injury emergency rest nap snooze prayer balance skill stance
+    stride gesture action activity exercise stunt headstand hike conversation lecture conference convention
+    meeting language word name song music story question concept theme idea plan scheme information detail
+    message contact conclusion feature pattern style shape size color colour tone quality form combination
+    comparison collaboration contrast formation arrangement procession location surroundings section point limit
+    mile inch hour minute year night daytime daylight twilight sunset sunrise time zone season weather
+    temperature sunlight lighting current tide ray variety number trio dozen protest foreclosure law war death
+    plot preparation approach change consumption thought amazement beauty future wilderness environment scene
+    view sight glimpse backside forefront backdrop midst space speed pose position row look expression purpose
+    state reenactment league asia africa europe england canada relaxation sparkle strain smile attention mouthed selfie
+    """
+)
+# Of a thing, but things themselves: "the window of a car".
+PARTS = word_set("window seat wall door roof lid floor tower counter shelf screen table tarmac sidewalk rock street")
+# Second halves that the parser may take for adverbs: "a fire hydrant next to".
+HALVES = frozenset(members("n")) | word_set("hydrant tub sill shelf jelly")
+_MAKING = frozenset({"lined", "covered", "capped", "filled"})
+_BEFORE = frozenset({"POS", "NN", "NNS", "NNP", "NNPS", "JJ"})
+_PAST = frozenset({"VBN", "VBD"})
+_NAMES = frozenset({"NN", "NNS"})
+
+
+def sound_nouns(view: View) -> list[Noun]:
+    """The nouns that name visible things, whose number and part of speech the parser is likely to have right."""
+    if view.sound is None:
+        view.sound = [
+            noun
+            for noun in view.nouns
+            if not _unseen(view, noun) and _sound(view, noun) and _begins(view, noun) and _ends(view, noun)
+        ]
+    return view.sound
+
+
+def _unseen(view: View, noun: Noun) -> bool:
+    if noun.lemma == "game" and view.lower[noun.head - 1] in ("video", "computer", "board"):
+        return False
+    return noun.lemma in UNSEEN or noun.lemma in RELATIONAL
+
+
+def _sound(view: View, noun: Noun) -> bool:
+    """Do number and determiner agree, and is the word mostly a noun?"""
+    before = view.lower[noun.phrase : noun.start]
+    if noun.counted and not noun.plural and "one" not in before and "1" not in before:
+        return False  # "two shelfs"
+    if noun.plural and noun.article >= 0 and view.lower[noun.article] in ("a", "an"):
+        return False  # "a women"
+    if "no" in before or "someones" in view.lower[noun.phrase : noun.head] or ("each" in before and "other" in before):
+        return False  # "feeding each other cake"
+    if view.words[noun.head].isupper() and len(view.words[noun.head]) > 3:
+        return False  # in capitals throughout
+    return mostly_noun(noun.lemma)
+
+
+def _begins(view: View, noun: Noun) -> bool:
+    """Does the noun phrase begin where the parser says, and not further left?"""
+    lower, tags, at = view.lower, view.parsed.tags, noun.phrase
+    if at and tags[at - 1] == "VBG" and lower[at - 1] in THINGS_IN_ING:
+        return False  # "icing flowers"
+    if at > 2 and lower[at - 1] == "in" and tags[at - 2] in ("VBN", "JJ") and tags[at - 3] == "DT":
+        return False  # "a fenced in area"
+    if not at or noun.article >= 0:
+        return True
+    if at > 1 and tags[at - 1] == "," and tags[at - 2] in ("JJ", "VBN"):
+        return False  # "a long haired, black cat"
+    if at > 1 and lower[at - 1] in _MAKING and tags[at - 1] in _PAST and tags[at - 2] in _NAMES:
+        return False  # "a tree lined highway"
+    return noun.counted or tags[at - 1] not in _BEFORE
+
+
+def _ends(view: View, noun: Noun) -> bool:
+    """Does the noun phrase end with its noun, and is this no verb?"""
+    lower, tags, after = view.lower, view.parsed.tags, noun.head + 1
+    if any(view.parsed.deps[child] == "dobj" for child in view.children[noun.head]):
+        return False  # "mopeds line a street", "a hand opening up a box"
+    if after >= len(lower):
+        return True
+    if lower[after] == "of":
+        return noun.lemma in PARTS  # "a vase of flowers" is no vase without them
+    if tags[after] in ("RB", "VB", "VBP") and lower[after] in HALVES and not noun.plural:
+        return False  # "a fire hydrant next to", "a bathroom sink"
+    if lower[after] == "can" and tags[after + 1 :][:1] != ["VB"]:
+        return False  # "a garbage can on"
+    frosted = tags[after] in _PAST and after + 1 < len(tags) and tags[after + 1] in _NAMES
+    return noun.plural or not frosted or is_animate(noun.lemma)  # "a chocolate frosted donut"
