@@ -34,6 +34,7 @@ def test_a_negation_is_among_them(caption, some):
     ("caption", "never"),
     [
         ("Some cows are standing together in a field with a dog.", r"not"),
+        ("Some children who are playing video games together.", r"no"),
         ("A lot of people that are standing in a room with a dog.", r"not"),
         ("A plate is on a table along with a dog.", r"along (without|with no)"),
         ("A man lies with his head on a pillow.", r"without"),

@@ -35,6 +35,7 @@ def texts(caption: str, seeds: int = 12) -> set[str]:
         ("A dog watching television.", "watching television"),
         ("A pick up truck near a dog.", "truck"),
         ("A dog is in tall grass.", "tall grass"),
+        ("A dog near some grass growing in a case.", "grass growing"),
         ("A jar of honey beside a dog.", "honey"),
         ("A semi truck near a dog.", "truck"),
         ("A microwave oven on a bench.", "microwave oven"),

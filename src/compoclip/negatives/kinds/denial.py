@@ -87,6 +87,8 @@ def _absent(view: View, noun: Noun) -> Iterator[Change]:
     done = parsed.deps[noun.head] == "dobj" and parsed.tags[noun.phrase - 1].startswith("V")
     # Else nouns and their adjectives are taken for verbs: "a racquet balances", "with vending machines".
     doing = done and parsed.tags[noun.phrase - 1] == "VBG" and parsed.tags[noun.phrase - 2][:2] in ("NN", "VB", "CC")
+    if done and not PARTIAL.isdisjoint(lower[:2]):
+        return  # "some children playing no games"
     if _listed(view, noun) or not (done or parsed.deps[noun.head] in ("ROOT", "nsubj", "nsubjpass", "attr")):
         return
     one = noun.article == noun.phrase and first in ("a", "an") and lower[noun.phrase + 1] not in AMOUNTS

@@ -12,7 +12,7 @@ from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, Noun, V
 
 WET = word_set("river lake pond pool ocean grass snow")
 # Then the caption says what the river has and the grass is.
-DRINKING = word_set("drinking drink eating water grazing graze grazes chewing munching feeding nibbling")
+DRINKING = word_set("drinking drink eating water grazing graze grazes chewing munching feeding nibbling growing")
 BINDING = word_set("another other same second third open closed sliding squat")  # said of this noun, hardly of another
 # Without an article these are a dish or a pastime: "rice with chicken", "watching television", "playing frisbee".
 UNCOUNTED = word_set("chicken duck turkey lamb fish rabbit television tv frisbee ball court church")
