@@ -36,6 +36,9 @@ BODY = word_set(
 )
 # With these "with" is no having of something.
 WITH_ONLY = word_set("interact talk deal collide along together complete cluttered filled covered compared mix connect")
+HAVING = word_set(
+    "has have holds hold wears wear contains contain includes include features feature eat eats ride rides"
+)
 SOON = 6  # so near after a denial "some" should be "any"
 
 
@@ -60,10 +63,10 @@ def negate(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str
             changes.extend(_lacking(view, i))
     shout = parsed.text.isupper()
     absent = (change for noun in draw.shuffled(view.nouns) for change in _absent(view, noun))
-    for change in chain(draw.shuffled(changes), absent):
-        both = [change, *_any(view, change)]
-        text = view.rewrite(both)
-        yield (text.upper() if shout else text), tuple(_edit(view, *one) for one in both)
+    for denied in chain(([change] for change in draw.shuffled(changes)), absent):
+        denied += [some for some in _any(view, denied[0]) if some[0] not in {start for start, *_ in denied}]
+        text = view.rewrite(denied)
+        yield (text.upper() if shout else text), tuple(_edit(view, *one) for one in denied)
 
 
 def _edit(view: View, start: int, end: int, new: str) -> Edit:
@@ -80,22 +83,26 @@ def _any(view: View, denial: Change) -> list[Change]:
     return [(some[0], some[0] + 1, "any")] if some else []
 
 
-def _absent(view: View, noun: Noun) -> Iterator[Change]:
-    """The thing is not there: "no dog on grass", "eating no bananas"."""
-    parsed, lower = view.parsed, view.lower
-    first = lower[noun.phrase]
-    done = parsed.deps[noun.head] == "dobj" and parsed.tags[noun.phrase - 1].startswith("V")
-    # Else nouns and their adjectives are taken for verbs: "a racquet balances", "with vending machines".
-    doing = done and parsed.tags[noun.phrase - 1] == "VBG" and parsed.tags[noun.phrase - 2][:2] in ("NN", "VB", "CC")
-    if done and not PARTIAL.isdisjoint(lower[:2]):
+def _absent(view: View, noun: Noun) -> Iterator[list[Change]]:
+    """The thing is not there, nor what is listed with it: "no dog and no cat", "eating no bananas"."""
+    parsed, lower, at = view.parsed, view.lower, noun.phrase
+    first, before = lower[at], parsed.tags[at - 1]
+    done = parsed.deps[noun.head] == "dobj" and before.startswith("V")
+    if (done and not PARTIAL.isdisjoint(lower[:2])) or at + 1 >= len(lower):
         return  # "some children playing no games"
-    if _listed(view, noun) or not (done or parsed.deps[noun.head] in ("ROOT", "nsubj", "nsubjpass", "attr")):
+    if not (done or parsed.deps[noun.head] in ("ROOT", "nsubj", "nsubjpass", "attr")):
         return
-    one = noun.article == noun.phrase and first in ("a", "an") and lower[noun.phrase + 1] not in AMOUNTS
-    if one or (done and first in COUNTED and lower[noun.phrase + 1] not in VAGUE):
-        yield noun.phrase, noun.phrase + 1, "no"
-    elif doing and noun.article < 0 and not noun.counted and first not in VAGUE | AMOUNTS:
-        yield noun.phrase, noun.phrase, "no"
+    listed = _listed(view, noun)
+    one = noun.article == at and first in ("a", "an") and lower[at + 1] not in AMOUNTS
+    if one or (first in COUNTED and lower[at + 1] not in VAGUE and parsed.tags[at + 1] != "CD"):
+        if all(lower[other] in ("a", "an", "some") for other in listed):
+            yield [(other, other + 1, "no") for other in (at, *listed)]
+        return
+    # Else nouns and their adjectives are taken for verbs: "a racquet balances", "with vending machines".
+    surely = lower[at - 1] in HAVING or (before == "VBG" and parsed.tags[at - 2][:2] in ("NN", "VB", "CC"))
+    bare = noun.article < 0 and not noun.counted and first not in VAGUE | AMOUNTS
+    if done and surely and bare and not listed:
+        yield [(at, at, "no")]
 
 
 def _clear(view: View, at: int) -> bool:
@@ -136,14 +143,13 @@ def _lacking(view: View, at: int) -> Iterator[Change]:
         yield at, at + 1, "without"
 
 
-def _listed(view: View, noun: Noun) -> bool:
-    """Is a thing with an article or a number of its own listed with it, so that "no" leaves open which is denied?"""
+def _listed(view: View, noun: Noun) -> list[int]:
+    """Articles and numbers of the things listed with it: "no dog and a cat" leaves open which is denied."""
     parsed = view.parsed
-    listed = [noun.head]
-    for thing in listed:
+    things, found = [noun.head], []
+    for thing in things:
         for other in view.children[thing]:
             if parsed.deps[other] in ("conj", "appos"):
-                if any(parsed.deps[child] in ("det", "nummod", "poss") for child in view.children[other]):
-                    return True
-                listed.append(other)
-    return False
+                found += [child for child in view.children[other] if parsed.deps[child] in ("det", "nummod", "poss")]
+                things.append(other)
+    return found
