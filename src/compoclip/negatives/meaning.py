@@ -24,7 +24,7 @@ WAYS = word_set(
     """
     path grass road street field beach sand trail forest wood hillside hill slope mountain snow sidewalk freeway highway
     lane alley lawn track desert ground dirt pavement crosswalk runway tarmac yard meadow pasture park shore airport
-    city town landscape tunnel subway station woods curb
+    city town landscape tunnel subway station woods curb rail
     """
 )
 ALONG = word_set("down up along through across on in over at covered")
@@ -40,7 +40,7 @@ GENERIC = word_set("person player adult individual rider animal vehicle computer
 TOUCHING = word_set(
     "pressed pushed mounted attached tied connected linked joined touching against to together out that which"
 )
-WAVES = frozenset({"wave", "surf", "snow", "slope"})
+WAVES = frozenset({"wave", "surf", "snow", "slope", "water"})
 RIDDEN = word_set("skateboard snowboard surfboard board bike bicycle scooter ski")
 BOARDS = frozenset({"surfboard", "board", "snowboard", "boogieboard", "bodyboard", "ski"})
 STANDING = (BESIDE | PLACES) - {"with", "to", "of"}
@@ -87,7 +87,7 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns with everything that stands before them say the same?"""
     if conjuncts(view, a.head, b.head) or same_things(a, b):
         return True
-    if not set(view.lower[a.start : a.head + 1]).isdisjoint(view.lower[b.start : b.head + 1]):
+    if view.lower[a.head] in view.lower[b.start : b.head + 1] or view.lower[b.head] in view.lower[a.start : a.head]:
         return True  # "a luggage rack" and "luggage"
     if (a.lemma in WAVES and b.lemma in BOARDS) or (a.lemma in BOARDS and b.lemma in WAVES):
         return True  # "riding a wave on a board" or a board on a wave
@@ -111,6 +111,8 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
         return True  # "in a shirt wearing a tie", "wearing a hat and also wearing a tie"
     if before == "on" and rest[-1:] == ["on"] and {a.lemma, b.lemma} & RIDDEN:
         return True  # "on a skateboard doing a trick on a ramp"
+    if before in ("at", "in", "on") and rest[-1:] == ["at"] and "DT" not in view.parsed.tags[a.head + 1 : b.phrase]:
+        return True  # "eating in a restaurant at a table"
     if "along" in rest and "side" in view.lower[a.head + 1 : b.phrase]:
         return True  # "along side of"
     if (

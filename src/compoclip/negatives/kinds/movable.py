@@ -22,13 +22,14 @@ UNSEEN = word_set(
     temperature sunlight lighting current tide ray variety number trio dozen protest foreclosure law war death
     plot preparation approach change consumption thought amazement beauty future wilderness environment scene
     view sight glimpse backside forefront backdrop midst space speed pose position row look expression purpose
-    state reenactment league asia africa europe england canada relaxation sparkle strain smile attention mouthed selfie
+    state reenactment league asia africa europe england canada relaxation sparkle strain smile attention
+    mouthed selfie pickup
     """
 )
 # Of a thing, but things themselves: "the window of a car".
-PARTS = word_set("window seat wall door roof lid floor tower counter shelf screen table tarmac sidewalk rock street")
+PARTS = word_set("window seat wall door roof lid floor tower counter shelf screen tarmac sidewalk rock street")
 # Second halves that the parser may take for adverbs: "a fire hydrant next to".
-HALVES = frozenset(members("n")) | word_set("hydrant tub sill shelf jelly")
+HALVES = frozenset(members("n")) | word_set("hydrant entree tub sill shelf jelly")
 _MAKING = frozenset({"lined", "covered", "capped", "filled"})
 _BEFORE = frozenset({"POS", "NN", "NNS", "NNP", "NNPS", "JJ"})
 _PAST = frozenset({"VBN", "VBD"})
@@ -91,7 +92,7 @@ def _ends(view: View, noun: Noun) -> bool:
         return True
     if lower[after] == "of":
         return noun.lemma in PARTS  # "a vase of flowers" is no vase without them
-    if tags[after] in ("RB", "VB", "VBP") and lower[after] in HALVES and not noun.plural:
+    if lower[after] == "hydrant" or (tags[after] in ("RB", "VB", "VBP") and lower[after] in HALVES and not noun.plural):
         return False  # "a fire hydrant next to", "a bathroom sink"
     if lower[after] == "can" and tags[after + 1 :][:1] != ["VB"]:
         return False  # "a garbage can on"

@@ -31,11 +31,15 @@ NOT_ATTRIBUTES = word_set(
 
 # Of one word with what follows it ("mixed breed", "deep dish"), or said of hardly anything else.
 STAYING = word_set(
-    "mixed deep double public commercial spare facial stuffed dental medical vintage avocado male female"
+    "half mixed deep double public commercial spare facial stuffed dental medical vintage avocado male female"
 )
 HALVES = word_set("haired filled flying looking colored faced printed painted striped tiled legged sleeved breed water")
+# Said without an article where they are not amounts, as those in MASS are.
 UNCOUNTED = word_set(
-    "pavement syrup cement asphalt seafood cereal soap cardboard scenery toast jewelry artwork produce livestock"
+    """
+    cobblestone lingerie pavement syrup cement asphalt seafood cereal soap cardboard scenery toast jewelry artwork
+    produce livestock
+    """
 )
 # Of one thing, not of many: "a piece of cake" becomes "a piece of dog", "a pile of hay" "a pile of dogs".
 NO_AMOUNTS = frozenset({""}) | word_set(
