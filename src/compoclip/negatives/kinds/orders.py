@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from compoclip.language.words import word_set
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.kinds.junctions import ARTICLES
 from compoclip.negatives.kinds.shuffle import cased, words_anywhere
 from compoclip.negatives.meaning import BOTH_WAYS, POSTURE
 from compoclip.negatives.types import Edit
@@ -14,14 +15,14 @@ from compoclip.negatives.view import MEASURES, RELATIONAL, View
 from compoclip.negatives.vocabulary import Vocabulary
 
 TRIES = 12
-APART = 9  # tries that also refuse two articles in a row
+APART = 9  # tries that also refuse two articles in a row, and the like
 # Between these nouns change places and say the same: "a herd and cows".
 _LOOSE = BOTH_WAYS | POSTURE
 _AMOUNTS = MEASURES | RELATIONAL
 # Words that say little of how things stand, so that a caption reads the same with them in another place.
 _LIGHT = word_set("with and or by that which who to is are was were be been being has have had having")
 _ALIKE = {"in": "on", "at": "on", "inside": "on"}
-_ARTICLES = frozenset({"a", "an", "the"})
+_LEADING = ARTICLES | {"and", "of", "with"}
 _UNSAID = word_set("a an the this that these those some its his her their")
 
 
@@ -32,7 +33,8 @@ def nouns_and_adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iter
     cuts = [tags[i][:2] in ("IN", "VB", "TO") and word not in _LOOSE for i, word in enumerate(lower)]
     for i in _of_amounts(lower):
         cuts[i] = False  # "a cows of herd"
-    yield from _permuted(view, draw, groups, _changes(view, cuts, {i for group in groups for i in group}))
+    named = {i for group in groups for i in group}
+    yield from _permuted(view, draw, groups, _changes(view, cuts, named, range(sum(cuts) + 1)))
 
 
 def all_but_nouns_and_adjectives(
@@ -45,7 +47,10 @@ def all_but_nouns_and_adjectives(
     governing = [i for i in rest if tags[i][:2] in ("VB", "IN", "RP", "TO") and deps[i] != "amod"]
     telling = {i for i in governing if lower[i] not in _LIGHT}.difference(_of_amounts(lower))
     cuts = [tag[:2] == "NN" for tag in tags]
-    yield from _permuted(view, draw, [rest], _changes(view, cuts, telling, between=True), _changes(view, cuts, telling))
+    nouns = sum(cuts)
+    between = _changes(view, cuts, telling, range(1, nouns))
+    anywhere = _changes(view, cuts, telling, range(nouns + 1), least=3)
+    yield from _permuted(view, draw, [rest], between, anywhere)
 
 
 def within_trigrams(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -75,11 +80,13 @@ def _of_amounts(lower: list[str]) -> list[int]:
     ]
 
 
-def _changes(view: View, cuts: list[bool], telling: set[int], between: bool = False) -> Callable[[list[int]], bool]:
+def _changes(
+    view: View, cuts: list[bool], telling: set[int], inner: range, least: int = 2
+) -> Callable[[list[int]], bool]:
     """Does one of the `telling` tokens come to another of the parts into which the `cuts` divide the caption?
 
-    Before the first cut and after the last one nothing counts that should stand `between` two. Else it says the same:
-    "white and black", "a boy and a man", "players baseball playing a game of baseball".
+    Only the `inner` parts count, and only where `least` tokens or more are others. Else it says the same: "white and
+    black", "a boy and a man", "players baseball playing a game of baseball".
     """
     lower = [_ALIKE.get(word, word) for word in view.lower]
     parts = []
@@ -88,14 +95,13 @@ def _changes(view: View, cuts: list[bool], telling: set[int], between: bool = Fa
         part += cut
         parts.append(part)
 
-    inner = range(1, part) if between else range(part + 1)
     was = {(parts[i], lower[i]) for i in telling}
 
     def fits(order: list[int]) -> bool:
         return any(
             source in telling and parts[place] in inner and (parts[place], lower[source]) not in was
             for place, source in enumerate(order)
-        )
+        ) and least <= sum(lower[place] != lower[source] for place, source in enumerate(order))
 
     return fits
 
@@ -110,9 +116,12 @@ def _turns(said: set[int]) -> Callable[[list[int]], bool]:
     return fits
 
 
-def _articles_meet(lower: list[str], order: list[int]) -> bool:
-    """Do two articles come together? No caption has "on a the"."""
-    return any(lower[a] in _ARTICLES and lower[b] in _ARTICLES for a, b in pairwise(order))
+def _stumbles(lower: list[str], order: list[int]) -> bool:
+    """Do two articles come together, or does a comma follow "a" or "and"? No caption has "on a the", "of a, and"."""
+    return any(
+        (lower[a] in ARTICLES and lower[b] in ARTICLES) or (lower[b] == "," and lower[a] in _LEADING)
+        for a, b in pairwise(order)
+    )
 
 
 def _permuted(
@@ -128,7 +137,7 @@ def _permuted(
                 for place, source in zip(group, draw.shuffled(group)):
                     order[place] = source
             changed = [i for i, source in enumerate(order) if lower[i] != lower[source]]
-            if not changed or not fits(order) or (attempt < APART and _articles_meet(lower, order)):
+            if not changed or not fits(order) or (attempt < APART and _stumbles(lower, order)):
                 continue
             start, end = changed[0], changed[-1] + 1
             words = [known[i] for i in order]
