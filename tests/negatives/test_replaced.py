@@ -183,6 +183,11 @@ def test_deeds_depend_on_what_they_are_done_to():
         ("A plane flying over the ocean.", set()),
         ("A plane is descending over the water.", set()),
         ("A man dipped a spoon in the bowl.", set()),
+        ("People using brushes on a monument.", set()),
+        ("A man in trunks.", set()),
+        ("A player runs into home plate.", set()),
+        ("A toilet next to a window and towel rack.", set()),
+        ("A blue over night bag.", set()),
         ("A horse standing beside tall plants.", set()),
         ("A man diving towards the ground.", set()),
         ("A bear dives off a rock into a river.", set()),
@@ -236,6 +241,12 @@ def test_relations_that_hold_together(relation, noun, never):
     others = excluded(relation, noun, False)
     assert others
     assert never not in others
+
+
+def test_who_sits_and_rests_does_not_sit_and_stand():
+    found = texts("An elderly woman sitting on the bench resting.", "replace-verbs")
+    assert found
+    assert all(text.endswith("resting.") for text in found)
 
 
 def test_the_whole_caption_stays_in_capitals():

@@ -38,14 +38,24 @@ _OWNED = word_set(
 # "up on", "from behind", "made in", "lots of": the word before belongs to the relation.
 _NOT_BEFORE = word_set("focus view lots take towed up closeup from made not rises fur hair mane wool")
 _SEEN_OVER = word_set("fence wall railing rail gate hedge counter")  # elsewhere to look over something is to look at it
-_NO_WAY_BACK = word_set("air station mirror camera distance ground floor fight")  # nobody dives out of the air
+_NO_WAY_BACK = word_set(
+    "air station mirror camera distance ground floor fight plate base"
+)  # nobody dives out of the air
 _FLYING = word_set("fly descend soar glide hover land")
+_FRAMES = word_set("window mirror")
+_OPERATED = word_set("laptop laptops computer phone cellphone tablet")
 _TABLES = word_set("table counter desk countertop stove grill oven")
 _BESIDE = frozenset({"next to", "beside", "in front of", "behind"})
 _HOLDING = frozenset({"in", "inside"})
 _OUTSIDE = frozenset({"outside"})
 _SCENES = ROOMS | GROUND | WATER
-_BODY, _CLOTHES = 8, word_set("shirt dress hat jacket coat suit uniform pants jeans shorts clothes outfit helmet gear")
+_BODY = 8  # WordNet's lexicographer file of parts of the body
+_CLOTHES = word_set(
+    """
+    shirt dress hat jacket coat suit uniform pants jeans shorts clothes outfit helmet gear trunk trunks bikini tie
+    skirt wetsuit
+    """
+)
 
 
 def relations(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:
@@ -109,7 +119,7 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
     if parsed.tags[at] not in ("IN", "RP", "RB", "TO") or parsed.deps[at] not in ("prep", "advmod", "ROOT", "pcomp"):
         return None
     thing = _object(view, at)
-    if at and lower[at - 1] in _NOT_BEFORE:
+    if at and (lower[at - 1] in _NOT_BEFORE or lower[at : at + 2] == ["over", "night"]):
         return None
     if thing is None or (
         at + 1 < len(lower) and lower[at + 1] in ("top", "front", "each", "one", "to", "of", "just", "only")
@@ -151,6 +161,11 @@ def _excluded(view: View, relation: str, thing: int | None, at: int) -> tuple[st
     if relation in _BESIDE and at and view.lower[at - 1] in _SCENES and view.parsed.deps[at - 1] in ("ROOT", "nsubj"):
         return ()  # "a hallway next to a door" stays where it is
     flies = governor in _FLYING and _in_water(view, thing)
+    if _FRAMES.intersection(view.lower[at + 1 : thing]):
+        return ()  # "next to a window and towel rack"
+    used = at > 0 and view.parsed.deps[at - 1] == "dobj" and lemma(view.lower[view.parsed.heads[at - 1]], "v") == "use"
+    if used and relation == "on" and view.lower[at - 1] not in _OPERATED:
+        return ()  # who uses a brush on a statue is beside it
     if relation in ("over", "above") and (flies or "air" in view.lower[thing:]):
         return ()  # "flying under the ocean"
     less: frozenset[str] = frozenset()

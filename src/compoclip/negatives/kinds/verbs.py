@@ -51,6 +51,7 @@ _AWAKE = word_set(
     stare chew prepare
     """
 )
+_UPRIGHT = word_set("run stand jump dance")
 _SIDES = word_set("back side stomach belly")
 _AT_REST = word_set("lie lay rest sleep")
 _SEEN_DOING = MOVES | {"approach", "pass", "swim", "land", "play"}  # "watching a kite fly", taken for a noun
@@ -140,7 +141,9 @@ def _at_odds(view: View, at: int, verb: str, other: str, said: set[str], things:
         return bool(_AWAKE & (said - {verb}))
     if verb == "hit" and _SWINGS & set(view.lower):
         return True
-    if (other == "cry" and "smile" in said - {verb}) or (verb == "pose" and other == "run" and said & PERCHED):
+    if (other == "cry" and "smile" in said - {verb}) or (
+        verb in ("pose", "rest") and said & PERCHED and other in _UPRIGHT
+    ):
         return True
     if not things:
         return (verb, other) == ("sit", "walk") and not _WALKS_THERE & set(view.lower[at + 1 : at + 2])
