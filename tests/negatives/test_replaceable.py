@@ -83,6 +83,10 @@ def test_a_body_part_gives_way_only_where_something_is():
     }
 
 
+def test_an_animal_stands_where_no_other_person_may():
+    assert "A horse takes a bite of her pizza." in texts("A girl takes a bite of her pizza.", 40)
+
+
 def test_several_stay_several():
     assert any("zebra" not in text for text in texts("A herd of zebra on a road."))
     assert not [text for text in texts("A herd of zebra on a road.") if re.search(r"herd of (bear|giraffe)\b", text)]

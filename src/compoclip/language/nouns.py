@@ -204,6 +204,7 @@ male woman child
 female man child
 shrub bench car statue
 gate bench car
+stone car bench boat
 pickup bus motorcycle bicycle
 biplane train boat bus
 airliner train boat bus

@@ -91,7 +91,10 @@ def _table_of(view: View, noun: Noun, vocabulary: Vocabulary, unfit: frozenset[s
             table = noun_candidates(whole, vocabulary, unfit)
             if table.words:
                 return table, noun.start
-    return noun_candidates(noun.lemma, vocabulary, unfit), noun.start
+    table = noun_candidates(noun.lemma, vocabulary, unfit)
+    if unfit and not table.words and noun_candidates(noun.lemma, vocabulary).words and is_animate(noun.lemma):
+        table = noun_candidates("person", vocabulary)  # "a girl with her dog" -> "a horse with her dog"
+    return table, noun.start
 
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
