@@ -236,6 +236,12 @@ def test_a_compound_takes_the_article_and_number_of_its_place(monkeypatch):
     assert "The grass lies on the dog." in texts("A dog lies on the grass.", "swap-nouns")
 
 
+def test_a_room_and_what_is_in_it_change_places_unless_it_is_there_all_the_same(monkeypatch):
+    no_limit(monkeypatch)
+    assert "A tub that has a sink and a bathroom." in texts("A bathroom that has a sink and a tub.", "swap-nouns")
+    assert "A train station in a train." in texts("A train in a train station.", "swap-nouns")
+
+
 def no_limit(monkeypatch):
     """However ill a swap reads."""
     monkeypatch.setattr("compoclip.negatives.kinds.exchange.LIMIT", 99.0)

@@ -87,7 +87,9 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns with everything that stands before them say the same?"""
     if conjuncts(view, a.head, b.head) or same_things(a, b):
         return True
-    if view.lower[a.head] in view.lower[b.start : b.head + 1] or view.lower[b.head] in view.lower[a.start : a.head]:
+    if (a.mass and view.lower[a.head] in view.lower[b.start : b.head + 1]) or (
+        b.mass and view.lower[b.head] in view.lower[a.start : a.head]
+    ):
         return True  # "a luggage rack" and "luggage"
     if (a.lemma in WAVES and b.lemma in BOARDS) or (a.lemma in BOARDS and b.lemma in WAVES):
         return True  # "riding a wave on a board" or a board on a wave
@@ -126,6 +128,7 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
         return True  # a list with "slices of ham" in it
     if (
         a.lemma in ROOMS
+        and view.lower[b.phrase - 1] in ("on", "in", "of")
         and _things(view, a.head + 1, b.phrase)
         and not HAVING.isdisjoint(view.lower[a.head + 1 : b.phrase])
     ):
