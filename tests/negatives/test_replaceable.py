@@ -36,6 +36,8 @@ def texts(caption: str, seeds: int = 12) -> set[str]:
         ("A pick up truck near a dog.", "truck"),
         ("A dog is in tall grass.", "tall grass"),
         ("A dog near some grass growing in a case.", "grass growing"),
+        ("A dog near a pen and a book.", "a pen"),
+        ("A dog holding a magnifying glass.", "magnifying glass"),
         ("A jar of honey beside a dog.", "honey"),
         ("A semi truck near a dog.", "truck"),
         ("A microwave oven on a bench.", "microwave oven"),

@@ -16,7 +16,7 @@ DRINKING = word_set("drinking drink eating water grazing graze grazes chewing mu
 BINDING = word_set("another other same second third open closed sliding squat")  # said of this noun, hardly of another
 # Without an article these are a dish or a pastime: "rice with chicken", "watching television", "playing frisbee".
 UNCOUNTED = word_set("chicken duck turkey lamb fish rabbit television tv frisbee ball court church")
-HALVES = word_set("up double semi triple remote")  # "a pick up truck", "a double decker bus"
+HALVES = word_set("up double semi triple remote magnifying")  # "a pick up truck", "a double decker bus"
 LIMBS = word_set("hand foot head shoulder mouth nose ear")
 SHAPES = frozenset(NOUN_CLASSES["shape"].split())
 # Said of land, not of what may take its place.
@@ -67,6 +67,10 @@ def gives_way(view: View, noun: Noun) -> bool:
         return False
     if before >= 0 and lower[before] in HALVES:
         return False
+    if noun.lemma == "pen" and preposition(view, noun) not in ("in", "inside", "into"):
+        return False  # it writes, and is no place
+    if tags[noun.head] == "NNS" and lower[noun.head] == noun.lemma and noun.article >= 0 and not noun.counted:
+        return False  # "the sheep": one or several
     if noun.lemma in UNCOUNTED and noun.article < 0 and not noun.counted and tags[noun.head] == "NN":
         return False
     if noun.start < noun.head and (noun.lemma in SHAPES or not NOT_REPLACED.isdisjoint(lower[noun.start : noun.head])):
