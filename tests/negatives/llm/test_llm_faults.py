@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -146,10 +147,11 @@ def test_what_stays_without_a_reply_is_asked_by_the_next_run_only(
 
 
 def test_a_dead_server_ends_the_run_soon(captions: Path, tmp_path: Path) -> None:
-    with FakeServer() as server:
-        pass
-    with pytest.raises(RunError, match=r"8 requests in a row failed 2 times each \(the last: connection"):
-        run(captions, tmp_path / "out", server, retries=1)
+    with socket.socket() as taken:  # nobody listens, and nobody else can get the port
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
+        with pytest.raises(RunError, match=r"8 requests in a row failed 2 times each \(the last: connection"):
+            build(captions, tmp_path / "out", KINDS, llm=LLMOptions("m", url=url, backoff=0.01, retries=1))
 
 
 @pytest.mark.parametrize(

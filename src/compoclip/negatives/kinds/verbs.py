@@ -60,6 +60,11 @@ _WALKS_THERE = word_set("on near next by behind beside outside under alone under
 _WHICH = word_set("which that what")
 _ON_SCREEN = word_set("video computer wii nintendo")
 ALONE = word_set("together apart")
+_STANCE = word_set("stand sit walk graze lie lay sleep pose travel swim float ride park seat")  # hardly "play apart"
+_SHINE = word_set("lit light shine glow illuminated illuminate")  # a room is lit dimly, not decorated so
+_NO_ROOM = word_set("lawn grass yard field beach street water dark snow rain raining heat sun clock event")  # has these
+_LOW = word_set("ground floor grass feet water snow shoes")
+_HIGH = word_set("air sky ceiling sun moon")
 _JOINING = word_set("close very taking putting")
 
 
@@ -202,8 +207,26 @@ def replace_adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[
         if not table.words or not draw.chance(table.cumulative[-1], vocabulary.word(view.lower[i])):
             continue
         for form in drawn(table, draw):
+            if _impossible(view, i, form):
+                continue
             text = view.rewrite([(i, i + 1, form)])
             yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
+
+
+def _impossible(view: View, at: int, form: str) -> bool:
+    """Does the opposite make no sense there: "up at the ground", "on the lawn inside", "playing apart"?"""
+    lower, parsed = view.lower, view.parsed
+    head, near = lower[parsed.heads[at]], lower[at + 1 : at + 5]
+    if form in ("up", "down"):
+        hill = not {"downhill", "uphill"}.isdisjoint(lower)
+        return hill or not (_LOW if form == "up" else _HIGH).isdisjoint(near) or (form == "down" and "air" in lower)
+    if form in ("inside", "indoors"):
+        return not _NO_ROOM.isdisjoint(lower[max(0, at - 5) : at]) or not {"building", "barn"}.isdisjoint(near)
+    if form == "outside":  # what has something inside is a box
+        return not parsed.tags[parsed.heads[at]].startswith("V") or lower[at - 1] in ("also", "looking")
+    if form == "apart":
+        return lemma(head, "v") not in _STANCE
+    return form in ("dimly", "brightly") and lemma(head, "v") not in _SHINE
 
 
 def _free(view: View, at: int) -> bool:
