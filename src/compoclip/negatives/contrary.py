@@ -62,7 +62,9 @@ def told_apart(view: View, i: int, x: int, j: int, y: int) -> bool:
     if other in near_synonyms(one):
         return False  # "a messy desk in a cluttered room"
     opposed = contrary(one, other)
-    parted = opposed and i < x < j - 1 and view.parsed.tags[j - 1] in ("CC", ",")  # "black shirt and blue shorts"
+    parted = (
+        opposed and i < x < j - 1 and view.lower[x] not in TINTS and view.parsed.tags[j - 1] in ("CC", ",")
+    )  # "black shirt and blue shorts"
     if not parted and all(view.parsed.tags[k] in ("JJ", "VBN", "NN", "HYPH", ",", "CC") for k in range(i + 1, j)):
         return False  # both of one thing, whatever the parser made of it
     if x < j and view.lower[x + 1] == "of" and not (opposed and view.lower[x] in _CONTAINERS):

@@ -19,7 +19,7 @@ PLACES = word_set(
     in at on near by with inside outside along against of down through across around
     """
 )
-WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand"})
+WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand", "blanket"})
 WAYS = word_set(
     """
     path grass road street field beach sand trail forest wood hillside hill slope mountain snow sidewalk freeway highway

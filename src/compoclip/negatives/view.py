@@ -173,9 +173,13 @@ class View:
                 counted, phrase = True, min(phrase, self._left_edge(child))
             elif dep == "punct" and lower[child] == "-" and child == start - 1:
                 start = child
-        while start < head and parsed.tags[start] in ("DT", "PRP$", "CD"):  # "a" of "a fire hydrant" hung on "fire"
+        while start < head and (
+            parsed.tags[start] in ("DT", "PRP$", "CD") or lower[start] in COLOUR_NAMES
+        ):  # "a" of "a fire hydrant" hung on "fire"
             if parsed.tags[start] == "CD":
                 counted = True
+            elif lower[start] in COLOUR_NAMES:
+                adjectives.append(start)
             elif article < 0:
                 article = start
             start += 1
