@@ -127,7 +127,7 @@ class Asking:
         self._in_a_row += 1
         if self._in_a_row >= HOPELESS:
             raise RunError(
-                f"{self.options.url}: {self._in_a_row} requests in a row failed {self.options.retries + 1} times each "
+                f"{self.options.url}: {HOPELESS} requests in a row failed {self.options.retries + 1} times each "
                 f"(the last: {self.last_failure}); see to the server, then go on with --resume"
             )
 
