@@ -15,12 +15,15 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cached_property
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from compoclip.language.parser import NEEDED
 from compoclip.negatives import BUNDLES, KINDS, Generator, Vocabulary
 from compoclip.negatives.build import build
 from compoclip.negatives.captions import read_captions
@@ -41,9 +44,19 @@ class Work:
     def once(self, kinds: str, captions: Sequence[str] | None = None) -> None:
         captions = self.captions if captions is None else captions
         if kinds == SPACY:
-            drain(self.generator("shuffle").parser.pipeline.pipe(captions, batch_size=256))
+            drain(self.spacy.pipe(captions, batch_size=256))
         else:
             drain(self.generator(kinds).run(captions, [str(number) for number in range(len(captions))]))
+
+    @cached_property
+    def spacy(self) -> Any:
+        """Tagger and parser as spaCy loads them."""
+        import spacy
+
+        pipeline = spacy.load(self.generator("shuffle").parser.name)
+        for name in set(pipeline.pipe_names).difference(NEEDED):
+            pipeline.remove_pipe(name)
+        return pipeline
 
     def generator(self, kinds: str) -> Generator:
         if kinds not in self.generators:

@@ -6,6 +6,7 @@ own lemmas and its attribute rules are not used, which makes a parse 2.5 times f
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -84,13 +85,29 @@ def _load(model: str | Path | None) -> tuple[Any, str]:
     try:
         meta = _meta(name)
         superfluous = [part for part in meta.get("components", meta.get("pipeline", [])) if part not in NEEDED]
-        pipeline = spacy.load(name, exclude=superfluous)
+        with _float64_sums():
+            pipeline = spacy.load(name, exclude=superfluous)
     except (OSError, ValueError) as error:
         raise _unusable(name, error) from None
     missing = [part for part in ("tagger", "parser") if part not in pipeline.pipe_names]
     if missing:
         raise InputError(f"parser {name!r} has no {' and no '.join(missing)}; {HOW_TO_INSTALL}")
     return pipeline, name
+
+
+@contextlib.contextmanager
+def _float64_sums() -> Iterator[None]:
+    """Models made meanwhile compute with `Float64Sums`, which changes nothing for other spaCy pipelines."""
+    from thinc.api import get_current_ops, set_current_ops
+
+    from compoclip.language.sums import Float64Sums
+
+    before = get_current_ops()
+    set_current_ops(Float64Sums())
+    try:
+        yield
+    finally:
+        set_current_ops(before)
 
 
 def _meta(name: str) -> dict[str, Any]:
