@@ -110,7 +110,8 @@ def _clear(view: View, at: int) -> bool:
     parsed, lower = view.parsed, view.lower
     if not (LOOSELY.isdisjoint(lower[at + 1 : at + 2]) and DENIED.isdisjoint(lower)):
         return False
-    if lower[at + 1] in ("a", "an") and lower[at + 2 : at + 3] and lower[at + 2] in AMOUNTS:
+    article, amount = [*lower[at + 1 : at + 3], "", ""][:2]
+    if article in ("a", "an") and amount in AMOUNTS:
         return False  # "is a bit out of focus"
     verb = parsed.heads[at] if parsed.deps[at] in ("aux", "auxpass") else at
     doers = [parsed.heads[at]] if parsed.deps[at] == "acl" else [c for c in view.children[verb] if c < at]
