@@ -33,14 +33,14 @@ def shuffled(view: View, draw: Draw, length: int) -> Iterator[tuple[str, tuple[E
     """Pieces of `length` words in another order; punctuation at the end stays there.
 
     Pieces are counted from the first word (ARO's trigrams always are). Where four or five words a piece leave no order
-    that says another thing, the first piece is a shorter one.
+    that says another thing, the first piece is a shorter one; they are never torn loosely, or little else would change.
     """
     end = len(view.words)
     while end and not any(c.isalnum() for c in view.words[end - 1]):
         end -= 1
     units = _units(view, end)
     offsets = draw.shuffled(range(1, length)) if length > 3 else []
-    for loose in (False, True):
+    for loose in (False,) if length > 3 else (False, True):
         for first in (0, *offsets):
             made = False
             for proposal in _reordered(view, draw, _pieces(units, length, first), end, loose):
@@ -76,6 +76,8 @@ def _reordered(
         if not known[order[-1]][-1].isalnum() or not (order[0] == 0 or known[order[0]][0].isalnum()):
             continue  # a comma before the full stop or before everything
         words = [known[i] for i in order] + view.words[end:]
+        if any(one == "," == other for one, other in pairwise(words)):
+            continue
         # a token without a space after it (n't, 's, a hyphen) keeps its neighbour; else spaces stay between words
         spaces = [True] * len(order)
         for at, i in enumerate(order[:-1] if stuck else ()):
