@@ -389,7 +389,6 @@ def test_word_orders_that_say_the_same(kind, caption, never):
     ("kind", "caption", "wanted"),
     [
         # a noun that comes to another article, and a verb or preposition that gets another thing
-        ("shuffle-5", "A zebra standing in a tree filled forest.", "A filled forest zebra standing in a tree."),
         ("shuffle-2", "A stop sign beside a red car.", "Sign beside a stop car a red."),
         ("order-others", "A dog under a mat holds a ball.", "A dog a holds mat under a ball."),
         ("shuffle-3", "A cat laying on top of a cat bed.", "A cat bed on top of a cat laying."),
