@@ -51,6 +51,11 @@ def test_a_negation_is_among_them(caption, some):
         ("A table with different toys.", r"without"),
         ("A skier skiing down a slope.", r"down no"),
         ("Equipment in a room with vending machines.", r"vending no"),
+        ("A group of people wearing blue uniforms some of gloves on their hands.", r"any"),
+        ("A girl tries to operate a camera.", r"operate no"),
+        ("A blurred picture showing a dog.", r"No blurred"),
+        ("A group of boys watch a skateboarder jump a distant staircase.", r"no skateboarder.* no"),
+        ("Two girls with no hats stand in a city.", r"No girls"),
         ("One woman carrying a cake and another woman in the background.", r"not"),
     ],
 )

@@ -168,6 +168,7 @@ pot pan
 mug glass
 jar bottle
 ambulance truck van car
+football soccer rugby
 pasta salad soup
 house home building barn
 building tower church skyscraper house store castle wall window door

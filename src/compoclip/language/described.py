@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, MASS
 from compoclip.language.materials import MATERIALS, could_be
 from compoclip.language.words import word_set
 
@@ -45,6 +46,8 @@ _ALIKE = (  # colours that two people looking at one thing may both say
     word_set("white grey"),
     word_set("blue purple"),
 )
+_FUR = word_set("yellow brown golden tan beige")  # of one dog
+_SIZES = frozenset(ADJECTIVE_CLASSES["size"].split())
 _FRUIT = word_set("slice peel wedge segment rind zest tree grove section half")  # of an orange, not orange
 _CROWDED = word_set("busy quiet crowded deserted")
 _PEOPLED = word_set(
@@ -88,8 +91,10 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
         if old == "empty" or (old, new) == ("crowded", "quiet"):  # a crowd can be silent
             return False
         return noun not in ("area", "residence")
-    if any(new in both and old in both for both in _ALIKE):
+    if any(new in both and old in both for both in _ALIKE) or (animate and {new, old} <= _FUR):
         return False
+    if noun in MASS - BOTH_WAYS and (new in _SIZES or old in _SIZES):
+        return False  # "really small hair"
     if noun == "elephant" and old in ("gray", "grey", "brown") and new in ("gray", "grey", "brown", "black"):
         return False  # dust and mud
     if noun in ("shot", "view") and new in ("big", "small", "little", "tiny", "large", "huge", "giant"):

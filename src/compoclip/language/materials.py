@@ -27,7 +27,7 @@ _MADE_OF: tuple[tuple[str, str], ...] = (
         "floor area walkway path sidewalk bridge platform deck ledge ramp slab patio pier railing rail wall barrier",
         "wooden metal brick stone concrete",
     ),
-    ("fence gate post pole pen bar barricade beam", "wooden metal plastic concrete"),
+    ("fence gate post pole pen bar barricade", "wooden metal plastic concrete"),
     ("plate bowl dish platter tray cup mug saucer", "wooden metal plastic glass ceramic paper"),
     ("bottle jar vase pitcher pot container", "plastic glass metal ceramic"),
     ("fork knife spoon utensil cutlery tong handle chopstick", "wooden metal plastic"),
@@ -41,10 +41,16 @@ _MADE_OF: tuple[tuple[str, str], ...] = (
     ("sweater hat scarf blanket", "wool cotton"),
     ("couch sofa", "leather wooden"),
     ("toilet sink bathtub tub counter", "metal plastic ceramic"),
-    ("statue elephant horse figure figurine sculpture bear bird animal boat toy", "wooden metal plastic stone"),
+    ("statue elephant horse figure figurine sculpture bear bird animal boat", "wooden metal plastic stone"),
     ("board spatula paddle racket rack ladder sled cart", "wooden metal plastic"),
     ("clock sign umbrella mirror lamp umbrella", "wooden metal plastic"),
     ("roof", "wooden metal"),
+    ("scooter slide swing toy", "wooden metal plastic"),
+    ("courtyard patio plaza yard", "brick stone concrete"),
+    ("cap pants trousers clothes clothing outfit suit shirt shorts skirt dress chaps robe", "leather wool cotton"),
+    ("collar harness leash", "leather metal plastic"),
+    # Of what they are made their names say, or there is nothing else that they could be of.
+    ("wire link chain slat plank log mesh cable rope beam brush cliff rock hill playground", ""),
 )
 _BY_THING: dict[str, frozenset[str]] = {}
 for _things, _stuff in _MADE_OF:

@@ -58,7 +58,12 @@ SCENES: tuple[tuple[str, str], ...] = (
     ("boat dock harbor lake river pier pond ship water", "water boat dock grass tree rock sand"),
     ("room house building home hotel", "wall floor window door ceiling room"),
     ("car truck bus van", "window door person"),
-    ("motorcycle bicycle bike scooter skateboard skateboarder", "helmet glove wheel shoe"),
+    (
+        "motorcycle bicycle bike scooter skateboard skateboarder motorbike biker bicyclist cyclist motorcyclist rider "
+        "racer bmx biking cycling",
+        "helmet glove wheel shoe",
+    ),
+    ("coat winter cold jacket parka", "scarf glove hat boot"),
     ("suit", "tie shirt pants shoe jacket"),
     ("vegetable veggie stew stir soup", "broccoli carrot tomato potato onion cucumber pepper lettuce mushroom bean"),
     ("salad", "tomato lettuce onion cucumber pepper carrot"),

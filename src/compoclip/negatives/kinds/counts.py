@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compoclip.language.inflect import PAIRS, inflect
-from compoclip.language.lexicon import lemma
+from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.places import GROUND, ROOMS, WATER
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import visible_field
@@ -28,12 +28,15 @@ SINGLE = word_set("his her its he she it it's that which itself himself herself 
 SO_MANY = word_set("third fourth fifth both either neither doubles twin twins respectively opposite")
 # Verbs whose object can come in any number without a change to who does it or where.
 HANDLING = word_set("hold carry eat cut cook buy sell feed pet chase watch hit throw catch pull push lead wash draw")
+LONE = word_set("lone single solitary only sole")
 BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to"})
 _FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
 VERBS = word_set(
     "graze watch walk stand sit play surf ski pick look face hold facing"
 )  # "two sheep graze", read as a noun
 POSES = frozenset(f"{verb}s" for verb in VERBS) | {"poses"}  # "a man wearing a tie poses", read as "tie poses"
+_AFTER_VERBS = frozenset({"DT", "PRP$", "IN", "RP", "TO", "RB"})
+SOME = word_set("few couple dozen pair lot")  # "a few dogs"
 _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
 # Said of one thing, or of a place, though they can be counted.
 UNCOUNTED = word_set(
@@ -56,6 +59,8 @@ def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
     numerals = [(n, i) for n in view.nouns if _has_singular(view, n) and (i := _numeral(view, n)) is not None]
     for noun, i in draw.shuffled(numerals):
         after = view.lower[noun.head + 1 :]
+        if not LONE.isdisjoint(view.lower[i : noun.head]) or _some_of_them(after):
+            continue
         if not SO_MANY.isdisjoint(after) or ("one" in after and (after.count("one") > 1 or "other" in after)):
             continue
         scale = NUMBERS if view.lower[i] in NUMBERS else DIGITS
@@ -99,7 +104,7 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
         return False
     if noun.article != noun.phrase or noun.article < 0 or lower[noun.article] not in ("a", "an"):
         return False
-    if "single" in lower[noun.article : noun.head]:
+    if not LONE.isdisjoint(lower[noun.article : noun.head]):
         return False
     after = noun.head + 1
     if after < len(lower) and (
@@ -122,9 +127,32 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
             lower[head] == "of" and lower[head - 1] in ("top", "front", "side", "out")
         )
     # the caption's own subject, of which nothing finite is said: "a dog sitting on grass"
-    if dep != "ROOT" or noun.phrase or _agrees(view, noun):
+    if dep != "ROOT" or noun.phrase or _agrees(view, noun) or _verb_taken_for_noun(view, after):
         return False
     return TIED.isdisjoint(lower) and SINGLE.isdisjoint(lower) and POSES.isdisjoint(lower)
+
+
+def _some_of_them(after: list[str]) -> bool:
+    """Does the rest speak of a number of these ("four men, two of them", "one sitting, two standing")?"""
+    rest = [i for i, word in enumerate(after) if word in NUMBERS]
+    return any(
+        after[i + 1 : i + 2] == ["of"] or (len(rest) > 1 and "".join(after[i + 1 : i + 2]).endswith("ing"))
+        for i in rest[-1:]
+    )
+
+
+def _verb_taken_for_noun(view: View, after: int) -> bool:
+    """Does a singular verb follow that the parser read as a noun: "a bike rider in a helmet corners a trail"?"""
+    parsed, lower = view.parsed, view.lower
+    for i in range(after, len(lower) - 1):
+        if parsed.tags[i] == "VBZ":
+            return True
+        if parsed.tags[i] not in ("NNS", "NN") or lower[i][-1] != "s" or parsed.tags[i + 1] not in _AFTER_VERBS:
+            continue
+        one = any(lower[c] in ("a", "an") and lower[c + 1] not in SOME for c in view.children[i] if c < i)
+        if (one or parsed.tags[i - 1] in ("NN", "NNP", "RB")) and shared_lexicon().senses(lemma(lower[i], "v"), "v"):
+            return True
+    return False
 
 
 def _agrees(view: View, noun: Noun) -> bool:

@@ -24,6 +24,7 @@ PARTIAL = word_set(
 # "Not very", "not all": less than a denial; "not also": none.
 LOOSELY = word_set("also still just somewhat well very quite both each all about currently nearly almost")
 DENIED = word_set("not n't without never")  # no second denial
+DENIES = DENIED | {"no"}
 # "With two dogs" -> "with no dogs", for "without two dogs" leaves it open whether there is one.
 COUNTED = word_set("some two three four five six seven eight nine ten many several multiple numerous")
 VAGUE = word_set("different various assorted other another one both all any these those each every very a an no few")
@@ -39,6 +40,9 @@ WITH_ONLY = word_set("interact talk deal collide along together complete clutter
 HAVING = word_set(
     "has have holds hold wears wear contains contain includes include features feature eat eats ride rides"
 )
+BREAKS = word_set("and or but while , ; that who which when where")
+JOINING = word_set("and or , & / as")
+PICTURES = word_set("picture photo photograph image shot view painting drawing portrait scene close-up")
 SOON = 6  # so near after a denial "some" should be "any"
 
 
@@ -79,8 +83,12 @@ def _any(view: View, denial: Change) -> list[Change]:
     lower, at = view.lower, denial[1]
     if denial[2].startswith("with"):
         return []
-    some = [i for i in range(at, min(at + SOON, len(lower))) if lower[i] == "some" and lower[i - 1] not in ("and", ",")]
-    return [(some[0], some[0] + 1, "any")] if some else []
+    for i in range(at, min(at + SOON, len(lower))):
+        if lower[i] in BREAKS:
+            break  # another clause, or the next of a list
+        if lower[i] == "some":
+            return [(i, i + 1, "any")] if view.parsed.heads[i] > i else []
+    return []
 
 
 def _absent(view: View, noun: Noun) -> Iterator[list[Change]]:
@@ -90,6 +98,10 @@ def _absent(view: View, noun: Noun) -> Iterator[list[Change]]:
     done = parsed.deps[noun.head] == "dobj" and before.startswith("V")
     if (done and not PARTIAL.isdisjoint(lower[:2])) or at + 1 >= len(lower):
         return  # "some children playing no games"
+    if (done and lower[at - 2 : at - 1] == ["to"]) or not DENIES.isdisjoint(lower):
+        return  # "tries to climb no stairs", "no girls with no hats"
+    if not done and noun.lemma in PICTURES:
+        return  # "no blurred picture of a dog"
     if not (done or parsed.deps[noun.head] in ("ROOT", "nsubj", "nsubjpass", "attr")):
         return
     listed = _listed(view, noun)
@@ -150,7 +162,9 @@ def _listed(view: View, noun: Noun) -> list[int]:
     things, found = [noun.head], []
     for thing in things:
         for other in view.children[thing]:
-            if parsed.deps[other] in ("conj", "appos"):
+            # "watch a skateboarder jump a staircase", read as a row of nouns, is no list
+            joined = other > thing and not JOINING.isdisjoint(view.lower[thing + 1 : other])
+            if joined and parsed.deps[other] in ("conj", "appos"):
                 found += [child for child in view.children[other] if parsed.deps[child] in ("det", "nummod", "poss")]
                 things.append(other)
     return found

@@ -9,6 +9,7 @@ from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, COLLOCATION
 from compoclip.language.described import also_against, describes
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
+from compoclip.language.materials import MATERIALS, could_be
 from compoclip.language.mend import COLOURS
 from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set
@@ -32,10 +33,22 @@ MATTER = word_set("wood hat water wine rafting fixture tile post pole drive spac
 FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fashioned train"
 FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
 VAST = word_set("massive enormous gigantic miniature mini")
+OVERCAST = word_set("gray grey white bright")  # "a clear, grey sky", "a bright blue clear sky"
+IN_WATER = word_set(
+    """
+    water rain river lake ocean sea pool pond marsh stream creek puddle wave waves surf swim swims swimming splash
+    splashes splashing snow bath tub sprinkler fountain waterfall
+    """
+)
+# There no street is empty or quiet.
+MANY = word_set("people crowd crowds group several many race parade audience spectators others traffic cars runners")
+UNPEOPLED = word_set("empty quiet deserted")
+ANIMALS = 5  # WordNet's lexicographer file
 TINGED = word_set("off light dark pale lushly lime navy olive forest sky mint royal hot baby neon")
 HUGE = word_set("huge giant")
 HALVES = word_set("space shaven cut horn rig dish")  # green space, clean shaven, big horn sheep, deep dish pizza
 VERY = word_set("very so too really rather")
+ONE_OF_A_PAIR = word_set("glove shoe boot sandal sneaker sock")
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
@@ -67,6 +80,10 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             form = inflect(word, "NNS") if plural and (not mass or word in BOTH_WAYS) else word
             if form in view.others or (word in PAIRS and (article in ("a", "an") or not plural)):
                 continue
+            if noun.lemma in PAIRS and word not in PAIRS and not noun.counted:
+                continue  # one boy in "red shorts" wears no "red skirts"
+            if word in ONE_OF_A_PAIR and not plural and noun.lemma not in ONE_OF_A_PAIR:
+                continue  # "a man in a knit glove"
             if not fits(place, word):
                 continue
             changes = [(start, noun.head + 1, form)]
@@ -113,20 +130,34 @@ def replaced(
         return
     siblings = {view.lower[c] for c in view.children[thing]} | set(view.lower[max(0, i - 4) : i])
     siblings |= set(view.lower[i + 1 : max(i + 4, thing)])  # "a red, white and blue kite"
-    noun = lemma(view.lower[thing], "n")
+    noun = lemma(view.lower[_real(view, i, thing)], "n")
+    if stem in MATERIALS and not all(map(could_be, view.lower[i + 1 : thing])):
+        return  # "a metal link wire bridge"
+    if stem in COLOURS and _breed(stem, noun):
+        return
     table = _said_against(stem, noun, vocabulary)
     if table.words and one_of_two(view, thing, noun, {stem, *adjective_candidates(stem, vocabulary).words}):
         return
     lush = view.lower[i - 1 : i] == ["lush"]
     amount = _how_much(view, i, thing, noun)
+    wet = is_animate(noun) and not IN_WATER.isdisjoint(view.lower)
+    peopled = not MANY.isdisjoint(view.lower)
     for word in drawn(table, draw):
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
         if form in siblings or form in view.others or (lush and form not in FLOWERING):
             continue
         if (word == "little" and amount) or (word in HUGE and i and view.lower[i - 1] in VERY):
             continue
+        if (word == "dry" and wet) or (word in UNPEOPLED and peopled):
+            continue
         text = view.rewrite([(i, i + 1, form)])
         yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
+
+
+def _real(view: View, i: int, thing: int) -> int:
+    """The noun that is meant where the parser took a verb for one: "a spotted white dog splashes in the water"."""
+    one = view.parsed.tags[thing] == "NNS" and not {"a", "an"}.isdisjoint(view.lower[c] for c in view.children[thing])
+    return thing - 1 if one and thing - 1 > i and view.parsed.tags[thing - 1] == "NN" else thing
 
 
 def _how_much(view: View, i: int, thing: int, noun: str) -> bool:
@@ -137,6 +168,13 @@ def _how_much(view: View, i: int, thing: int, noun: str) -> bool:
     if thing > i + 1 and view.lower[i + 1] not in COLOURS and view.parsed.tags[i + 1] in ("JJ", "VBN", "VBG", "RB"):
         return True
     return i > 0 and view.lower[i - 1] in VERY
+
+
+@lru_cache(maxsize=20_000)
+def _breed(colour: str, noun: str) -> bool:
+    """Is it the name of a sort of animal ("golden retriever"), not an everyday animal of that colour?"""
+    senses = shared_lexicon().senses(f"{colour} {noun}", "n") if noun not in members("n") else ()
+    return any(shared_lexicon().lexfile(sense.synset) == ANIMALS for sense in senses)
 
 
 @lru_cache(maxsize=50_000)
@@ -175,8 +213,12 @@ def _bound(view: View, i: int, stem: str) -> bool:
         return True  # "Reel Big Fish"
     if stem in SIZES and (SIZES | VAST) & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
         return True  # "a small little bathroom"
-    if stem in JUDGED:
-        return True
+    if stem in JUDGED or before in ("another", "otherwise"):
+        return True  # "of another young man", "an otherwise crowded stadium"
+    if after in ("colored", "coloured"):
+        return True  # "bright solid colored shirts"
+    if after == "with" and (stem in NEAT or stem in ("full", "empty")):
+        return True  # "busy with people"
     if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 6]}:
         return True  # "clean and tidy"
     if stem in COLOURS and (before in TINGED or before.endswith("ish") or after in COLOURS):
@@ -193,7 +235,9 @@ def _bound(view: View, i: int, stem: str) -> bool:
             return True  # "a black and white photograph"
     if after in ("water", "birds") and stem in ("white", "angry"):
         return True  # "white water rafting"
-    if (stem == "cloudy" and {"gray", "grey"} & {before, after}) or "dark" in view.lower[max(0, i - 2) : i]:
+    if stem in ("cloudy", "clear") and OVERCAST & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
+        return True
+    if "dark" in view.lower[max(0, i - 2) : i]:
         return True
     return f"{view.lower[i]}_{lemma(after, 'n')}" in COLLOCATIONS or (stem in SHADES and after in COLOURS | MATTER)
 

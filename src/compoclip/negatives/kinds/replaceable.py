@@ -16,6 +16,8 @@ DRINKING = word_set("drinking drink eating water grazing graze grazes chewing mu
 BINDING = word_set("another other same second third open closed sliding squat")  # said of this noun, hardly of another
 # Without an article these are a dish or a pastime: "rice with chicken", "watching television", "playing frisbee".
 UNCOUNTED = word_set("chicken duck turkey lamb fish rabbit television tv frisbee ball court church")
+SEEN = word_set("through behind against beyond on at")  # "looking through the glass"
+FOR = word_set("for toward towards to")
 HALVES = word_set("up double semi triple remote magnifying")  # "a pick up truck", "a double decker bus"
 LIMBS = word_set("hand foot head shoulder mouth nose ear")
 SHAPES = frozenset(NOUN_CLASSES["shape"].split())
@@ -67,6 +69,10 @@ def gives_way(view: View, noun: Noun) -> bool:
         return False
     if before >= 0 and lower[before] in HALVES:
         return False
+    if any(outer < noun.start for part in range(noun.start, noun.head) for outer in view.children[part]):
+        return False  # "a four wheel drive car": what is said of the wheel would stay
+    if _looked_through(view, noun):
+        return False
     if noun.lemma == "pen" and preposition(view, noun) not in ("in", "inside", "into"):
         return False  # it writes, and is no place
     if tags[noun.head] == "NNS" and lower[noun.head] == noun.lemma and noun.article >= 0 and not noun.counted:
@@ -88,6 +94,12 @@ def gives_way(view: View, noun: Noun) -> bool:
         return True
     described = lower[noun.phrase : noun.start]
     return BINDING.isdisjoint(described) and (noun.lemma not in GROUND or GROWN.isdisjoint(described))
+
+
+def _looked_through(view: View, noun: Noun) -> bool:
+    """Is it a pane, or the camera that takes the picture: "behind the glass", "posing for the camera"?"""
+    place = preposition(view, noun)
+    return (noun.lemma == "glass" and place in SEEN) or (noun.lemma == "camera" and place in FOR)
 
 
 def _just_where(view: View, noun: Noun) -> bool:
