@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, MASS
 from compoclip.language.materials import MATERIALS, could_be
+from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.words import word_set
 
 CHILDREN = word_set(
@@ -49,6 +50,11 @@ _ALIKE = (  # colours that two people looking at one thing may both say
 _FUR = word_set("yellow brown golden tan beige")  # of one dog
 _SIZES = frozenset(ADJECTIVE_CLASSES["size"].split())
 _FRUIT = word_set("slice peel wedge segment rind zest tree grove section half")  # of an orange, not orange
+_HAIRY = word_set("hair fur tail beard mane wig")
+_NO_PLACE = word_set("area residence moment time day evening night morning afternoon life")  # "a quiet moment"
+_EDIBLE = frozenset(" ".join(NOUN_CLASSES[name] for name in ("fruit", "vegetable", "meal")).split()) | word_set(
+    "food fruit vegetable meat fish bread produce berry chicken"
+)
 _CROWDED = word_set("busy quiet crowded deserted")
 _PEOPLED = word_set(
     """
@@ -90,7 +96,15 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
     if new in _CROWDED:
         if old == "empty" or (old, new) == ("crowded", "quiet"):  # a crowd can be silent
             return False
-        return noun not in ("area", "residence")
+        return noun not in _NO_PLACE
+    if new in ("fresh", "frozen", "rotten"):
+        return noun in _EDIBLE
+    if (new == "thick" and animate) or (new == "bald" and not animate):
+        return False
+    if new in ("curly", "straight"):
+        return noun in _HAIRY
+    if noun == "leaf" and {new, old} <= {"brown", "yellow", "orange", "red", "golden"}:
+        return False
     if any(new in both and old in both for both in _ALIKE) or (animate and {new, old} <= _FUR):
         return False
     if noun in MASS - BOTH_WAYS and (new in _SIZES or old in _SIZES):

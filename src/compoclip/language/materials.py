@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from compoclip.language.classes import ADJECTIVE_CLASSES
 from compoclip.language.words import word_set
 
@@ -50,7 +52,7 @@ _MADE_OF: tuple[tuple[str, str], ...] = (
     ("cap pants trousers clothes clothing outfit suit shirt shorts skirt dress chaps robe", "leather wool cotton"),
     ("collar harness leash", "leather metal plastic"),
     # Of what they are made their names say, or there is nothing else that they could be of.
-    ("wire link chain slat plank log mesh cable rope beam brush cliff rock hill playground", ""),
+    ("foam wire link chain slat plank log mesh cable rope beam brush cliff rock hill playground", ""),
 )
 _BY_THING: dict[str, frozenset[str]] = {}
 for _things, _stuff in _MADE_OF:
@@ -79,9 +81,28 @@ def much_the_same(one: str, other: str, thing: str = "") -> bool:
     """Materials that a picture hardly tells apart, or that both go into such a thing."""
     if {one, other} == {"glass", "metal"}:
         return thing in _FRAMED
+    if {one, other} == {"glass", "plastic"}:
+        return thing in ("display", "case", "screen", "shield")
     if {one, other} == {"leather", "wooden"}:
         return thing == "furniture"
     return any({one, other} <= alike for alike in _ALIKE)
+
+
+# What bends: nothing else of which we know nothing is so of wood or metal, no "wooden innertube".
+_SOFT = word_set("rubber leather paper wool cotton")
+
+
+def fitting(own: str, words: Sequence[str]) -> frozenset[str]:
+    """Other materials than `own` for a thing named by these words, the last its lemma: "park", "bench".
+
+    Whatever word among them names a thing of known materials has its say, for the parser may take "a leather jacket
+    drinking coffee" for coffee.
+    """
+    *before, thing = words
+    found = could_be(thing) if thing in _BY_THING or own not in _SOFT else frozenset({"plastic"})
+    for word in before:
+        found &= _BY_THING.get(word, found)
+    return frozenset(other for other in found - {own} if not much_the_same(own, other, thing))
 
 
 def could_be(thing: str) -> frozenset[str]:

@@ -36,7 +36,7 @@ NOUN_CLASSES: dict[str, str] = {
     "top": "shirt dress robe",
     "outer": "jacket dress robe",
     "bottom": "pants shorts jeans skirt",
-    "worn": "hat scarf tie glove helmet",
+    "worn": "hat scarf tie helmet",
     "bag": "backpack suitcase purse basket box",
     "paper": "book newspaper magazine letter map",
     "lake": "river pool",
@@ -99,7 +99,8 @@ remote phone camera book cup
 controller phone camera book cup
 umbrella balloon kite flag
 racquet frisbee bat kite
-cap glove scarf tie
+cap scarf tie
+glove hat scarf tie
 counter bed couch chair bench
 floor bed couch table bench
 carpet bed couch table bench

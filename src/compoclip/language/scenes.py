@@ -101,7 +101,9 @@ NOT_AT = word_set(
     """
 )
 _ON = frozenset({"on", "onto", "atop", "off"})
-_IN = frozenset({"in", "into", "inside", "within"})
+_IN = frozenset({"in", "into", "inside", "within", "outside", "interior"})
+_WEARING = frozenset({"wearing", "wears", "wear"})
+CARRIED = word_set("suitcase basket box purse")
 _AT = frozenset({"at", "around", "over"})
 _DOWN = frozenset({"down", "along", "up", "across"})
 LENGTHWISE = word_set(
@@ -129,6 +131,8 @@ def usually_there(words: Iterable[str]) -> frozenset[str]:
 
 def fits(preposition: str, noun: str) -> bool:
     """Can the noun stand after this preposition? Not "in a beach", "on a kitchen", "around a shelf"."""
+    if preposition in _WEARING:
+        return noun not in CARRIED
     if preposition in _ON:
         return noun not in ENCLOSED
     if preposition in _IN:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from compoclip.language.classes import ADJECTIVE_CLASSES
 from compoclip.language.lexicon import lemma
-from compoclip.language.materials import MATERIALS, could_be, material, much_the_same
+from compoclip.language.materials import MATERIALS, fitting, material
 from compoclip.negatives.candidates import weighted_words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.replace import drawn, one_of_two, replaced
@@ -54,19 +54,19 @@ def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[
         if material(word) and before_noun and view.parsed.tags[thing] in ("NN", "NNS") and not view.glued(i):
             found.append((i, thing))
     for i, thing in draw.shuffled(found):
-        if i and view.lower[i - 1] in ("hard", "stainless", "clear"):
+        if i and view.lower[i - 1] in ("hard", "stainless", "clear", "stepping"):
             continue
         if view.collocated(i, view.lower[i + 1]) or view.lower[i + 1] in ("glass", "paper", "like", "framed"):
             continue
         if i and view.parsed.deps[i - 1] == "compound" and view.parsed.heads[i - 1] in (i, thing):
             continue  # "toilet paper dispenser"
-        if view.parsed.tags[i + 1] == "VBN" or not all(map(could_be, view.lower[i + 1 : thing])):
-            continue  # "a wood carved bear", "a glass window skyscraper"
+        if view.parsed.tags[i + 1] == "VBN":
+            continue  # "a wood carved bear"
         said = {material(word) for word in view.lower}
         own, noun = material(view.lower[i]), lemma(view.lower[thing], "n")
         if one_of_two(view, thing, noun, MATERIALS):
             continue
-        others = tuple(sorted(other for other in could_be(noun) - said if not much_the_same(own, other, noun)))
+        others = tuple(sorted(fitting(own, [*view.lower[i + 1 : thing], noun]) - said))
         for word in drawn(weighted_words(others, vocabulary), draw):
             if word not in view.others:
                 text = view.rewrite([(i, i + 1, word)])

@@ -147,10 +147,13 @@ def _verb_taken_for_noun(view: View, after: int) -> bool:
     for i in range(after, len(lower) - 1):
         if parsed.tags[i] == "VBZ":
             return True
+        if lower[i][-1] == "s" and lower[i - 1] == "-" and parsed.tags[i + 1] in ("DT", "PRP$"):
+            return True  # "high-fives a mannequin"
         if parsed.tags[i] not in ("NNS", "NN") or lower[i][-1] != "s" or parsed.tags[i + 1] not in _AFTER_VERBS:
             continue
         one = any(lower[c] in ("a", "an") and lower[c + 1] not in SOME for c in view.children[i] if c < i)
-        if (one or parsed.tags[i - 1] in ("NN", "NNP", "RB")) and shared_lexicon().senses(lemma(lower[i], "v"), "v"):
+        one = one or parsed.tags[i - 1] in ("NN", "NNP", "RB") or lower[i + 1] in ("a", "an", "the")
+        if one and shared_lexicon().senses(lemma(lower[i], "v"), "v"):
             return True
     return False
 

@@ -9,7 +9,7 @@ from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, COLLOCATION
 from compoclip.language.described import also_against, describes
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.materials import MATERIALS, could_be
+from compoclip.language.materials import MATERIALS, fitting, material
 from compoclip.language.mend import COLOURS
 from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set
@@ -31,8 +31,11 @@ JUDGED = word_set("beautiful pretty ugly nice good better best rural urban male 
 SHADES = word_set("light dark bright hard soft deep")
 MATTER = word_set("wood hat water wine rafting fixture tile post pole drive space")
 FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fashioned train"
+RUINED = word_set("abandoned ruined derelict decaying ancient historic rusty crumbling vintage antique")
+PATTERNS = frozenset(ADJECTIVE_CLASSES["pattern"].split())
 FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
 VAST = word_set("massive enormous gigantic miniature mini")
+SUNLIT = word_set("bright dark sunny cloudy")
 OVERCAST = word_set("gray grey white bright")  # "a clear, grey sky", "a bright blue clear sky"
 IN_WATER = word_set(
     """
@@ -40,6 +43,7 @@ IN_WATER = word_set(
     splashes splashing snow bath tub sprinkler fountain waterfall
     """
 )
+SPLASHING = word_set("rain raining splash splashes splashing puddle puddles")
 # There no street is empty or quiet.
 MANY = word_set("people crowd crowds group several many race parade audience spectators others traffic cars runners")
 UNPEOPLED = word_set("empty quiet deserted")
@@ -48,7 +52,6 @@ TINGED = word_set("off light dark pale lushly lime navy olive forest sky mint ro
 HUGE = word_set("huge giant")
 HALVES = word_set("space shaven cut horn rig dish")  # green space, clean shaven, big horn sheep, deep dish pizza
 VERY = word_set("very so too really rather")
-ONE_OF_A_PAIR = word_set("glove shoe boot sandal sneaker sock")
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
@@ -82,9 +85,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
                 continue
             if noun.lemma in PAIRS and word not in PAIRS and not noun.counted:
                 continue  # one boy in "red shorts" wears no "red skirts"
-            if word in ONE_OF_A_PAIR and not plural and noun.lemma not in ONE_OF_A_PAIR:
-                continue  # "a man in a knit glove"
-            if not fits(place, word):
+            if not fits(place if place != "of" else view.lower[max(0, noun.phrase - 2)], word):
                 continue
             changes = [(start, noun.head + 1, form)]
             if place == "of" and noun.lemma in MASS and not mass:
@@ -131,8 +132,6 @@ def replaced(
     siblings = {view.lower[c] for c in view.children[thing]} | set(view.lower[max(0, i - 4) : i])
     siblings |= set(view.lower[i + 1 : max(i + 4, thing)])  # "a red, white and blue kite"
     noun = lemma(view.lower[_real(view, i, thing)], "n")
-    if stem in MATERIALS and not all(map(could_be, view.lower[i + 1 : thing])):
-        return  # "a metal link wire bridge"
     if stem in COLOURS and _breed(stem, noun):
         return
     table = _said_against(stem, noun, vocabulary)
@@ -140,7 +139,8 @@ def replaced(
         return
     lush = view.lower[i - 1 : i] == ["lush"]
     amount = _how_much(view, i, thing, noun)
-    wet = is_animate(noun) and not IN_WATER.isdisjoint(view.lower)
+    stuff = fitting(material(stem), [*view.lower[i + 1 : thing], noun]) if stem in MATERIALS else None
+    wet = not (IN_WATER if is_animate(noun) else SPLASHING).isdisjoint(view.lower)
     peopled = not MANY.isdisjoint(view.lower)
     for word in drawn(table, draw):
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
@@ -148,6 +148,8 @@ def replaced(
             continue
         if (word == "little" and amount) or (word in HUGE and i and view.lower[i - 1] in VERY):
             continue
+        if stuff is not None and word not in stuff:
+            continue  # "a metal link wire bridge"
         if (word == "dry" and wet) or (word in UNPEOPLED and peopled):
             continue
         text = view.rewrite([(i, i + 1, form)])
@@ -156,14 +158,21 @@ def replaced(
 
 def _real(view: View, i: int, thing: int) -> int:
     """The noun that is meant where the parser took a verb for one: "a spotted white dog splashes in the water"."""
-    one = view.parsed.tags[thing] == "NNS" and not {"a", "an"}.isdisjoint(view.lower[c] for c in view.children[thing])
-    return thing - 1 if one and thing - 1 > i and view.parsed.tags[thing - 1] == "NN" else thing
+    if view.parsed.tags[thing] != "NNS" or thing - 1 <= i or view.parsed.tags[thing - 1] != "NN":
+        return thing
+    one = not {"a", "an"}.isdisjoint(view.lower[c] for c in view.children[thing])
+    return thing - 1 if one or is_animate(view.lower[thing - 1]) else thing
 
 
 def _how_much(view: View, i: int, thing: int, noun: str) -> bool:
     """Would "little" in this place say how much: "very little pizza", "little luggage", "a little cooked pizza"?"""
     after = view.lower[thing + 1] if thing + 1 < len(view.lower) else ""
-    if any(word in MASS and word not in BOTH_WAYS for word in (noun, after)) or noun in ("number", "amount"):
+    if any(word in MASS and word not in BOTH_WAYS for word in (noun, after)) or noun in (
+        "number",
+        "amount",
+        "group",
+        "crowd",
+    ):
         return True
     if thing > i + 1 and view.lower[i + 1] not in COLOURS and view.parsed.tags[i + 1] in ("JJ", "VBN", "VBG", "RB"):
         return True
@@ -215,6 +224,8 @@ def _bound(view: View, i: int, stem: str) -> bool:
         return True  # "a small little bathroom"
     if stem in JUDGED or before in ("another", "otherwise"):
         return True  # "of another young man", "an otherwise crowded stadium"
+    if stem in SUNLIT and SUNLIT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
+        return True  # "a bright and sunny day"
     if after in ("colored", "coloured"):
         return True  # "bright solid colored shirts"
     if after == "with" and (stem in NEAT or stem in ("full", "empty")):
@@ -225,7 +236,9 @@ def _bound(view: View, i: int, stem: str) -> bool:
         return True  # "off white", "reddish orange", "a black brown cat"
     if after in HALVES or (stem == "empty" and before in ("sits", "sit", "sitting")):
         return True
-    if stem in ("old", "new") and after in FASHIONED:
+    if stem in ("old", "new") and (after in FASHIONED or {before, after} & RUINED):
+        return True
+    if stem in PATTERNS and is_animate(lemma(after, "n")):
         return True
     if before in ("already", "brand", "half", "mostly", "-", "nearly", "almost") or after in ("-", "/"):
         return True

@@ -39,6 +39,7 @@ SIGNING = word_set(
     stating prohibits points warns advertises indicates telling
     """
 )
+GESTURING = word_set("give make flash throw do")  # the peace sign
 # "A clock set to three", "a clock reading noon".
 TELLING = word_set("set showing shows reading reads telling tells displaying displays")
 CUT = word_set("slice slices sliced piece pieces bite bites half quarter stack stacks pile piles box boxes")
@@ -84,6 +85,8 @@ def gives_way(view: View, noun: Noun) -> bool:
     if noun.lemma in WET and not DRINKING.isdisjoint(lower):
         return False
     if noun.lemma in LIMBS and not _just_where(view, noun):
+        return False
+    if noun.lemma == "sign" and lemma(lower[view.parsed.heads[noun.head]], "v") in GESTURING:
         return False
     told = {"sign": SIGNING, "clock": TELLING}.get(noun.lemma, NOTHING)
     if not told.isdisjoint(lower[after : after + 1]):
