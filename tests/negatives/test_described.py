@@ -142,6 +142,10 @@ def test_a_window_is_of_glass_whatever_its_frame():
         ("attribute-state", "A dog splashes water into the air as it runs through a wet field."),
         ("attribute-state", "Two girls play around an old abandoned building."),
         ("attribute-material", "A boy with a small plastic foam football."),
+        ("attribute-state", "A dog is shaking itself dry on the beach next to the ocean."),
+        ("attribute-state", "Two men climb on a clear sunny day."),
+        ("count", "Three dogs run on a beach, two playing with an object."),
+        ("count", "Surfers jump as one paddles to the wave."),
         ("count", "A downhill skier in black catches a tiny bit of air."),
         ("attribute-state", "Three men in solid colored shirts."),
         ("count", "Three people, one sitting, two standing."),
@@ -168,6 +172,7 @@ def test_nothing_is_made_where_the_rest_would_not_agree(kind, caption):
         ("attribute-colour", "A red, white and blue fire hydrant.", "blue, white and blue"),
         ("replace-adjectives", "A lush green field.", "blue|white|black|brown"),
         ("attribute-material", "A glass dining table.", "metal"),
+        ("attribute-material", "A dog on a brick road.", "metal|wooden|glass"),
         ("attribute-material", "A man in a sweater and a leather jacket smiles and points.", "metal|plastic|wooden"),
         ("attribute-material", "A large glass building.", "metal"),
         ("count", "Two dogs on grass", r"^a\b"),  # where there are two there is one

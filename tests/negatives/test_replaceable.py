@@ -43,6 +43,7 @@ def texts(caption: str, seeds: int = 12) -> set[str]:
         ("A microwave oven on a bench.", "microwave oven"),
         ("A dog is looking through the glass.", "the glass"),
         ("A dog posing for the camera.", "the camera"),
+        ("A dog in a hard hat.", "hard hat"),
         ("A dog and a boy giving the peace sign.", "peace sign"),
         ("A four wheel drive car is splashing a dog on an off road trail.", "four wheel drive car"),
     ],

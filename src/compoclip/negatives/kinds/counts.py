@@ -134,10 +134,10 @@ def _one_of_its_kind(view: View, noun: Noun) -> bool:
 
 def _some_of_them(after: list[str]) -> bool:
     """Does the rest speak of a number of these ("four men, two of them", "one sitting, two standing")?"""
-    rest = [i for i, word in enumerate(after) if word in NUMBERS]
     return any(
-        after[i + 1 : i + 2] == ["of"] or (len(rest) > 1 and "".join(after[i + 1 : i + 2]).endswith("ing"))
-        for i in rest[-1:]
+        after[i + 1 : i + 2] == ["of"] or (word != "one" and "".join(after[i + 1 : i + 2]).endswith("ing"))
+        for i, word in enumerate(after)
+        if word in NUMBERS
     )
 
 
@@ -178,6 +178,8 @@ def _numeral(view: View, noun: Noun) -> int | None:
                 return None  # "a two layer cake"
             if not noun.plural and view.lower[child] not in ("one", "1"):
                 return None  # "three mass transit trains", cut by the parser
+            if noun.plural and view.lower[child] in ("one", "1"):
+                return None  # "as one paddles to the wave"
             if "o" in view.lower[child + 1 : child + 2] or "o'clock" in view.lower:
                 return None
             return child if view.lower[child] in (*NUMBERS, *DIGITS) else None

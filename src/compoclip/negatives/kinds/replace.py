@@ -31,11 +31,11 @@ JUDGED = word_set("beautiful pretty ugly nice good better best rural urban male 
 SHADES = word_set("light dark bright hard soft deep")
 MATTER = word_set("wood hat water wine rafting fixture tile post pole drive space")
 FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fashioned train"
-RUINED = word_set("abandoned ruined derelict decaying ancient historic rusty crumbling vintage antique")
+RUINED = word_set("abandoned boarded ruined derelict decaying ancient historic rusty crumbling vintage antique")
 PATTERNS = frozenset(ADJECTIVE_CLASSES["pattern"].split())
 FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
 VAST = word_set("massive enormous gigantic miniature mini")
-SUNLIT = word_set("bright dark sunny cloudy")
+SUNLIT = word_set("bright dark sunny cloudy clear")
 OVERCAST = word_set("gray grey white bright")  # "a clear, grey sky", "a bright blue clear sky"
 IN_WATER = word_set(
     """
@@ -222,8 +222,8 @@ def _bound(view: View, i: int, stem: str) -> bool:
         return True  # "Reel Big Fish"
     if stem in SIZES and (SIZES | VAST) & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
         return True  # "a small little bathroom"
-    if stem in JUDGED or before in ("another", "otherwise"):
-        return True  # "of another young man", "an otherwise crowded stadium"
+    if stem in JUDGED or before in ("another", "otherwise", "itself", "themselves", "himself", "herself"):
+        return True  # "of another young man", "an otherwise crowded stadium", "shakes itself dry"
     if stem in SUNLIT and SUNLIT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
         return True  # "a bright and sunny day"
     if after in ("colored", "coloured"):

@@ -18,7 +18,7 @@ BINDING = word_set("another other same second third open closed sliding squat") 
 UNCOUNTED = word_set("chicken duck turkey lamb fish rabbit television tv frisbee ball court church")
 SEEN = word_set("through behind against beyond on at")  # "looking through the glass"
 FOR = word_set("for toward towards to")
-HALVES = word_set("up double semi triple remote magnifying")  # "a pick up truck", "a double decker bus"
+HALVES = word_set("up double semi triple remote magnifying hard")  # "a pick up truck", "a hard hat"
 LIMBS = word_set("hand foot head shoulder mouth nose ear")
 SHAPES = frozenset(NOUN_CLASSES["shape"].split())
 # Said of land, not of what may take its place.
