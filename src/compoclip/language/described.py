@@ -147,7 +147,6 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
         return noun in (
             "room",
             "kitchen",
-            "night",
             "day",
             "hallway",
             "tunnel",

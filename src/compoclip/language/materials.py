@@ -49,7 +49,7 @@ _MADE_OF: tuple[tuple[str, str], ...] = (
     ("roof", "wooden metal"),
     ("scooter slide swing toy", "wooden metal plastic"),
     ("courtyard patio plaza yard street road square", "brick stone concrete"),
-    ("cap pants trousers clothes clothing outfit suit shirt shorts skirt dress chaps robe", "leather wool cotton"),
+    ("cap pants trousers clothes clothing outfit suit shirt shorts skirt dress chap chaps robe", "leather wool cotton"),
     ("collar harness leash", "leather metal plastic"),
     # Of what they are made their names say, or there is nothing else that they could be of.
     ("foam wire link chain slat plank log mesh cable rope beam brush cliff rock hill face playground", ""),

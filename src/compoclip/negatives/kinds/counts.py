@@ -37,6 +37,8 @@ VERBS = word_set(
 POSES = frozenset(f"{verb}s" for verb in VERBS) | {"poses"}  # "a man wearing a tie poses", read as "tie poses"
 _AFTER_VERBS = frozenset({"DT", "PRP$", "IN", "RP", "TO", "RB"})
 SOME = word_set("few couple dozen pair lot")  # "a few dogs"
+# No plural goes on so: "a skier wearing red flies off the edge".
+ONWARD = word_set("a an the off over down out up through against along past into onto across toward towards")
 _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
 # Said of one thing, or of a place, though they can be counted.
 UNCOUNTED = word_set(
@@ -152,7 +154,7 @@ def _verb_taken_for_noun(view: View, after: int) -> bool:
         if parsed.tags[i] not in ("NNS", "NN") or lower[i][-1] != "s" or parsed.tags[i + 1] not in _AFTER_VERBS:
             continue
         one = any(lower[c] in ("a", "an") and lower[c + 1] not in SOME for c in view.children[i] if c < i)
-        one = one or parsed.tags[i - 1] in ("NN", "NNP", "RB") or lower[i + 1] in ("a", "an", "the")
+        one = one or parsed.tags[i - 1] in ("NN", "NNP", "RB") or lower[i + 1] in ONWARD
         if one and shared_lexicon().senses(lemma(lower[i], "v"), "v"):
             return True
     return False

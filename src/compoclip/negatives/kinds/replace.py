@@ -140,7 +140,7 @@ def replaced(
     lush = view.lower[i - 1 : i] == ["lush"]
     amount = _how_much(view, i, thing, noun)
     stuff = fitting(material(stem), [*view.lower[i + 1 : thing], noun]) if stem in MATERIALS else None
-    wet = not (IN_WATER if is_animate(noun) else SPLASHING).isdisjoint(view.lower)
+    wet = not (IN_WATER if is_animate(noun) or noun in ("hair", "fur") else SPLASHING).isdisjoint(view.lower)
     peopled = not MANY.isdisjoint(view.lower)
     for word in drawn(table, draw):
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
@@ -240,7 +240,10 @@ def _bound(view: View, i: int, stem: str) -> bool:
         return True
     if stem in PATTERNS and is_animate(lemma(after, "n")):
         return True
-    if before in ("already", "brand", "half", "mostly", "-", "nearly", "almost") or after in ("-", "/"):
+    if before in ("already", "brand", "half", "mostly", "-", "nearly", "almost", "partly", "partially") or after in (
+        "-",
+        "/",
+    ):
         return True
     if stem in COLOURS and ((after == "and" and view.lower[i + 2 : i + 3] == ["white"]) or before == "and"):
         picture = set(view.lower[i + 1 : i + 6]) & PICTURES
