@@ -222,6 +222,34 @@ def test_swapped_nouns_that_reading_found(caption, never, monkeypatch):
         ("A bear next to a garbage can on a road.", "A bear next to a road can on a garbage."),
         ("a man carries syrup and wears a tie", "a man carries a tie and wears a syrup"),
         ("a hand opening up half a sandwich", "a hand sandwich up half an opening"),
+        # on captions of another set
+        (
+            "A skier has left a trail behind him as he makes his way through the snow.",
+            "A skier has left the snow behind him as he makes his way through the trail.",
+        ),
+        ("A girl in pink gloves, skirt and heels.", "A girl in pink heels, skirt and gloves."),
+        (
+            "A baby in a red shirt is crying while an adult holding the baby mocks it.",
+            "An adult in a red shirt is crying while a baby holding the baby mocks it.",
+        ),
+        (
+            "A brown and white cow jumps away from a black and white cattle dog .",
+            "A brown and white and white cattle dog jumps away from a black cow .",
+        ),
+        (
+            "A child dressed in snowpants and blue hat tentatively steps on snow-covered ice .",
+            "A child dressed in snowpants and blue hat tentatively ice on snow-covered steps .",
+        ),
+        (
+            "An officer and dog are walking in front of a queue of people .",
+            "An officer and people are walking in front of a queue of dog .",
+        ),
+        ("Dog with all paws off ground and object in mouth .", "Dog with all mouth off ground and object in paws ."),
+        ("A couple hold each other, standing on a ferry.", "A ferry hold each other, standing on a couple."),
+        (
+            "A girl sits on an ad and checks her phone ; another girl waits .",
+            "A girl sits on an ad and checks her girl ; another phone waits .",
+        ),
         ("A desk with two monitors, a cup and a mouse on it.", "A desk with two mouse, a cup and a monitor on it."),
     ],
 )
@@ -279,6 +307,28 @@ def no_limit(monkeypatch):
         ("swap-verb-phrases", "A group of men in suits sitting at a table using laptops."),
         ("swap-verb-phrases", "A woman laying in bed with a blanket covering her"),
         ("swap-verb-phrases", "Two men are using laptops and a child is walking around."),
+        # on captions of another set: what is said of people and places alone, of one colour's shade, of either of two
+        ("swap-adjectives", "A little boy in a teal uniform swinging a bat."),
+        ("swap-adjectives", "A young skier in front of a pink wall."),
+        ("swap-adjectives", "Two identical dogs bound across a lush meadow."),
+        ("swap-adjectives", "Two large dogs run along a muddy path."),
+        ("swap-adjectives", "A young baby girl wearing a white outfit swinging in a baby swing"),
+        ("swap-adjectives", "A big tri-colored and a smaller puppy with light blue eyes are playing together ."),
+        ("swap-adjectives", "A brown dog is running alongside a black dog in a field."),
+        ("swap-adjectives", "One man in blue tunic and one man in yellow tunic standing on three horses."),
+        ("swap-adjectives", "A man wearing a brown shirt is talking to a man in a white shirt."),
+        ("swap-nouns", "A guy tries to climb while his friend helps him."),
+        ("swap-nouns", "A child swims with a woman."),
+        ("swap-noun-phrases", "Man reading a newspaper."),
+        ("swap-noun-phrases", "A biker takes offf as others watch"),
+        ("swap-noun-phrases", "A blue building on fire"),
+        ("swap-noun-phrases", "The child is eating corn on the cob."),
+        ("swap-verb-phrases", "A lady holding one dog while another dog is playing in the yard."),
+        (
+            "swap-verb-phrases",
+            "A player focuses on the ball as he prepares to hit it , while a man stands in the background by a logo .",
+        ),
+        ("swap-verb-phrases", "A man pushes a child in a blue car while another child looks on ."),
         ("swap-adverbs", "Two giraffes are standing together outside."),
     ],
 )
@@ -309,6 +359,32 @@ def test_phrases_whose_swap_is_true_or_broken(kind, caption, monkeypatch):
         ("A kitchen with fruit on the table.", "The table with fruit on a kitchen."),
         ("A bottle of wine and a white cloth", "A bottle of a white cloth and wine"),
         ("A truck on a tree lined highway near a mountain.", "A truck on a tree lined a mountain near highway."),
+        # on captions of another set
+        (
+            "Three boys one is holding a camera and another is holding a toy.",
+            "Three boys one is holding a toy and another is holding a camera.",
+        ),
+        (
+            "one black dog running with a ball and small tire in his mouth",
+            "small tire running with a ball and one black dog in his mouth",
+        ),
+        (
+            "A dog is playing on the ice at the edge of a lake .",
+            "A dog is playing on a lake at the edge of the ice .",
+        ),
+        (
+            "Small asian boy leans over bridge railing while being held",
+            "Bridge leans over small asian boy railing while being held",
+        ),
+        ("racers are coming around a curve in the road .", "racers are coming around the road in a curve ."),
+        (
+            "A person in the air in front of a wall of graffiti .",
+            "A wall in the air in front of a person of graffiti .",
+        ),
+        ("Man with brown coat wears a blue wig.", "Man with a blue wig wears brown coat."),
+        ("A man and woman in a dark suit and white dress.", "A dark suit and woman in a man and white dress."),
+        ("A street is filled with people in a field.", "A field is filled with people in a street."),
+        ("A boy with a necklace on in the water.", "A boy with the water on in a necklace."),
         (
             "A new husband and wife feeding each other wedding cake.",
             "Each other wedding cake and wife feeding a new husband.",
@@ -395,7 +471,7 @@ def test_word_orders_that_say_the_same(kind, caption, never):
         ("swap-adjectives", "a big boat is going down a small river", "a small boat is going down a big river"),
         ("swap-adjectives", "A black head and yellow feathers", "A yellow head and black feathers"),
         ("swap-adjectives", "A white bowl of green apples on grass", "A green bowl of white apples on grass"),
-        ("swap-adjectives", "A young man with a blue bike", "A blue man with a young bike"),
+        ("swap-adjectives", "A tall man with a blue bike", "A blue man with a tall bike"),
         ("swap-adjectives", "A single cow laying in a grassy field", "A grassy cow laying in a single field"),
     ],
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from compoclip.language.classes import ADJECTIVE_CLASSES, NOUN_CLASSES, members, near_synonyms
-from compoclip.language.lexicon import lemma
+from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.materials import MATERIALS, could_be, material
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import is_animate, visible_field
@@ -36,23 +36,30 @@ _PLACES = word_set(
 _BIRDS = frozenset(NOUN_CLASSES["bird"].split())
 # Said of these things and hardly of others.
 _ONLY: tuple[tuple[str, frozenset[str]], ...] = (
-    ("cloudy snowy foggy smoggy grassy rocky sandy lush choppy sunny rainy muddy hilly wooded overcast", _PLACES),
+    ("cloudy foggy smoggy grassy rocky lush choppy rainy hilly wooded overcast", _PLACES),
     ("wavy curly", word_set("hair mane fur wave line tail coat")),
     ("siamese tabby", word_set("cat kitten")),
-    (
-        "bald barefoot shirtless pregnant bearded topless",
-        word_set("man woman boy girl person hair guy lady"),
-    ),
     ("paved gravel cobblestone winding curvy", _PLACES | {"floor", "bridge", "track"}),
     (
         "wireless electric electronic",
         word_set("mouse keyboard device controller phone router toothbrush fan kettle train"),
     ),
 )
+_HAVING = frozenset({"in", "at", "on", "wearing"})
 _BESIDE = word_set("and or , beside near by to next with alongside")
 _CONTAINERS = word_set("bowl vase plate cup bucket basket box tray pot platter bottle jar glass")
-# Said of what lives, of food, of animals.
-_OF_THE_LIVING = word_set("young male female elderly newborn smiling asian teenage")
+# Said of what lives, of food.
+_OF_THE_LIVING = word_set(
+    """
+    young male female elderly newborn smiling asian teenage blond blonde brunette bald barefoot shirtless pregnant
+    bearded topless naked
+    """
+)
+_OF_HAIR = word_set("blond blonde brunette hair fur mane beard mustache ponytail")
+_DRESSED = frozenset({"wearing", "wears", "dressed"})
+_PLACED = word_set("indoor outdoor sunny shady")
+_LANDSCAPES = word_set("lush overcast hilly wooded choppy mountainous paved")
+_GARMENTS = word_set("clothing garment headdress footwear")
 _OF_FOOD = word_set("delicious tasty ripe juicy edible")
 
 
@@ -72,13 +79,25 @@ def told_apart(view: View, i: int, x: int, j: int, y: int) -> bool:
     first, second = _stem(view, x), _stem(view, y)
     if not (opposed or never(other, first) or never(one, second)):
         return False
-    return view.lower[x] != view.lower[y] or not _side_by_side(view, x, j)
+    dressed = not _DRESSED.isdisjoint(view.lower[x + 1 : j])
+    if _astray(other, first, dressed or _worn(second)) or _astray(one, second, _worn(first)):
+        return False
+    return view.lower[x] != view.lower[y] or not _side_by_side(view, i, x, j)
 
 
-def _side_by_side(view: View, x: int, j: int) -> bool:
+def _side_by_side(view: View, i: int, x: int, j: int) -> bool:
     """Does nothing stand between that tells two things of one name apart: "a red square and a blue square"?"""
-    rest = [word for word in view.lower[x + 1 : j] if word not in ("a", "an", "the")]
-    return all(word in POSTURE or word in _BESIDE for word in rest)
+    return all(
+        view.lower[k] in POSTURE
+        or view.lower[k] in _BESIDE
+        or view.lower[k] in ("a", "an", "the")
+        or view.lower[k] in _HAVING
+        or view.lower[k] in view.lower[:i]  # "a man in a blue shirt and a man in a red shirt"
+        or (view.parsed.tags[k] in ("JJ", "CC") and k + 1 < j)
+        or (view.parsed.tags[k] == "NN" and not {"in", "at", "on"}.isdisjoint(view.lower[k - 2 : k]))
+        or (view.parsed.tags[k].startswith("V") and view.lower[k + 1] in _BESIDE)  # "is running alongside"
+        for k in range(x + 1, j)
+    )
 
 
 def _stem(view: View, noun: int) -> str:
@@ -96,12 +115,35 @@ def contrary(one: str, other: str) -> bool:
 
 
 @cache
+def _astray(adjective: str, noun: str, worn: bool) -> bool:
+    """Does what was said of another thing make no sense of this one, or may it be said of it as loosely?
+
+    No plaza is young. A man in green may pass for a green man, and white, black and brown are said of people's skin.
+    """
+    person = noun in ("person", "people") or (visible_field(noun) == _PERSON and is_animate(noun))
+    living = person or (visible_field(noun) == _ANIMAL and is_animate(noun))
+    if adjective in _OF_THE_LIVING:
+        return not living and not (adjective in _OF_HAIR and noun in _OF_HAIR)
+    if adjective in _LANDSCAPES:
+        return noun not in _PLACES
+    if adjective in _PLACED:
+        return living
+    return person and adjective in TINTS and (adjective in _SKIN or worn)
+
+
+@cache
+def _worn(noun: str) -> bool:
+    """Is it a garment?"""
+    lexicon = shared_lexicon()
+    senses = lexicon.senses(noun, "n")
+    return any(not _GARMENTS.isdisjoint(lexicon.words(above)) for s in senses for above in lexicon.ancestors(s.synset))
+
+
+@cache
 def never(adjective: str, noun: str) -> bool:
     """Is the adjective never said of such a thing: no young tables, no blue men, no rocky towers?"""
     field = _PERSON if noun in ("person", "people") else visible_field(noun)
     living = field in (_PERSON, _ANIMAL) and is_animate(noun)
-    if adjective in _OF_THE_LIVING:
-        return not living and field != _PLANT
     if adjective in _OF_FOOD:
         return field not in (_FOOD, _PLANT)
     if adjective in COLOURS and field == _PERSON:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from compoclip.language.classes import ADJECTIVE_CLASSES, near_synonyms
 from compoclip.language.words import word_set
+from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.view import Noun, View
 
 # Words of lists and of relations that hold both ways; with verbs of posture they leave open who is meant.
@@ -19,19 +20,20 @@ PLACES = word_set(
     in at on near by with inside outside along against of down through across around
     """
 )
-WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand", "blanket"})
+WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand", "blanket", "ice"})
 WAYS = word_set(
     """
     path grass road street field beach sand trail forest wood hillside hill slope mountain snow sidewalk freeway highway
     lane alley lawn track desert ground dirt pavement crosswalk runway tarmac yard meadow pasture park shore airport
-    city town landscape tunnel subway station woods curb rail
+    city town landscape tunnel subway station woods curb rail curve bend turn
     """
 )
-ALONG = word_set("down up along through across on in over at covered")
+_THROUGH = frozenset({"through", "along", "across", "down"})
+ALONG = word_set("around down up along through across on in over at covered")
 SUPPORTS = word_set("plate table tray counter desk platter countertop tablecloth placemat cloth dish stand board")
 ROOMS = word_set("room kitchen bathroom bedroom garage office restroom restaurant house apartment classroom stall")
 HAVING = frozenset({"with", "has", "have", "having"})
-WORN = frozenset({"in", "wearing", "with", "and", "also"})
+WORN = frozenset({"in", "wearing", "wears", "wear", "with", "and", "also"})
 REFLECTED = frozenset({"image", "reflection", "mirror"})
 NAMING = frozenset({"including", "include", "includes", "called"})
 SHOWN = frozenset({"shown", "seen", "pictured", "featured"})
@@ -45,6 +47,9 @@ RIDDEN = word_set("skateboard snowboard surfboard board bike bicycle scooter ski
 BOARDS = frozenset({"surfboard", "board", "snowboard", "boogieboard", "bodyboard", "ski"})
 STANDING = (BESIDE | PLACES) - {"with", "to", "of"}
 EXCLUSIVE = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("colour", "material", "pattern")).split())
+COMPANIONS = word_set("friend buddy teammate companion partner member mate colleague fellow peer sibling performer")
+ANIMALS, PEOPLE = 5, 18  # WordNet's lexicographer files
+_APART = frozenset({"while", "as", "and", "who", "that", ",", "in", "wearing"})
 MUTUAL_VERBS = word_set(
     """
     face meet kiss hug embrace marry match resemble touch
@@ -85,7 +90,7 @@ def same_things(a: Noun, b: Noun) -> bool:
 
 def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns with everything that stands before them say the same?"""
-    if conjuncts(view, a.head, b.head) or same_things(a, b):
+    if conjuncts(view, a.head, b.head) or same_things(a, b) or _of_another(view, a, b) or _mates(view, a, b):
         return True
     if (a.mass and view.lower[a.head] in view.lower[b.start : b.head + 1]) or (
         b.mass and view.lower[b.head] in view.lower[a.start : a.head]
@@ -105,12 +110,16 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     before = view.lower[a.phrase - 1]
     if before in PLACES and (rest == [before] or rest == ["and", before]):
         return True  # "in a train in a train station", "on the wall and on the floor"
-    if {before, *rest} <= {"on", "of"} or ({before, *rest} <= {"on", "in", "over"} and {a.lemma, b.lemma} & WATERS):
+    if {before, *rest} <= {"on", "of"} or (
+        {before, *rest} <= {"on", "in", "over", "at", "of"} and {a.lemma, b.lemma} & WATERS
+    ):
         return True  # "on a bench on top of a pier", "on a boat in the water"
     if {before, *rest} <= ALONG | BESIDE and a.lemma in WAYS and b.lemma in WAYS:
         return True  # "down a path in tall grass"
-    if {before, *rest} <= WORN and "wearing" in rest:
-        return True  # "in a shirt wearing a tie", "wearing a hat and also wearing a tie"
+    if rest and rest[-1] in _THROUGH and a.lemma in WAYS and b.lemma in WAYS:
+        return True  # "has left a trail behind him as he makes his way through the snow"
+    if {before, *rest} <= WORN and not {"wearing", "wears", "wear"}.isdisjoint(rest):
+        return True  # "in a shirt wearing a tie", "with a coat wears a wig", "wearing a hat and also wearing a tie"
     if before == "on" and rest[-1:] == ["on"] and {a.lemma, b.lemma} & RIDDEN:
         return True  # "on a skateboard doing a trick on a ramp"
     if before in ("at", "in", "on") and rest[-1:] == ["at"] and "DT" not in view.parsed.tags[a.head + 1 : b.phrase]:
@@ -127,7 +136,7 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     if rest.count(",") > 1 and all(word in BOTH_WAYS or word == "of" for word in rest):
         return True  # a list with "slices of ham" in it
     if (
-        a.lemma in ROOMS
+        a.lemma in ROOMS | WAYS
         and view.lower[b.phrase - 1] in ("on", "in", "of")
         and _things(view, a.head + 1, b.phrase)
         and not HAVING.isdisjoint(view.lower[a.head + 1 : b.phrase])
@@ -138,6 +147,32 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     if rest and (set(rest) <= TOUCHING or rest == ["across", "from"]):
         return True  # "its nose pressed to the ground"
     return len(rest) == 1 and rest[0].rstrip("es") in MUTUAL_VERBS
+
+
+def _of_another(view: View, a: Noun, b: Noun) -> bool:
+    """Has one of two the one and another the other: "one is holding a camera and another a toy"?"""
+    if view.parsed.deps[a.head] not in ("dobj", "pobj"):
+        return False
+    rest = view.lower[a.head + 1 : b.phrase]
+    return any(
+        word in ("another", "other", "others") and "each" not in rest[max(at - 1, 0) : at]
+        for at, word in enumerate(rest)
+    )
+
+
+def _mates(view: View, a: Noun, b: Noun) -> bool:
+    """Is one the other's friend, or do both do what is said: "his friend helps him", "a child swims with a woman"?"""
+    one, other = (PEOPLE if noun.lemma == "person" else visible_field(noun.lemma) for noun in (a, b))
+    if one == other == PEOPLE:
+        owned = any(noun.article >= 0 and view.parsed.tags[noun.article] == "PRP$" for noun in (a, b))
+        if owned or {a.lemma, b.lemma} & COMPANIONS:
+            return True
+    if one not in (ANIMALS, PEOPLE) or other not in (ANIMALS, PEOPLE) or view.lower[b.phrase - 1] != "with":
+        return False
+    between = range(a.head + 1, b.phrase - 1)
+    if any(view.lower[i] in _APART or is_animate(view.lower[i]) for i in between):
+        return False  # "a man watches a woman with a horse"
+    return any(view.parsed.tags[i].startswith("V") for i in between)
 
 
 def _both_of(view: View, a: Noun, b: Noun) -> bool:
@@ -176,6 +211,8 @@ def _told_apart(view: View, a: Noun, b: Noun) -> bool:
     """
     if "other" in view.lower[a.head + 1 : b.head]:
         return False  # "broccoli and other vegetables"
+    if b.phrase == b.start and conjuncts(view, a.head, b.head):
+        return bool(_numeral(view, a)) and not b.plural  # "in hot pink gloves, skirt and heels" is all in pink
     one, other = _numeral(view, a), _numeral(view, b)
     if one != other and (one or not a.plural) and (other or not b.plural):
         return True  # but "two signs with arrows" may be two arrows with signs

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import cache
+
 from compoclip.language.classes import members
+from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.words import word_set
-from compoclip.negatives.candidates import is_animate, mostly_noun
+from compoclip.negatives.candidates import is_animate, mostly_noun, visible_field
 from compoclip.negatives.view import RELATIONAL, THINGS_IN_ING, Noun, View
 
 # What cannot be seen as a thing: events, deeds, times, amounts, senses. "A race of three men" is none of three men.
@@ -23,7 +27,7 @@ UNSEEN = word_set(
     plot preparation approach change consumption thought amazement beauty future wilderness environment scene
     view sight glimpse backside forefront backdrop midst space speed pose position row look expression purpose
     state reenactment league asia africa europe england canada relaxation sparkle strain smile attention
-    mouthed selfie pickup
+    mouthed selfie pickup picnic spark bloom cob breath trip chase shopping wheelie pong orange line profile offstage
     """
 )
 # Of a thing, but things themselves: "the window of a car".
@@ -32,17 +36,28 @@ PARTS = word_set("window seat wall door roof lid floor tower counter shelf scree
 HALVES = frozenset(members("n")) | word_set("hydrant entree tub sill shelf jelly")
 _MAKING = frozenset({"lined", "covered", "capped", "filled"})
 _BEFORE = frozenset({"POS", "NN", "NNS", "NNP", "NNPS", "JJ"})
+_NO_PHRASE = frozenset({"IN", "VBZ", "VBG", "VBP", ".", ",", "CC"})
 _PAST = frozenset({"VBN", "VBD"})
 _NAMES = frozenset({"NN", "NNS"})
+_SORTS = word_set("breed size style type colour color brand")  # "a miniature breed dog" is a dog of a miniature breed
+_OF_TWO = frozenset({"another", "other"})
+_JOINING = frozenset({"and", "or", ","})
+_AGAIN = word_set("the another other that this")
+_TOPS, _GROUPS = 3, 14  # WordNet's lexicographer files of "person" and "animal", and of "crowd"
 
 
 def sound_nouns(view: View) -> list[Noun]:
     """The nouns that name visible things, whose number and part of speech the parser is likely to have right."""
     if view.sound is None:
+        again = _named_again(view)
         view.sound = [
             noun
             for noun in view.nouns
-            if not _unseen(view, noun) and _sound(view, noun) and _begins(view, noun) and _ends(view, noun)
+            if noun.head not in again
+            and not _unseen(view, noun)
+            and _sound(view, noun)
+            and _begins(view, noun)
+            and _ends(view, noun)
         ]
     return view.sound
 
@@ -50,7 +65,35 @@ def sound_nouns(view: View) -> list[Noun]:
 def _unseen(view: View, noun: Noun) -> bool:
     if noun.lemma == "game" and view.lower[noun.head - 1] in ("video", "computer", "board"):
         return False
-    return noun.lemma in UNSEEN or noun.lemma in RELATIONAL
+    if noun.lemma == "fire" and view.lower[noun.phrase - 1] == "on":
+        return True
+    return noun.lemma in UNSEEN or noun.lemma in RELATIONAL or not _visible(noun.lemma)
+
+
+@cache
+def _visible(word: str) -> bool:
+    """Has the word a sense that can be seen, or is it a group of such, or none that WordNet has?"""
+    senses = shared_lexicon().senses(word, "n")
+    return not senses or visible_field(word) > 0 or shared_lexicon().lexfile(senses[0].synset) in (_TOPS, _GROUPS)
+
+
+def _named_again(view: View) -> set[int]:
+    """The nouns that a later one takes up: "a baby ... an adult holding the baby"."""
+    names = [(i, lemma(view.lower[i], "n")) for i, tag in enumerate(view.parsed.tags) if tag in _NAMES]
+    counts = Counter(name for _, name in names)
+    return {
+        i
+        for i, name in names
+        if counts[name] > 1
+        and any(
+            j > i and name == other and (view.lower[j - 1] in _AGAIN or view.parsed.deps[j] == "conj")
+            for j, other in names
+        )
+    }
+
+
+def _known(word: str) -> bool:
+    return bool(shared_lexicon().senses(lemma(word, "n"), "n"))
 
 
 def _sound(view: View, noun: Noun) -> bool:
@@ -62,14 +105,25 @@ def _sound(view: View, noun: Noun) -> bool:
         return False  # "a women"
     if "no" in before or "someones" in view.lower[noun.phrase : noun.head] or ("each" in before and "other" in before):
         return False  # "feeding each other cake"
+    if not _OF_TWO.isdisjoint(before):
+        return False  # "another girl" would come before the one
     if view.words[noun.head].isupper() and len(view.words[noun.head]) > 3:
         return False  # in capitals throughout
+    if (noun.phrase == noun.head or noun.lemma.endswith("s")) and not _known(noun.lemma):
+        return False  # "takes offf as others watch", "a surfer surfs across"
     return mostly_noun(noun.lemma)
 
 
 def _begins(view: View, noun: Noun) -> bool:
     """Does the noun phrase begin where the parser says, and not further left?"""
     lower, tags, at = view.lower, view.parsed.tags, noun.phrase
+    names = lower[noun.start : noun.head]
+    if names and (names[0] in _SORTS or not _JOINING.isdisjoint(names)):
+        return False  # and no "and white cattle dog"
+    if any(tags[i] == "NNS" and not _known(lower[i]) for i in range(noun.start, noun.head)):
+        return False  # "in white flees men"
+    if at and noun.article < 0 and tags[at - 1] == "RB" and lower[at - 1].endswith("ly"):
+        return False  # "tentatively steps on snow"
     if at and tags[at - 1] == "VBG" and lower[at - 1] in THINGS_IN_ING:
         return False  # "icing flowers"
     if at > 2 and lower[at - 1] == "in" and tags[at - 2] in ("VBN", "JJ") and tags[at - 3] == "DT":
@@ -90,8 +144,14 @@ def _ends(view: View, noun: Noun) -> bool:
         return False  # "mopeds line a street", "a hand opening up a box"
     if after >= len(lower):
         return True
+    if lower[after] in THINGS_IN_ING and tags[after] == "VBG":
+        return False  # "leans over bridge railing"
+    if tags[after] == "VBP" and not noun.plural:
+        return False  # "a couple hold each other"
     if lower[after] == "of":
         return noun.lemma in PARTS  # "a vase of flowers" is no vase without them
+    if lower[after] == "on" and (after + 1 == len(lower) or tags[after + 1] in _NO_PHRASE):
+        return False  # "with a necklace on plays in"
     if lower[after] == "hydrant" or (tags[after] in ("RB", "VB", "VBP") and lower[after] in HALVES and not noun.plural):
         return False  # "a fire hydrant next to", "a bathroom sink"
     if lower[after] == "can" and tags[after + 1 :][:1] != ["VB"]:

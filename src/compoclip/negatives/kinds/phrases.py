@@ -9,13 +9,13 @@ from compoclip.language.classes import MASS, members
 from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import lemma
 from compoclip.language.words import word_set
-from compoclip.negatives.candidates import visible_field
+from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
 from compoclip.negatives.kinds.movable import sound_nouns
 from compoclip.negatives.meaning import same_meaning_phrases
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import MEASURES, Noun, View
+from compoclip.negatives.view import COLOUR_NAMES, MEASURES, Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
 WHOLE = 2.0  # nats; whole phrases carry their own best contexts along, so that the model sees less of what is wrong
@@ -30,6 +30,7 @@ _MAY_FOLLOW = word_set(
     . , and while as next near beside behind with by
     """
 )
+_OF_ONE = frozenset({"one", "another", "other"})
 _NO_SWAP = word_set(
     """
     not n't very so too as also just almost about there here then more most even next half close straight far upside
@@ -50,6 +51,8 @@ def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
         and (a.mass == b.mass or not {"is", "are", "has", "have"} & set(view.lower[a.head + 1 : a.head + 3]))
         and "'s" not in (view.lower[a.phrase - 1], view.lower[b.phrase - 1])
         and not (_amount(view, a, b) or _amount(view, b, a))
+        and not (a.article < 0 and not a.plural and b.phrase == a.head + 2 and view.parsed.tags[a.head + 1] == "VBG")
+        and not (_torn(view, a, b) or _torn(view, b, a))
         and not same_meaning_phrases(view, a, b)
         and a.plural == b.plural
     ]
@@ -66,6 +69,24 @@ def _amount(view: View, place: Noun, noun: Noun) -> bool:
     return noun.article >= 0 or not (noun.plural or noun.lemma in MASS)
 
 
+def _torn(view: View, noun: Noun, other: Noun) -> bool:
+    """Does a list share one article that the swap would take away: "with a ball and small tire"?"""
+    if _shares(view, noun.head) or (view.lower[noun.head + 1 : noun.head + 2] == ["of"] and is_animate(other.lemma)):
+        return True  # "a wall of graffiti" makes no "person of graffiti"
+    follower = next((child for child in view.children[noun.head] if _shares(view, child)), None)
+    if follower is None:
+        return False
+    return other.article < 0 or any(_shares(view, child) for child in view.children[other.head])
+
+
+def _shares(view: View, head: int) -> bool:
+    """Is the noun one of a list, without a determiner, and not said without one?"""
+    parsed, lower = view.parsed, view.lower
+    if parsed.deps[head] != "conj" or parsed.tags[head] != "NN" or lower[head] in MASS:
+        return False
+    return not any(parsed.deps[child] in ("det", "poss", "nummod") for child in view.children[head])
+
+
 def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """What two different things are doing changes places: "a man eating a cake near a dog chasing a cat"."""
     found = []
@@ -79,6 +100,9 @@ def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
         for a, b in combinations(found, 2)
         if a[1] <= b[0]
         and not a[0] < b[2] < a[1]
+        and view.lower[a[2]] not in view.lower[b[0] : b[1]]
+        and view.lower[b[2]] not in view.lower[a[0] : a[1]]  # "another child pushes a child"
+        and not _stays_behind(view, a, b)
         and view.lower[a[2]] != view.lower[b[2]]
         and view.parsed.tags[a[0]] == view.parsed.tags[b[0]]
         and _undetermined(view, a[0], a[1]) != _undetermined(view, b[0], b[1])
@@ -92,7 +116,7 @@ def _lives(view: View, doer: int) -> bool:
     of_many = view.lower[doer + 1 : doer + 2] == ["of"] and who in MEASURES
     if of_many or who in LIFELESS or not view.parsed.tags[doer].startswith("N"):
         return False
-    return visible_field(who) in (5, 18)
+    return visible_field(who) in (5, 18) and is_animate(who)
 
 
 def _complete(view: View, start: int, end: int) -> bool:
@@ -100,8 +124,18 @@ def _complete(view: View, start: int, end: int) -> bool:
     tags, lower = view.parsed.tags, view.lower
     if any(tags[i] in ("PRP", "PRP$") for i in range(start, end)) or lower[end - 1] == "along":
         return False
+    if not _OF_ONE.isdisjoint(lower[start:end]):
+        return False  # "holding one dog while another dog"
+    if tags[end - 1] == "NNS" and lower[end - 2] in COLOUR_NAMES and not visible_field(lemma(lower[end - 1], "n")):
+        return False  # "a man wearing black dances with"
     after = lower[end] if end < len(lower) else "."
     return after in _MAY_FOLLOW or (after == "in" and lower[end + 1 : end + 2] == ["front"])
+
+
+def _stays_behind(view: View, a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
+    """Does a pronoun stay that stands for what one of them names: "focuses on the ball as he prepares to hit it"?"""
+    rest = (*range(a[1], b[0]), *range(b[1], len(view.lower)))
+    return any(view.lower[i] in ("it", "them") for i in rest)
 
 
 def _undetermined(view: View, start: int, end: int) -> list[str]:

@@ -24,8 +24,9 @@ from compoclip.negatives.vocabulary import Vocabulary
 NOT_ATTRIBUTES = word_set(
     """
     other another same different own such many several few more most much less least various numerous
-    multiple certain first second third last next next-to only whole entire another left right front back
-    top close near able full-grown ready due upper lower haired multi colored coloured type assorted
+    multiple certain identical similar matching twin protective distant lone first second third last next next-to
+    only whole entire another left right front back top close near able full-grown ready due upper lower haired multi
+    colored coloured type assorted
     """
 )
 
@@ -33,6 +34,7 @@ NOT_ATTRIBUTES = word_set(
 STAYING = word_set(
     "half mixed deep double public commercial spare facial stuffed dental medical vintage avocado male female"
 )
+SHADES = word_set("light dark bright pale deep hot")  # of a colour
 HALVES = word_set("haired filled flying looking colored faced printed painted striped tiled legged sleeved breed water")
 # Said without an article where they are not amounts, as those in MASS are.
 UNCOUNTED = word_set(
@@ -112,6 +114,10 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
     article = view.lower[place.article] if place.article >= 0 else ""
     whole = _of(view, place)
     amount = whole not in NO_AMOUNTS
+    if noun.plural and view.parsed.tags[noun.head] == "NN" and view.parsed.deps[noun.head] == "conj":
+        return None  # "an officer and dog": one dog
+    if not noun.plural and view.lower[place.start - 1] in ("all", "both") and noun.mass:
+        return None  # "with all mouth off ground"
     after = view.parsed.tags[place.head + 1 : place.head + 4]
     if noun.mass:
         if (place.plural and (place.counted or amount)) or "VBP" in after or "were" in view.lower[place.head + 1 :][:3]:
@@ -162,6 +168,8 @@ def _alone(view: View, adjective: int, noun: int) -> bool:
         return False  # "Asian"
     if parsed.deps[adjective] == "acomp":
         return lower[parsed.heads[adjective]] in ("is", "are", "was", "were")  # "the kitchen sits empty"
+    if lower[adjective] in SHADES or (adjective and lower[adjective - 1] in SHADES):
+        return False  # "light blue"
     if any(parsed.deps[child] == "advmod" for child in view.children[adjective]):
         return False  # "a nearly empty plate"
     return lower[adjective + 1] not in SECOND_HALVES and lower[adjective + 1] not in HALVES
