@@ -24,6 +24,17 @@ def texts(caption: str) -> set[str]:
         "Two men are playing tennis together.",
         "Two giraffes standing outside near a building.",
         "A brightly decorated room.",
+        "Two women look down on a city.",
+        "An eagle is flying low to the ground.",
+        "A woman looking up towards a ring that she holds over her head.",
+        "A girl looking down from atop a wall.",
+        "A boy jumps high on a trampoline.",
+        "A dog is slowly crossing a log.",
+        "A dog looks up from the snow.",
+        "Cars parked high in the mountains.",
+        "A boy in the great outdoors.",
+        "A boy skates up the ramp again.",
+        "People run down a highway with mountains in the background.",
     ],
 )
 def test_opposites_that_make_no_sense_there(caption):

@@ -147,6 +147,21 @@ def test_a_plain_noun_is_taken_before_an_odd_one():
         ("A child cutting pieces of fabric.", set()),
         ("There is food which people are lining up to eat.", set()),
         ("A man and a calculator lay on a desk.", set()),
+        ("Two girls watch people in a boat fish.", set()),
+        ("A child throws a cap in the air.", {"washes", "kicks"}),
+        ("A man hitting a ball.", {"catching", "dropping", "throwing"}),
+        ("A boy jumps on his bike.", {"sleeps", "sits"}),
+        ("People sitting in chairs.", {"jumping", "kneeling"}),
+        ("A man washing the corner of a jacket.", set()),
+        ("A dog is standing on its hind legs.", set()),
+        ("A dog jumps to its owner.", {"walks"}),
+        ("A dog is swimming.", {"sitting", "sleeping", "standing"}),
+        ("A man does tricks on his skateboard.", set()),
+        ("A girl sits at a table and eats.", {"sleeps", "jumps", "kneels", "stands", "walks"}),
+        ("A dog jumps high on a field.", set()),
+        ("A player is pushing his way through.", set()),
+        ("One is trying to jump in a cart.", set()),
+        ("A man wearing no shirt climbs a cliff.", set()),
     ],
 )
 def test_deeds_fit_doer_and_object(caption, allowed):
@@ -208,6 +223,34 @@ def test_deeds_depend_on_what_they_are_done_to():
         ("A sign on a pole.", {"under", "below", "beneath", "underneath", "behind"}),
         ("A hallway next to a door.", set()),
         ("A tower rises above a fence.", set()),
+        (
+            "A man sitting on a bench under a tree.",
+            {"behind", "beside", "beneath", "underneath", "below", "next", "to", "in", "front", "of"},
+        ),
+        ("A woman under an umbrella.", {"beside", "next", "to"}),
+        ("Two children under a net.", {"beside", "next", "to"}),
+        ("A man sitting under a lamp post.", {"on", "top", "of"}),
+        ("A dog jumping over a rock.", set()),
+        ("A dog jumping over a fence.", {"under", "beneath"}),
+        ("A girl is buried under balls.", set()),
+        ("Rocks high above some plants.", set()),
+        ("A girl is swinging on a vine.", {"behind", "beside", "next", "to", "in", "front", "of"}),
+        ("A dog on the ground in front of a well.", {"behind"}),
+        ("A woman sits on the curb next to a scooter.", {"under"}),
+        ("Two boys at a table behind the tree.", {"in", "front", "of"}),
+        ("A boy jumps into the air above the ocean.", set()),
+        ("A man runs behind a house.", {"in", "inside", "on", "top", "of"}),
+        ("A man drives down a road on his motorbike.", set()),
+        ("A man walks towards the right.", set()),
+        ("A girl slides down a slide into a pool.", set()),
+        ("A car goes out of control.", set()),
+        ("A dog runs from the grass onto the street.", set()),
+        ("Two dogs running on a seashore.", set()),
+        ("A man falling down a mountain.", set()),
+        ("Two dogs fight over a ball.", set()),
+        ("A shadow on the ceiling.", set()),
+        ("Waves crash over the rocks.", set()),
+        ("A pelican flies through the air in front of trees.", {"behind"}),
     ],
 )
 def test_relations_that_make_sense_there(kind, caption, allowed):
@@ -235,12 +278,21 @@ def test_relations_exclude_each_other():
         ("behind", "fence", "in front of"),
         ("in front of", "restaurant", "in"),
         ("in", "cage", "behind"),
+        ("on", "swing", "under"),
+        ("beside", "rock", "under"),
+        ("behind", "tree", "on"),
     ],
 )
 def test_relations_that_hold_together(relation, noun, never):
     others = excluded(relation, noun, False)
     assert others
     assert never not in others
+
+
+def test_less_is_likely_of_somebody_than_of_a_thing():
+    assert "above" in excluded("under", "table", False)
+    assert "above" not in excluded("under", "table", False, somebody=True)
+    assert excluded("over", "river", False, somebody=True) == ()
 
 
 def test_who_sits_and_rests_does_not_sit_and_stand():

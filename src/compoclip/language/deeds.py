@@ -28,12 +28,14 @@ BODY = word_set(
     """
     hand arm head leg foot face hair tooth mouth nose eye neck balance breath end onto something it them him her
     themselves himself herself itself one this that pitch tv television
+    wheelie way
     """
 )
 # WordNet's first sense of these lives; a caption's does not.
 LIFELESS = word_set(
     "bat controller mouse kite dish toy teddy fan runner hotdog roll tie monitor computer desktop printer calculator"
 )
+_ALIKE = frozenset({("run", "walk"), ("swim", "walk")})  # in an animal
 # What animals do not do, and what is no other posture in a bird.
 HUMAN = word_set("cook paint photograph throw wash write draw kneel cut bake feed dance cry")
 PERCHED = frozenset({"sit", "stand", "kneel", "lie"})
@@ -70,11 +72,11 @@ carry ball throw kick hit
 carry creature chase feed wash
 carry thing throw drop kick
 throw ball catch kick
-throw thing hold carry
+throw thing kick wash
 kick thing hold carry
-drop thing hold carry
+drop thing kick wash
 catch ball throw kick drop
-hit ball catch throw drop hold
+hit ball catch throw drop
 kick ball throw catch hold
 swing thing drop throw kick
 toss ball catch kick
@@ -151,7 +153,7 @@ def other_deeds(verb: str, thing: str | None, animate: bool, doer: str = "person
     """
     others = next((others for sort, others in deeds().get(verb, ()) if _of_sort(sort, thing, animate)), ())
     if doer != "person":  # whether a dog walks or runs is hard to see
-        others = tuple(other for other in others if other not in HUMAN and (verb, other) != ("run", "walk"))
+        others = tuple(other for other in others if other not in HUMAN and (verb, other) not in _ALIKE)
     if doer == "bird":
         others = tuple(other for other in others if other not in PERCHED)
     return others

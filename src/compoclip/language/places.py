@@ -20,10 +20,22 @@ GROUND = word_set(
     """
 )
 WATER = word_set("water ocean lake river pool pond sea creek stream waterway")
+_GROUND_ENDS = (
+    "shore",
+    "shoreline",
+    "sideline",
+    "yard",
+    "track",
+    "ground",
+    "field",
+    "walk",
+    "hillside",
+)  # "seashore", "playground"
 INTERIORS = word_set("kitchen bathroom bedroom office hallway room restroom classroom apartment")
 BUILDINGS = word_set(
     """
     store restaurant building house church barn castle garage museum library hotel tent shop home hospital stadium
+    gallery shed hut cabin mosque temple cathedral factory palace mansion cottage
     """
 )
 ROOMS = INTERIORS | BUILDINGS
@@ -40,11 +52,12 @@ UNPLACED = word_set(
     horizon flat skyline cityscape scape hole
     door night concrete tip catwalk lighting beech bay mural marina parasail channel
     sky air phone cellphone telephone television tv internet computer laptop game wall screen leash string line wire
-    picture photo photograph image scene display bike_rack window mirror team page wave show camera way job trip tour
-    web fire body middle distance background foreground front back end row group pile bunch half variety number style
-    uniform color light sun weather sunlight sunshine day night time event race match parade competition ski
-    snowboard surfboard skateboard board sauce skate cover paper course foot hair face art skies snowboards costume
-    pool_table slice piece pair meal dinner lunch breakfast view space place spot motion flight action action
+    heel ceiling picture photo photograph image scene display bike_rack window mirror team page wave show camera way job
+    trip tour web fire body middle distance background foreground front back end row group pile bunch half variety
+    number style wheel uniform color light sun weather sunlight sunshine day night time event race match parade
+    competition ski snowboard surfboard skateboard board sauce skate cover paper course foot hair face art skies
+    snowboards costume pool_table slice piece pair meal dinner lunch breakfast view space place spot motion flight
+    action
     """
 )
 
@@ -119,6 +132,24 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
         "inside": ("outside",),
     },
 }
+_TRUNKS = ("tree",)
+SHELTERS = (
+    "umbrella parasol canopy awning overhang arbor arch archway roof shelter pergola ledge cliff shower spotlight"
+    " light lamp net chandelier"
+)
+# Where somebody is in the picture: who stands under a thing does not hang above it, who jumps over one is not below.
+OF_SOMEBODY: dict[str, dict[str, tuple[str, ...]]] = {
+    "solid": {
+        "on": ("under", "beneath", "underneath", "behind", "beside", "next to", "in front of"),
+        "under": ("on", "on top of", "beside", "next to", "behind"),
+        "beneath": ("on", "on top of", "beside", "next to", "behind"),
+        "underneath": ("on", "on top of", "beside", "next to", "behind"),
+        "below": ("on", "on top of"),
+        "over": ("under", "beneath"),
+    },
+    "water": {"over": (), "above": ()},
+    "building": {"behind": ("inside", "in", "on top of")},  # where its front is depends on who looks
+}
 # What a thing does not exclude: (things, relations, others that may hold with these relations there).
 _TOGETHER = (
     # a sign that hangs on a pole is in front of it and beside it; so is a bird on a branch
@@ -126,6 +157,14 @@ _TOGETHER = (
     ("branch tree", "on,on top of,atop", "in front of"),
     ("tree branch plant bush shrub", "next to,beside", "under"),
     ("plant", "next to,beside,in front of,behind", "on,on top of"),
+    ("pole post tower lamppost stick", "under,beneath,underneath", "next to,beside"),
+    ("rock boulder stone log hydrant", "next to,beside", "under"),
+    ("tree bush shrub", "behind,in front of,next to,beside,under,beneath,underneath", "on"),
+    # a crown is overhead, a trunk beside; nobody gets upon what shelters him
+    ("tree", "under,beneath,underneath", "beside,next to,on top of,on"),
+    (SHELTERS, "under,beneath,underneath", "on top of,on"),
+    # who hangs on a thing is under it
+    ("swing vine rope trapeze hammock", "on", "under,beneath,underneath,below"),
     # who looks at something behind a fence stands in front of it
     ("fence gate railing rail barrier net bar", "behind", "in front of"),
     # the tables outside a restaurant are the restaurant's
@@ -164,9 +203,17 @@ def opposite_ways(relation: str, noun: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=20_000)
-def excluded(relation: str, noun: str, animate: bool) -> tuple[str, ...]:
-    """The relations to a thing (a noun lemma) that cannot hold together with this one and still make sense."""
-    others = EXCLUDED.get(sort_of_thing(noun, animate), {}).get(relation, ())
+def excluded(relation: str, noun: str, animate: bool, somebody: bool = False) -> tuple[str, ...]:
+    """The relations to a thing (a noun lemma) that cannot hold together with this one and still make sense.
+
+    `somebody` says that the caption tells of a person or an animal, whom less is likely of than of a thing.
+    """
+    sort = sort_of_thing(noun, animate)
+    others = EXCLUDED.get(sort, {}).get(relation, ())
+    if somebody:
+        others = OF_SOMEBODY.get(sort, {}).get(relation, others)
+        if relation in ("under", "beneath", "underneath") and noun not in _TRUNKS:
+            others = tuple(other for other in others if other != "behind")
     for nouns, relations, together in _TOGETHER:
         if noun in nouns.split() and relation in relations.split(","):
             others = tuple(other for other in others if other not in together.split(","))
@@ -177,6 +224,8 @@ def sort_of_thing(noun: str, animate: bool) -> str:
     """The row of `EXCLUDED` for a noun lemma that names something one can see; "" for what has no row."""
     if noun in UNPLACED:
         return ""
+    if noun not in ROOMS and noun.endswith(_GROUND_ENDS):
+        return "ground"
     for sort, words in (
         ("ground", GROUND),
         ("water", WATER),

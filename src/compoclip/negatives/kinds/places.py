@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.places import ANYWHERE, EXCLUDED, GROUND, MOVING, ROOMS, WATER, excluded, opposite_ways
+from compoclip.language.places import (
+    ANYWHERE,
+    EXCLUDED,
+    GROUND,
+    MOVING,
+    ROOMS,
+    WATER,
+    excluded,
+    opposite_ways,
+    sort_of_thing,
+)
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import VISIBLE, is_animate
 from compoclip.negatives.draw import Draw
@@ -23,7 +33,7 @@ _KNOWN = frozenset({relation for row in EXCLUDED.values() for relation in row} |
 _STARTS = frozenset(relation.split()[0] for relation in _KNOWN)
 _GOING = word_set(
     """
-    walk run go ride ski climb travel move look fly slide roll step get head swim dive
+    walk run go ride ski climb travel move look fly roll step get head swim
     emerge wade
     """
 )
@@ -33,15 +43,34 @@ _OWNED = word_set(
     cover dress fill top focus base decorate wrap soak coat smother work play draw print paint write lean hang mount
     attach carry wear throw pour land display deal help talk speak surround make depend rely zip bite chew smell
     snack feed nibble munch graze bend advertise pin stuff cook bake grill rise press wait dip
+    dig bury squabble argue fight knock trip tug pull crash splash
     """
 )
 # "up on", "from behind", "made in", "lots of": the word before belongs to the relation.
-_NOT_BEFORE = word_set("focus view lots take towed up closeup from made not rises fur hair mane wool")
+_NOT_BEFORE = word_set("focus view lots take towed up closeup from made not rises fur hair mane wool tug cover crash")
 _SEEN_OVER = word_set("fence wall railing rail gate hedge counter")  # elsewhere to look over something is to look at it
 _NO_WAY_BACK = word_set(
-    "air station mirror camera distance ground floor fight plate base"
+    "air station mirror camera distance ground floor fight plate base right left control sight"
 )  # nobody dives out of the air
-_FLYING = word_set("fly descend soar glide hover land")
+_FROM = word_set("off from")
+_FLYING = word_set("fly descend soar glide hover land swing dangle hang swim dive jump leap")
+_CROSSING = word_set("jump leap hop climb go step ride vault bound come get hurdle bounce stand run walk")
+# What one can get under as well as over.
+_RAISED = word_set(
+    """
+    fence bar hurdle rope rail railing net gate barrier obstacle pole bench table wire chair person
+    man woman boy girl child dog horse car
+    """
+)
+_SOMEBODY = word_set("someone somebody he she they him her people climber rider")
+_WHEELS = word_set("ride drive race bike cycle")
+# "sits on the curb on a scooter": what already has a place takes no second one to stand on.
+_PLACED = word_set("on in at to into onto atop inside across along through down up over off upon under by near beside")
+_OUTDOORS = frozenset({"ground", "water", "building"})
+_SUPPORTS = frozenset({"on", "on top of", "atop", "in", "inside"})
+_UNDER = frozenset({"under", "beneath", "underneath", "below"})
+_AIR = word_set("air midair")
+_CLAUSES = word_set(". ; : , and while who that which whose with as")
 _FRAMES = word_set("window mirror")
 _OPERATED = word_set("laptop laptops computer phone cellphone tablet")
 _TABLES = word_set("table counter desk countertop stove grill oven")
@@ -106,7 +135,7 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
         if single or (at and lower[at - 1] in _NOT_BEFORE):
             return None
         if (relation in MOVING or relation in ANYWHERE) and (
-            "off" in lower[max(0, at - 4) : at] or _NO_WAY_BACK.intersection(lower[end : end + 3])
+            _FROM.intersection(lower[max(0, at - 4) : at]) or _NO_WAY_BACK.intersection(lower[end : end + 3])
         ):
             return None
         if relation in ANYWHERE:
@@ -126,7 +155,7 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
     ):
         return None
     if (word in MOVING or word in ANYWHERE) and (
-        "off" in lower[max(0, at - 4) : at] or _NO_WAY_BACK.intersection(lower[at + 1 : at + 4])
+        _FROM.intersection(lower[max(0, at - 4) : at]) or _NO_WAY_BACK.intersection(lower[at + 1 : at + 4])
     ):
         return None
     if word in ANYWHERE:
@@ -134,6 +163,8 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
     if word in MOVING:
         return (at, at + 1, MOVING[word]) if _governor(view, at) in _GOING else None
     if word in ("up", "down"):
+        if _governor(view, at) == "fall":
+            return None
         opposites = opposite_ways(word, _stem(view, thing))
     elif (
         _governor(view, at) in _OWNED
@@ -155,20 +186,40 @@ def _excluded(view: View, relation: str, thing: int | None, at: int) -> tuple[st
         joined = noun.head
         if joined > thing and view.parsed.deps[joined] == "conj" and at <= view.parsed.heads[joined] <= thing:
             stem = _stem(view, joined)
-            also = excluded(relation, stem, is_animate(stem))
+            also = excluded(relation, stem, is_animate(stem), _tells_of_somebody(view))
             others = tuple(other for other in others if other in also)
     governor = _governor(view, at)
     if relation in _BESIDE and at and view.lower[at - 1] in _SCENES and view.parsed.deps[at - 1] in ("ROOT", "nsubj"):
         return ()  # "a hallway next to a door" stays where it is
-    flies = governor in _FLYING and _in_water(view, thing)
+    flies = _in_water(view, thing) and any(lemma(word, "v") in _FLYING for word in view.lower[:at])
     if _FRAMES.intersection(view.lower[at + 1 : thing]):
         return ()  # "next to a window and towel rack"
     used = at > 0 and view.parsed.deps[at - 1] == "dobj" and lemma(view.lower[view.parsed.heads[at - 1]], "v") == "use"
     if used and relation == "on" and view.lower[at - 1] not in _OPERATED:
         return ()  # who uses a brush on a statue is beside it
-    if relation in ("over", "above") and (flies or "air" in view.lower[thing:]):
+    if relation in ("over", "above", "under") and (flies or _AIR.intersection(view.lower)):
         return ()  # "flying under the ocean"
+    if relation in ("over", "above") and "high" in view.lower[:at]:
+        return ()  # "high above"
+    if relation == "over" and governor in _CROSSING and _stem(view, thing) not in _RAISED:
+        return ()  # nobody jumps beneath a rock
+    if governor in _WHEELS and any(tag == "PRP$" for tag in view.parsed.tags[at:thing]):
+        return ()  # "driving in front of their motorbike"
+    if _stem(view, thing) == "swing" and any(lemma(word, "v") == "push" for word in view.lower[:at]):
+        return ()  # who pushes another on a swing is beside it
     less: frozenset[str] = frozenset()
+    place = _place(view, at)
+    if place and place not in ROOMS:
+        apart = _stem(view, thing) in ROOMS and place != "tree" and sort_of_thing(place, False) not in _OUTDOORS
+        less |= _SUPPORTS - _HOLDING if apart else _SUPPORTS  # a table can be in a house
+    if governor in ("stand", "walk", "run") and relation in _BESIDE:
+        less |= _UNDER  # "standing under a hydrant"
+    if (
+        governor in ("swing", "hang", "dangle")
+        or _UNDER.intersection(view.lower)
+        or "PRP$" in view.parsed.tags[at:thing]
+    ):
+        less |= _UNDER
     if _stem(view, thing) in _TABLES and _has_gone_before(view, at):
         less |= _BESIDE  # who eats a pizza on a table is beside it
     if GROUND.intersection(view.lower[max(0, at - 4) : at]) and not _in_water(view, thing):
@@ -183,6 +234,28 @@ def _has_gone_before(view: View, at: int) -> bool:
     dep, head = view.parsed.deps[at - 1], view.parsed.heads[at - 1]
     follows = at > 0 and (dep == "dobj" or (dep == "pobj" and view.lower[head] != "of"))
     return follows and any(is_animate(noun.lemma) for noun in view.nouns if noun.head < at - 1)
+
+
+def _tells_of_somebody(view: View, end: int | None = None) -> bool:
+    """Is there a person or an animal among the words before `end`?"""
+    return any(
+        word in _SOMEBODY or (tag.startswith("NN") and is_animate(lemma(word, "n")))
+        for word, tag in zip(view.lower[:end], view.parsed.tags[:end], strict=True)
+    )
+
+
+def _place(view: View, at: int) -> str:
+    """Where the clause says before the relation that somebody is: "curb" of "sits on the curb next to"; "" nowhere."""
+    parsed, lower = view.parsed, view.lower
+    for before in range(at - 1, max(-1, at - 9), -1):
+        if parsed.tags[before].startswith("V") or lower[before] in _CLAUSES:
+            return ""
+        if lower[before] in _PLACED:
+            thing = _object(view, before)
+            stem = lower[before] if thing is None else _stem(view, thing)
+            somebody = stem in _AIR or _tells_of_somebody(view, before)
+            return stem if somebody and stem not in _CLOTHES else ""
+    return ""
 
 
 def _in_water(view: View, thing: int) -> bool:
@@ -203,7 +276,7 @@ def _excluded_for(view: View, relation: str, thing: int | None) -> tuple[str, ..
         return ()  # "in bed", "on foot"
     if stem == "glass" and noun.article < 0 and not noun.counted and not noun.plural:
         return ()  # "behind glass"
-    others = excluded(relation, stem, is_animate(stem))
+    others = excluded(relation, stem, is_animate(stem), _tells_of_somebody(view))
     if noun.plural:  # "in tall buildings", "inside cars"
         others = tuple(other for other in others if other not in _HOLDING)
     return others

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compoclip.language.deeds import PERCHED, other_deeds
+from compoclip.language.deeds import PERCHED, RIDDEN, other_deeds
 from compoclip.language.inflect import inflect
 from compoclip.language.lexicon import lemma
 from compoclip.language.nouns import NOUN_CLASSES
@@ -33,7 +33,7 @@ _GROUPS = word_set(
 _LIFELESS = word_set("toy stuffed teddy statue plastic carved wooden fake inflatable painted ceramic plush cartoon hot")
 _BIRDS = frozenset(NOUN_CLASSES["bird"].split()) | {"bird", "hawk", "gull", "sparrow", "vulture", "crow", "peacock"}
 # Words after a verb without an object that make one turn of phrase with it, or fit no other deed.
-_LOOSE = word_set("out off over away air phone cell around up onto into together apart at after")
+_LOOSE = word_set("out off over away air phone cell around up onto into together apart at after for")
 _ALONG = word_set("towards toward past through into down up along across from over")
 _IN_HAND = word_set("hand hands mouth arm arms palm lap finger fingers over up head cheek lips nose shoulder shoulders")
 _BOUND = {verb: _LOOSE | {"for", "on"} for verb in ("wait", "pose", "talk", "smile", "watch", "work", "play")}
@@ -54,7 +54,7 @@ _AWAKE = word_set(
 _UPRIGHT = word_set("run stand jump dance")
 _SIDES = word_set("back side stomach belly")
 _AT_REST = word_set("lie lay rest sleep")
-_SEEN_DOING = MOVES | {"approach", "pass", "swim", "land", "play"}  # "watching a kite fly", taken for a noun
+_SEEN_DOING = MOVES | {"approach", "pass", "swim", "land", "play", "fish"}  # "watching a kite fly", taken for a noun
 _SWINGS = word_set("swing swings swinging")
 _WALKS_THERE = word_set("on near next by behind beside outside under alone underneath")
 _WHICH = word_set("which that what")
@@ -62,9 +62,20 @@ _ON_SCREEN = word_set("video computer wii nintendo")
 ALONE = word_set("together apart")
 _STANCE = word_set("stand sit walk graze lie lay sleep pose travel swim float ride park seat")  # hardly "play apart"
 _SHINE = word_set("lit light shine glow illuminated illuminate")  # a room is lit dimly, not decorated so
-_NO_ROOM = word_set("lawn grass yard field beach street water dark snow rain raining heat sun clock event")  # has these
+_NO_ROOM = word_set(
+    "lawn grass yard field beach street water dark snow rain raining heat sun clock event"
+    " pavement road sidewalk hill mountain"
+)  # has these
 _LOW = word_set("ground floor grass feet water snow shoes")
 _HIGH = word_set("air sky ceiling sun moon")
+_PARTS = word_set("corner edge side end top bottom part middle rest tip")
+_PACES = word_set("slowly quickly fast slow")
+_ON_FOOT = word_set("walk run crawl")
+_SEATS = word_set("chair armchair seat couch swing stroller recliner rocker")
+_TRICKS = word_set("trick tricks stunt stunts jump")
+_OWN = word_set("his her their its")
+_LEAPS = word_set("jump leap bounce")
+_FROM_ABOVE = word_set("atop top below valley")
 _JOINING = word_set("close very taking putting")
 
 
@@ -86,6 +97,8 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
         verb = lemma(view.lower[i], "v")
         if _is_tied(view, i, verb, thing, said):
             continue
+        if things and "no" in view.lower[max(0, things[0] - 2) : things[0]]:
+            continue  # who wears no shirt holds none either
         after = set(view.lower[things[0] + 1 :] if things else ())
         if things and (after & _IN_HAND or any(parsed.tags[c] == "VB" and c > things[0] for c in _below(view, i))):
             continue  # "in his hand", "watching a man play"
@@ -98,9 +111,12 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
         if thing in ("piece", "slice") and view.lower[things[0] + 1 : things[0] + 2] == ["of"]:
             of = [c for c in view.children[things[0] + 1] if parsed.deps[c] == "pobj"]
             thing = lemma(view.lower[of[0]], "n") if of else thing
+        if thing in _PARTS and view.lower[things[0] + 1 : things[0] + 2] == ["of"]:
+            continue  # nobody throws the corner of a jacket
         lives = thing is not None and is_animate(thing) and view.lower[things[0] - 1] not in _LIFELESS
         others = other_deeds(verb, thing, lives, doer)
-        if not things and _ALONG & set(view.lower[i + 1 : i + 2]):
+        way = view.lower[i + 1 : i + 2] if i + 1 < len(view.lower) and parsed.deps[i + 1] == "prep" else []
+        if not things and (_ALONG & set(view.lower[i + 1 : i + 2]) or way == ["to"]):
             others = tuple(other for other in others if other in MOVES or other == "crawl")
         others = tuple(other for other in others if not _at_odds(view, i, verb, other, said, things))
         table = verb_table(others, vocabulary)
@@ -126,12 +142,18 @@ def _is_tied(view: View, at: int, verb: str, thing: str | None, said: set[str]) 
         return True  # who wears no shirt may well hold none
     if verb in _AT_REST and any(lower[i] in _SIDES and parsed.tags[i - 1] == "PRP$" for i in _next(lower, at)):
         return True  # "lying on his back"
+    if verb == "jump" and lower[at + 1 : at + 2] == ["high"]:
+        return True
+    if verb == "stand" and not {"legs", "feet", "paws"}.isdisjoint(lower[at + 1 : at + 6]):
+        return True  # "standing on its hind legs"
     if verb == "sit" and "lap" in lower:
         return True  # who has somebody in his lap does sit
     if lower[at] == "lay" and parsed.tags[at] == "VBD":
         return True  # "sheep stand and lay": the tense is anybody's guess
     if verb in _AT_REST and ("asleep" in said or "sleep" in said - {verb} or {"head", "pillow"} <= said):
         return True
+    if parsed.tags[at] == "VB" and thing is None and "try" in said:
+        return True  # who tries to jump into a cart wants to sit in it
     # "food which people line up to eat"
     return parsed.tags[at] == "VB" and thing is None and bool(_WHICH.intersection(lower[:at]))
 
@@ -144,6 +166,8 @@ def _at_odds(view: View, at: int, verb: str, other: str, said: set[str], things:
     """Does the other deed make no sense with what else the caption says?"""
     if other == "sleep":
         return bool(_AWAKE & (said - {verb}))
+    if verb in _AWAKE and other in _ON_FOOT | _UPRIGHT and said & PERCHED:
+        return True  # "sits at a table and runs"
     if verb == "hit" and _SWINGS & set(view.lower):
         return True
     if (other == "cry" and "smile" in said - {verb}) or (
@@ -151,17 +175,33 @@ def _at_odds(view: View, at: int, verb: str, other: str, said: set[str], things:
     ):
         return True
     if not things:
+        where, what = _there(view, at)
+        if (where == "on" and what in RIDDEN and other in _ON_FOOT) or (
+            where == "in" and what in _SEATS and other in _UPRIGHT | _ON_FOOT
+        ):
+            return True  # "walks on his bike", "standing in chairs"
         return (verb, other) == ("sit", "walk") and not _WALKS_THERE & set(view.lower[at + 1 : at + 2])
     after = view.lower[things[0] + 1 :]
     if other == "eat" and "fork" in said:
         return True
-    if verb == "watch" and view.lower[things[0]] in _SEEN_DOING:
+    if verb == "watch" and not _SEEN_DOING.isdisjoint(view.lower[things[0] :]):
         return True
+    if view.lower[things[0]] in _TRICKS and not _OWN.isdisjoint(after):
+        return True  # "watches a trick on his skateboard"
     if "with" in after and _TOOLS & set(after):
         return other in _BY_HAND
     if after[:1] in (["at"], ["directly"]):
         return verb in _AIMED and other not in _AIMED
     return bool(_ON_THE_WAY & set(after[:1])) and other not in _CARRYING
+
+
+def _there(view: View, at: int) -> tuple[str, str]:
+    """The preposition right after the verb and the lemma of its object, "" for none."""
+    for child in view.children[at]:
+        if child == at + 1 and view.parsed.deps[child] == "prep":
+            of = [c for c in view.children[child] if view.parsed.deps[c] == "pobj"]
+            return view.lower[child], lemma(view.lower[of[0]], "n") if of else ""
+    return "", ""
 
 
 def _bare(view: View, thing: int) -> bool:
@@ -218,15 +258,34 @@ def _impossible(view: View, at: int, form: str) -> bool:
     lower, parsed = view.lower, view.parsed
     head, near = lower[parsed.heads[at]], lower[at + 1 : at + 5]
     if form in ("up", "down"):
-        hill = not {"downhill", "uphill"}.isdisjoint(lower)
+        if lemma(head, "v") == "look" and (
+            (form == "up" and not _FROM_ABOVE.isdisjoint(lower))
+            or (form == "down" and "head" in lower and not {"over", "above"}.isdisjoint(lower))
+        ):
+            return True  # "from atop a tree", "a ring over her head"
+        hill = not {"downhill", "uphill", "again"}.isdisjoint(lower)
+        if near[:1] == ["from"] and not _LOW.isdisjoint(near):
+            return True  # nobody looks down from the ground
         return hill or not (_LOW if form == "up" else _HIGH).isdisjoint(near) or (form == "down" and "air" in lower)
     if form in ("inside", "indoors"):
         return not _NO_ROOM.isdisjoint(lower[max(0, at - 5) : at]) or not {"building", "barn"}.isdisjoint(near)
     if form == "outside":  # what has something inside is a box
         return not parsed.tags[parsed.heads[at]].startswith("V") or lower[at - 1] in ("also", "looking")
+    if form == "low" and lemma(head, "v") in _LEAPS:
+        return True
     if form == "apart":
         return lemma(head, "v") not in _STANCE
     return form in ("dimly", "brightly") and lemma(head, "v") not in _SHINE
+
+
+def _climbed(view: View, at: int) -> bool:
+    """Is what "up" or "down" stands before an incline? The mountains "in the background" of a highway are not."""
+    for i in range(at + 1, min(at + 7, len(view.lower))):
+        if view.parsed.tags[i] == "IN" and view.lower[i] != "of":
+            return False
+        if lemma(view.lower[i], "n") in INCLINES:
+            return True
+    return False
 
 
 def _free(view: View, at: int) -> bool:
@@ -234,12 +293,14 @@ def _free(view: View, at: int) -> bool:
     lower, parsed = view.lower, view.parsed
     word, head = lower[at], parsed.heads[at]
     after = lower[at + 1] if at + 1 < len(lower) else ""
-    if view.children[at] or view.glued(at):
+    if view.children[at] or view.glued(at) or lower[at - 1] == "great":
         return False
+    if word in _PACES:
+        return False  # a picture stands still
     if word in ("up", "down"):
-        moves = lemma(lower[head], "v") in MOVES and after != "close"
+        moves = lemma(lower[head], "v") in MOVES and after not in ("close", "on")
         along = after in ("a", "an", "the", "some", "one", "train", "railroad", "tracks", "his", "her")
-        inclined = any(lemma(other, "n") in INCLINES for other in lower[at + 1 : at + 7])
+        inclined = _climbed(view, at)
         return moves and (inclined if along else lemma(lower[head], "v") == "look")
     if word in ALONE:
         joined = lower[at - 1] in _JOINING or lemma(lower[head], "v") in (
@@ -252,6 +313,6 @@ def _free(view: View, at: int) -> bool:
         return parsed.tags[head].startswith("V") and not joined
     if word in ("outside", "inside", "outdoors", "indoors"):
         return after in ("", ".", ",", "with", "while", "under", "near", "eating") and lower[at - 1] != "leading"
-    if word in ("fast", "slow", "high", "low", "well", "fully", "partially"):
-        return parsed.tags[head].startswith("V") and after not in ("asleep", "up", "beating")
+    if word in ("high", "low", "well", "fully", "partially"):
+        return parsed.tags[head].startswith("V") and after not in ("asleep", "up", "beating", "to", "in")
     return True
