@@ -176,6 +176,7 @@ def test_nothing_is_made_where_the_rest_would_not_agree(kind, caption):
         ("attribute-size", "A very small bathroom.", "very (huge|giant)"),
         ("attribute-colour", "A red, white and blue fire hydrant.", "blue, white and blue"),
         ("replace-adjectives", "A lush green field.", "blue|white|black|brown"),
+        ("replace-adjectives", "A man in a bright green shirt.", "black|brown|gray|grey"),
         ("attribute-material", "A glass dining table.", "metal"),
         ("attribute-material", "A dog on a brick road.", "metal|wooden|glass"),
         ("attribute-material", "A man in a sweater and a leather jacket smiles and points.", "metal|plastic|wooden"),

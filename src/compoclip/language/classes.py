@@ -169,6 +169,7 @@ mug glass
 jar bottle
 ambulance truck van car
 football soccer rugby
+canoe kayak
 pasta salad soup
 house home building barn
 building tower church skyscraper house store castle wall window door

@@ -34,6 +34,7 @@ FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fash
 RUINED = word_set("abandoned boarded ruined derelict decaying ancient historic rusty crumbling vintage antique")
 PATTERNS = frozenset(ADJECTIVE_CLASSES["pattern"].split())
 FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
+DULL = word_set("black brown gray grey beige silver")
 VAST = word_set("massive enormous gigantic miniature mini")
 SUNLIT = word_set("bright dark sunny cloudy clear")
 OVERCAST = word_set("gray grey white bright")  # "a clear, grey sky", "a bright blue clear sky"
@@ -148,6 +149,8 @@ def replaced(
             continue
         if (word == "little" and amount) or (word in HUGE and i and view.lower[i - 1] in VERY):
             continue
+        if form in DULL and i and view.lower[i - 1] == "bright":
+            continue  # "a bright black shirt"
         if stuff is not None and word not in stuff:
             continue  # "a metal link wire bridge"
         if (word == "dry" and wet) or (word in UNPEOPLED and peopled):

@@ -39,6 +39,7 @@ SIGNING = word_set(
     stating prohibits points warns advertises indicates telling
     """
 )
+SHINING = word_set("set sets setting rise rises rising shine shines shining")
 GESTURING = word_set("give make flash throw do")  # the peace sign
 # "A clock set to three", "a clock reading noon".
 TELLING = word_set("set showing shows reading reads telling tells displaying displays")
@@ -85,6 +86,8 @@ def gives_way(view: View, noun: Noun) -> bool:
     if noun.lemma in WET and not DRINKING.isdisjoint(lower):
         return False
     if noun.lemma in LIMBS and not _just_where(view, noun):
+        return False
+    if noun.lemma in ("sun", "moon") and not SHINING.isdisjoint(lower):
         return False
     if noun.lemma == "sign" and lemma(lower[view.parsed.heads[noun.head]], "v") in GESTURING:
         return False
@@ -160,6 +163,8 @@ def unborne(view: View, noun: Noun) -> frozenset[str]:
 
 def really_plural(view: View, noun: Noun) -> bool:
     """Does the noun mean several? A bare "cat" at the head of a caption is one, "a herd of zebra" are not."""
+    if noun.plural and view.lower[noun.article + 1] in ("few", "couple", "dozen"):
+        return True  # "a few dogs"
     if noun.article >= 0 or noun.counted or not noun.plural:
         return noun.plural and (noun.article < 0 or view.lower[noun.article] not in ("a", "an"))
     return view.parsed.tags[noun.head] != "NN" or preposition(view, noun) == "of"
