@@ -151,6 +151,7 @@ def test_a_window_is_of_glass_whatever_its_frame():
         ("attribute-state", "A man is swinging his wet hair around in the ocean."),
         ("attribute-state", "Trees on a dark night."),
         ("attribute-material", "A man in leather chaps."),
+        ("count", "A girl wearing sunglasses smiles for the camera."),
         ("count", "A downhill skier in black catches a tiny bit of air."),
         ("attribute-state", "Three men in solid colored shirts."),
         ("count", "Three people, one sitting, two standing."),

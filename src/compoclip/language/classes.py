@@ -170,6 +170,7 @@ jar bottle
 ambulance truck van car
 football soccer rugby
 canoe kayak
+sock shoe boot sneaker
 pasta salad soup
 house home building barn
 building tower church skyscraper house store castle wall window door

@@ -102,6 +102,7 @@ NOT_AT = word_set(
 )
 _ON = frozenset({"on", "onto", "atop", "off"})
 _IN = frozenset({"in", "into", "inside", "within", "outside", "interior"})
+NOT_THROUGH = word_set("beach road bridge slope mountain bench table roof court runway statue")
 _WEARING = frozenset({"wearing", "wears", "wear"})
 CARRIED = word_set("suitcase basket box purse")
 _AT = frozenset({"at", "around", "over"})
@@ -131,6 +132,8 @@ def usually_there(words: Iterable[str]) -> frozenset[str]:
 
 def fits(preposition: str, noun: str) -> bool:
     """Can the noun stand after this preposition? Not "in a beach", "on a kitchen", "around a shelf"."""
+    if preposition == "through":
+        return noun not in NOT_THROUGH
     if preposition in _WEARING:
         return noun not in CARRIED
     if preposition in _ON:

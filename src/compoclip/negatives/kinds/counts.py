@@ -154,7 +154,7 @@ def _verb_taken_for_noun(view: View, after: int) -> bool:
         if parsed.tags[i] not in ("NNS", "NN") or lower[i][-1] != "s" or parsed.tags[i + 1] not in _AFTER_VERBS:
             continue
         one = any(lower[c] in ("a", "an") and lower[c + 1] not in SOME for c in view.children[i] if c < i)
-        one = one or parsed.tags[i - 1] in ("NN", "NNP", "RB") or lower[i + 1] in ONWARD
+        one = one or parsed.tags[i - 1] in ("NN", "NNS", "NNP", "RB") or lower[i + 1] in ONWARD
         if one and shared_lexicon().senses(lemma(lower[i], "v"), "v"):
             return True
     return False
