@@ -32,6 +32,8 @@ def texts(caption: str) -> set[str]:
         "A dog is slowly crossing a log.",
         "A dog looks up from the snow.",
         "Cars parked high in the mountains.",
+        "Two boys roll down a hill.",
+        "A man is holding his paddle up high.",
         "A boy in the great outdoors.",
         "A boy skates up the ramp again.",
         "People run down a highway with mountains in the background.",

@@ -28,7 +28,7 @@ BODY = word_set(
     """
     hand arm head leg foot face hair tooth mouth nose eye neck balance breath end onto something it them him her
     themselves himself herself itself one this that pitch tv television
-    wheelie way
+    wheelie way conversation meeting concert parade race party event position pose discussion speech
     """
 )
 # WordNet's first sense of these lives; a caption's does not.

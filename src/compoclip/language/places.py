@@ -16,7 +16,7 @@ GROUND = word_set(
     city town park lot corner intersection crosswalk footpath gravel mud countryside area base mound garden curb
     walkway harbor coast station airport zoo savanna prairie bank pier dock plain wild rain fog rail railroad terrain
     stage carpet rug surface plane tile enclosure pen market valley dark shade sunset side top edge
-    landscape freeway patio roadway bridge overpass
+    landscape freeway ice patio roadway bridge overpass
     """
 )
 WATER = word_set("water ocean lake river pool pond sea creek stream waterway")

@@ -47,14 +47,18 @@ _OWNED = word_set(
     """
 )
 # "up on", "from behind", "made in", "lots of": the word before belongs to the relation.
-_NOT_BEFORE = word_set("focus view lots take towed up closeup from made not rises fur hair mane wool tug cover crash")
+_NOT_BEFORE = word_set(
+    "focus view lots take towed up closeup from made not rises fur hair mane wool tug cover crash chews tugs"
+)
 _SEEN_OVER = word_set("fence wall railing rail gate hedge counter")  # elsewhere to look over something is to look at it
 _NO_WAY_BACK = word_set(
     "air station mirror camera distance ground floor fight plate base right left control sight"
 )  # nobody dives out of the air
-_FROM = word_set("off from")
+_FROM = word_set("off from out")  # what is left behind already, as in "out into the ocean"
 _FLYING = word_set("fly descend soar glide hover land swing dangle hang swim dive jump leap")
-_CROSSING = word_set("jump leap hop climb go step ride vault bound come get hurdle bounce stand run walk")
+_CROSSING = word_set(
+    "jump leap hop climb go step ride vault bound come get hurdle bounce stand run walk snowboard ski skate"
+)
 # What one can get under as well as over.
 _RAISED = word_set(
     """
@@ -63,6 +67,7 @@ _RAISED = word_set(
     """
 )
 _SOMEBODY = word_set("someone somebody he she they him her people climber rider")
+_OPEN_AIR = word_set("outside outdoors")
 _WHEELS = word_set("ride drive race bike cycle")
 # "sits on the curb on a scooter": what already has a place takes no second one to stand on.
 _PLACED = word_set("on in at to into onto atop inside across along through down up over off upon under by near beside")
@@ -160,6 +165,8 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
         return None
     if word in ANYWHERE:
         return at, at + 1, ANYWHERE[word]
+    if word in MOVING and _governor(view, at) == "look" and _in_water(view, thing):
+        return None
     if word in MOVING:
         return (at, at + 1, MOVING[word]) if _governor(view, at) in _GOING else None
     if word in ("up", "down"):
@@ -201,7 +208,7 @@ def _excluded(view: View, relation: str, thing: int | None, at: int) -> tuple[st
         return ()  # "flying under the ocean"
     if relation in ("over", "above") and "high" in view.lower[:at]:
         return ()  # "high above"
-    if relation == "over" and governor in _CROSSING and _stem(view, thing) not in _RAISED:
+    if relation == "over" and _jumped(view, thing, at):
         return ()  # nobody jumps beneath a rock
     if governor in _WHEELS and any(tag == "PRP$" for tag in view.parsed.tags[at:thing]):
         return ()  # "driving in front of their motorbike"
@@ -214,6 +221,8 @@ def _excluded(view: View, relation: str, thing: int | None, at: int) -> tuple[st
         less |= _SUPPORTS - _HOLDING if apart else _SUPPORTS  # a table can be in a house
     if governor in ("stand", "walk", "run") and relation in _BESIDE:
         less |= _UNDER  # "standing under a hydrant"
+    if not _OPEN_AIR.isdisjoint(view.lower[:at]):
+        less |= _HOLDING | _OUTSIDE
     if (
         governor in ("swing", "hang", "dangle")
         or _UNDER.intersection(view.lower)
@@ -234,6 +243,13 @@ def _has_gone_before(view: View, at: int) -> bool:
     dep, head = view.parsed.deps[at - 1], view.parsed.heads[at - 1]
     follows = at > 0 and (dep == "dobj" or (dep == "pobj" and view.lower[head] != "of"))
     return follows and any(is_animate(noun.lemma) for noun in view.nouns if noun.head < at - 1)
+
+
+def _jumped(view: View, thing: int, at: int) -> bool:
+    """Does somebody jump over what nobody gets under, or off something and over the thing?"""
+    before = view.lower[:at]
+    crosses = any(lemma(word, "v") in _CROSSING for word in before)
+    return (crosses and _stem(view, thing) not in _RAISED) or "off" in before
 
 
 def _tells_of_somebody(view: View, end: int | None = None) -> bool:

@@ -70,6 +70,7 @@ _LOW = word_set("ground floor grass feet water snow shoes")
 _HIGH = word_set("air sky ceiling sun moon")
 _PARTS = word_set("corner edge side end top bottom part middle rest tip")
 _PACES = word_set("slowly quickly fast slow")
+_WHITHER = word_set("toward towards into onto past across over")
 _ON_FOOT = word_set("walk run crawl")
 _SEATS = word_set("chair armchair seat couch swing stroller recliner rocker")
 _TRICKS = word_set("trick tricks stunt stunts jump")
@@ -116,7 +117,7 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
         lives = thing is not None and is_animate(thing) and view.lower[things[0] - 1] not in _LIFELESS
         others = other_deeds(verb, thing, lives, doer)
         way = view.lower[i + 1 : i + 2] if i + 1 < len(view.lower) and parsed.deps[i + 1] == "prep" else []
-        if not things and (_ALONG & set(view.lower[i + 1 : i + 2]) or way == ["to"]):
+        if not things and (_ALONG & set(view.lower[i + 1 : i + 2]) or way == ["to"] or _heads(view, i)):
             others = tuple(other for other in others if other in MOVES or other == "crawl")
         others = tuple(other for other in others if not _at_odds(view, i, verb, other, said, things))
         table = verb_table(others, vocabulary)
@@ -144,7 +145,7 @@ def _is_tied(view: View, at: int, verb: str, thing: str | None, said: set[str]) 
         return True  # "lying on his back"
     if verb == "jump" and lower[at + 1 : at + 2] == ["high"]:
         return True
-    if verb == "stand" and not {"legs", "feet", "paws"}.isdisjoint(lower[at + 1 : at + 6]):
+    if verb == "stand" and not {"legs", "feet", "paws", "head", "hands", "toes"}.isdisjoint(lower[at + 1 : at + 6]):
         return True  # "standing on its hind legs"
     if verb == "sit" and "lap" in lower:
         return True  # who has somebody in his lap does sit
@@ -193,6 +194,14 @@ def _at_odds(view: View, at: int, verb: str, other: str, said: set[str], things:
     if after[:1] in (["at"], ["directly"]):
         return verb in _AIMED and other not in _AIMED
     return bool(_ON_THE_WAY & set(after[:1])) and other not in _CARRYING
+
+
+def _heads(view: View, at: int) -> bool:
+    """Does the deed go somewhere, before the next verb or comma: "running on the sand towards a dog"?"""
+    for word, tag in zip(view.lower[at + 1 :], view.parsed.tags[at + 1 :], strict=True):
+        if tag.startswith("V") or word == "," or word in _WHITHER:
+            return word in _WHITHER
+    return False
 
 
 def _there(view: View, at: int) -> tuple[str, str]:
@@ -264,6 +273,8 @@ def _impossible(view: View, at: int, form: str) -> bool:
         ):
             return True  # "from atop a tree", "a ring over her head"
         hill = not {"downhill", "uphill", "again"}.isdisjoint(lower)
+        if form == "up" and lemma(head, "v") in ("roll", "fall"):
+            return True
         if near[:1] == ["from"] and not _LOW.isdisjoint(near):
             return True  # nobody looks down from the ground
         return hill or not (_LOW if form == "up" else _HIGH).isdisjoint(near) or (form == "down" and "air" in lower)
@@ -293,7 +304,7 @@ def _free(view: View, at: int) -> bool:
     lower, parsed = view.lower, view.parsed
     word, head = lower[at], parsed.heads[at]
     after = lower[at + 1] if at + 1 < len(lower) else ""
-    if view.children[at] or view.glued(at) or lower[at - 1] == "great":
+    if view.children[at] or view.glued(at) or lower[at - 1] in ("great", "up"):
         return False
     if word in _PACES:
         return False  # a picture stands still
