@@ -13,7 +13,7 @@ from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.materials import MATERIALS, could_be, material
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import is_animate, visible_field
-from compoclip.negatives.meaning import POSTURE
+from compoclip.negatives.meaning import MUTUAL_VERBS, POSTURE
 from compoclip.negatives.view import COLOUR_NAMES, View
 
 COLOURS = frozenset(ADJECTIVE_CLASSES["colour"].split())
@@ -52,7 +52,7 @@ _CONTAINERS = word_set("bowl vase plate cup bucket basket box tray pot platter b
 _OF_THE_LIVING = word_set(
     """
     young male female elderly newborn smiling asian teenage blond blonde brunette bald barefoot shirtless pregnant
-    bearded topless naked
+    bearded topless naked athletic
     """
 )
 _OF_HAIR = word_set("blond blonde brunette hair fur mane beard mustache ponytail")
@@ -92,6 +92,7 @@ def _side_by_side(view: View, i: int, x: int, j: int) -> bool:
         or view.lower[k] in _BESIDE
         or view.lower[k] in ("a", "an", "the")
         or view.lower[k] in _HAVING
+        or lemma(view.lower[k], "v") in MUTUAL_VERBS
         or view.lower[k] in view.lower[:i]  # "a man in a blue shirt and a man in a red shirt"
         or (view.parsed.tags[k] in ("JJ", "CC") and k + 1 < j)
         or (view.parsed.tags[k] == "NN" and not {"in", "at", "on"}.isdisjoint(view.lower[k - 2 : k]))

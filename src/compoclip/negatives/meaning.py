@@ -20,7 +20,7 @@ PLACES = word_set(
     in at on near by with inside outside along against of down through across around
     """
 )
-WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand", "blanket", "ice"})
+WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand", "blanket", "ice", "beach"})
 WAYS = word_set(
     """
     path grass road street field beach sand trail forest wood hillside hill slope mountain snow sidewalk freeway highway
@@ -52,7 +52,7 @@ ANIMALS, PEOPLE = 5, 18  # WordNet's lexicographer files
 _APART = frozenset({"while", "as", "and", "who", "that", ",", "in", "wearing"})
 MUTUAL_VERBS = word_set(
     """
-    face meet kiss hug embrace marry match resemble touch
+    face meet kiss hug embrace marry match resemble touch race
     """
 )
 POSTURE = word_set(
@@ -116,10 +116,14 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
         return True  # "on a bench on top of a pier", "on a boat in the water"
     if {before, *rest} <= ALONG | BESIDE and a.lemma in WAYS and b.lemma in WAYS:
         return True  # "down a path in tall grass"
+    if before == "wearing" and {"also"} <= set(rest) <= {"and", "also", "in"}:
+        return True  # "wearing a mask and also in a suit"
     if rest and rest[-1] in _THROUGH and a.lemma in WAYS and b.lemma in WAYS:
         return True  # "has left a trail behind him as he makes his way through the snow"
     if {before, *rest} <= WORN and not {"wearing", "wears", "wear"}.isdisjoint(rest):
         return True  # "in a shirt wearing a tie", "with a coat wears a wig", "wearing a hat and also wearing a tie"
+    if before == "from" and rest == ["on"]:
+        return True  # "swinging from a tree on a rope"
     if before == "on" and rest[-1:] == ["on"] and {a.lemma, b.lemma} & RIDDEN:
         return True  # "on a skateboard doing a trick on a ramp"
     if before in ("at", "in", "on") and rest[-1:] == ["at"] and "DT" not in view.parsed.tags[a.head + 1 : b.phrase]:

@@ -28,6 +28,7 @@ UNSEEN = word_set(
     view sight glimpse backside forefront backdrop midst space speed pose position row look expression purpose
     state reenactment league asia africa europe england canada relaxation sparkle strain smile attention
     mouthed selfie pickup picnic spark bloom cob breath trip chase shopping wheelie pong orange line profile offstage
+    quarter
     """
 )
 # Of a thing, but things themselves: "the window of a car".
@@ -40,6 +41,8 @@ _NO_PHRASE = frozenset({"IN", "VBZ", "VBG", "VBP", ".", ",", "CC"})
 _PAST = frozenset({"VBN", "VBD"})
 _NAMES = frozenset({"NN", "NNS"})
 _SORTS = word_set("breed size style type colour color brand")  # "a miniature breed dog" is a dog of a miniature breed
+_PLAYING = frozenset({"play", "plays", "playing", "played"})
+_BEING = frozenset({"is", "are", "was", "were"})
 _OF_TWO = frozenset({"another", "other"})
 _JOINING = frozenset({"and", "or", ","})
 _AGAIN = word_set("the another other that this")
@@ -67,11 +70,11 @@ def _unseen(view: View, noun: Noun) -> bool:
         return False
     if noun.lemma == "fire" and view.lower[noun.phrase - 1] == "on":
         return True
-    return noun.lemma in UNSEEN or noun.lemma in RELATIONAL or not _visible(noun.lemma)
+    return noun.lemma in UNSEEN or noun.lemma in RELATIONAL or not visible(noun.lemma)
 
 
 @cache
-def _visible(word: str) -> bool:
+def visible(word: str) -> bool:
     """Has the word a sense that can be seen, or is it a group of such, or none that WordNet has?"""
     senses = shared_lexicon().senses(word, "n")
     return not senses or visible_field(word) > 0 or shared_lexicon().lexfile(senses[0].synset) in (_TOPS, _GROUPS)
@@ -90,6 +93,12 @@ def _named_again(view: View) -> set[int]:
             for j, other in names
         )
     }
+
+
+@cache
+def _only_noun(word: str) -> bool:
+    lexicon = shared_lexicon()
+    return bool(lexicon.senses(word, "n")) and not lexicon.senses(word, "a")
 
 
 def _known(word: str) -> bool:
@@ -120,6 +129,8 @@ def _begins(view: View, noun: Noun) -> bool:
     names = lower[noun.start : noun.head]
     if names and (names[0] in _SORTS or not _JOINING.isdisjoint(names)):
         return False  # and no "and white cattle dog"
+    if any(tags[i] == "JJ" and _only_noun(lower[i]) for i in noun.adjectives):
+        return False  # "a hula hoop", whatever the parser made of "hula"
     if any(tags[i] == "NNS" and not _known(lower[i]) for i in range(noun.start, noun.head)):
         return False  # "in white flees men"
     if at and noun.article < 0 and tags[at - 1] == "RB" and lower[at - 1].endswith("ly"):
@@ -128,8 +139,12 @@ def _begins(view: View, noun: Noun) -> bool:
         return False  # "icing flowers"
     if at > 2 and lower[at - 1] == "in" and tags[at - 2] in ("VBN", "JJ") and tags[at - 3] == "DT":
         return False  # "a fenced in area"
+    if at > 1 and lower[at - 1] == "of" and lemma(lower[at - 2], "n") in UNSEEN:
+        return False  # "a game of balloons"
     if not at or noun.article >= 0:
         return True
+    if not noun.plural and lower[at - 1] in _PLAYING:
+        return False  # "playing jump rope"
     if at > 1 and tags[at - 1] == "," and tags[at - 2] in ("JJ", "VBN"):
         return False  # "a long haired, black cat"
     if at > 1 and lower[at - 1] in _MAKING and tags[at - 1] in _PAST and tags[at - 2] in _NAMES:
@@ -144,6 +159,8 @@ def _ends(view: View, noun: Noun) -> bool:
         return False  # "mopeds line a street", "a hand opening up a box"
     if after >= len(lower):
         return True
+    if noun.phrase == noun.start and tags[after] == "VBG" and lower[noun.start - 1] in _BEING:
+        return False  # "a man is bungee jumping"
     if lower[after] in THINGS_IN_ING and tags[after] == "VBG":
         return False  # "leans over bridge railing"
     if tags[after] == "VBP" and not noun.plural:

@@ -51,7 +51,12 @@ def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
         and (a.mass == b.mass or not {"is", "are", "has", "have"} & set(view.lower[a.head + 1 : a.head + 3]))
         and "'s" not in (view.lower[a.phrase - 1], view.lower[b.phrase - 1])
         and not (_amount(view, a, b) or _amount(view, b, a))
-        and not (a.article < 0 and not a.plural and b.phrase == a.head + 2 and view.parsed.tags[a.head + 1] == "VBG")
+        and not (
+            min(a.article, b.article) < 0
+            and not a.plural
+            and b.phrase == a.head + 2
+            and view.parsed.tags[a.head + 1] == "VBG"
+        )
         and not (_torn(view, a, b) or _torn(view, b, a))
         and not same_meaning_phrases(view, a, b)
         and a.plural == b.plural

@@ -15,7 +15,7 @@ from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.contrary import TINTS, told_apart
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import Change, Swap, best_first, of_spans, unlike
-from compoclip.negatives.kinds.movable import sound_nouns
+from compoclip.negatives.kinds.movable import sound_nouns, visible
 from compoclip.negatives.meaning import same_meaning_nouns
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import SECOND_HALVES, Noun, View
@@ -34,6 +34,7 @@ NOT_ATTRIBUTES = word_set(
 STAYING = word_set(
     "half mixed deep double public commercial spare facial stuffed dental medical vintage avocado male female"
 )
+_AMONG = word_set("among amongst between")
 SHADES = word_set("light dark bright pale deep hot")  # of a colour
 HALVES = word_set("haired filled flying looking colored faced printed painted striped tiled legged sleeved breed water")
 # Said without an article where they are not amounts, as those in MASS are.
@@ -120,6 +121,8 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
         return None  # "with all mouth off ground"
     after = view.parsed.tags[place.head + 1 : place.head + 4]
     if noun.mass:
+        if view.lower[place.phrase - 1] in _AMONG:
+            return None
         if (place.plural and (place.counted or amount)) or "VBP" in after or "were" in view.lower[place.head + 1 :][:3]:
             return None  # "vegetables that include onions"
         return words
@@ -130,6 +133,8 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
         or article == "some"
         or (place.mass and (amount or (noun.plural and article not in ("a", "an") and whole not in NO_AMOUNTS - {""})))
     )
+    if not plural and view.lower[place.phrase - 1] in _AMONG:
+        return None  # "among a man"
     if plural and place.mass and "VBZ" in after:
         return None  # "grass is"
     if noun.plural == plural:
@@ -164,6 +169,8 @@ def _alone(view: View, adjective: int, noun: int) -> bool:
     parsed, lower = view.parsed, view.lower
     if parsed.tags[adjective] == "JJR" or _coordinated(view, adjective) or lower[adjective] in STAYING:
         return False
+    if not visible(_one(lower[noun])):
+        return False  # "a gymnastic maneuver"
     if parsed.words[adjective][0].isupper() and adjective:
         return False  # "Asian"
     if parsed.deps[adjective] == "acomp":
