@@ -52,7 +52,8 @@ UNPLACED = word_set(
     horizon flat skyline cityscape scape hole
     door night concrete tip catwalk lighting beech bay mural marina parasail channel
     sky air phone cellphone telephone television tv internet computer laptop game wall screen leash string line wire
-    heel ceiling picture photo photograph image scene display bike_rack window mirror team page wave show camera way job
+    photographer heel ceiling
+    picture photo photograph image scene display bike_rack window mirror team page wave show camera way job
     trip tour web fire body middle distance background foreground front back end row group pile bunch half variety
     number style wheel uniform color light sun weather sunlight sunshine day night time event race match parade
     competition ski snowboard surfboard skateboard board sauce skate cover paper course foot hair face art skies
@@ -134,8 +135,8 @@ EXCLUDED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 _TRUNKS = ("tree",)
 SHELTERS = (
-    "umbrella parasol canopy awning overhang arbor arch archway roof shelter pergola ledge cliff shower spotlight"
-    " light lamp net chandelier"
+    "umbrella parasol canopy awning overhang arbor arch archway roof shelter sunshade pergola ledge cliff shower"
+    " spotlight light lamp net chandelier"
 )
 # Where somebody is in the picture: who stands under a thing does not hang above it, who jumps over one is not below.
 OF_SOMEBODY: dict[str, dict[str, tuple[str, ...]]] = {

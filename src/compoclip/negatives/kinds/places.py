@@ -57,7 +57,7 @@ _NO_WAY_BACK = word_set(
 _FROM = word_set("off from out")  # what is left behind already, as in "out into the ocean"
 _FLYING = word_set("fly descend soar glide hover land swing dangle hang swim dive jump leap")
 _CROSSING = word_set(
-    "jump leap hop climb go step ride vault bound come get hurdle bounce stand run walk snowboard ski skate"
+    "jump leap hop climb go step ride vault bound come get hurdle bounce stand run walk snowboard ski skate board sled"
 )
 # What one can get under as well as over.
 _RAISED = word_set(
@@ -70,7 +70,9 @@ _SOMEBODY = word_set("someone somebody he she they him her people climber rider"
 _OPEN_AIR = word_set("outside outdoors")
 _WHEELS = word_set("ride drive race bike cycle")
 # "sits on the curb on a scooter": what already has a place takes no second one to stand on.
-_PLACED = word_set("on in at to into onto atop inside across along through down up over off upon under by near beside")
+_PLACED = word_set(
+    "on in at to into onto atop inside across along through down up over off upon under around by near beside"
+)
 _OUTDOORS = frozenset({"ground", "water", "building"})
 _SUPPORTS = frozenset({"on", "on top of", "atop", "in", "inside"})
 _UNDER = frozenset({"under", "beneath", "underneath", "below"})
@@ -144,7 +146,7 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
         ):
             return None
         if relation in ANYWHERE:
-            return at, end, ANYWHERE[relation]
+            return None if relation == "away from" and lower[at - 1] == "get" else (at, end, ANYWHERE[relation])
         if relation in MOVING:
             return (at, end, MOVING[relation]) if _governor(view, at) in _GOING else None
         opposites = _excluded(view, relation, _object_after(view, end), at)
@@ -170,7 +172,7 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
     if word in MOVING:
         return (at, at + 1, MOVING[word]) if _governor(view, at) in _GOING else None
     if word in ("up", "down"):
-        if _governor(view, at) == "fall":
+        if _governor(view, at) in ("fall", "tumble", "parachute"):
             return None
         opposites = opposite_ways(word, _stem(view, thing))
     elif (
