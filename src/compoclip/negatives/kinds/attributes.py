@@ -67,7 +67,9 @@ def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[
         if one_of_two(view, thing, noun, MATERIALS):
             continue
         others = tuple(sorted(fitting(own, [*view.lower[i + 1 : thing], noun]) - said))
-        for word in drawn(weighted_words(others, vocabulary), draw):
+        for number, word in enumerate(drawn(weighted_words(others, vocabulary), draw)):
+            if number and not draw.chance(vocabulary.word(word), vocabulary.word(view.lower[i])):
+                continue  # what captions seldom say comes up seldom: else text alone would tell
             if word not in view.others:
                 text = view.rewrite([(i, i + 1, word)])
                 yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, word),)

@@ -121,7 +121,9 @@ def _replaced(view: View, draw: Draw, vocabulary: Vocabulary, single: bool) -> I
         others, own = sum(weights.values()), _said(" ".join(view.lower[start:end]), vocabulary)
         if others < own and not draw.chance(3 * others, 4 * own):
             continue
-        for new in draw.by_weight(weights):
+        for number, new in enumerate(draw.by_weight(weights)):
+            if single and number and not draw.chance(weights[new], own):
+                continue
             text = view.rewrite([(start, end, new)])
             yield (text.upper() if shout else text), (view.edit(start, end, new),)
 

@@ -124,7 +124,9 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
         # A common deed gives way only as often as captions tell of the others: else text alone would tell.
         if not table.words or not draw.chance(table.cumulative[-1], vocabulary.lemma_count(verb, "v")):
             continue
-        for word in drawn(table, draw):
+        for number, word in enumerate(drawn(table, draw)):
+            if number and not draw.chance(vocabulary.lemma_count(word, "v"), vocabulary.lemma_count(verb, "v")):
+                continue  # nor does a rare deed come in the place of every common one
             form = inflect(word, parsed.tags[i])
             if word in said or form in view.others:
                 continue
