@@ -40,9 +40,16 @@ class Draw:
     def shuffled(self, items: Sequence[T]) -> list[T]:
         """The items in random order (Fisher and Yates)."""
         found = list(items)
-        for last in range(len(found) - 1, 0, -1):
-            other = self.below(last + 1)
+        block, left = self._block, self._left
+        for last in range(len(found) - 1, 0, -1):  # as `below` draws, without two calls an item
+            if not left:
+                self._digest = hashlib.blake2b(self._digest).digest()
+                block, left = int.from_bytes(self._digest, "little"), 8
+            other = ((block & _MASK) * (last + 1)) >> 64
+            block >>= 64
+            left -= 1
             found[last], found[other] = found[other], found[last]
+        self._block, self._left = block, left
         return found
 
     def chance(self, part: int, whole: int) -> bool:

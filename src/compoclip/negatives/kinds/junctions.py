@@ -62,23 +62,28 @@ def junctions(
     return needs, brings, torn
 
 
-def crosses(
-    view: View, mixed: list[list[int]], needs: dict[int, Need], brings: dict[int, tuple[int, int, bool]]
-) -> bool:
-    """Does a verb, a preposition or the words of one noun get another noun?
+def crossings(
+    view: View, pieces: list[list[int]], needs: dict[int, Need], brings: dict[int, tuple[int, int, bool]]
+) -> set[tuple[int, int]]:
+    """The neighbours, by their first tokens, that give a verb, a preposition or the words of one noun another noun.
 
-    "Sitting next to | a man | a horse", "grass a zebra | standing on the | bed". Else whole phrases only change places
-    ("through a desert walks a horse"), at most with an article left over ("bed a cat sleeps on a").
+    "Sitting next to | a man | a horse", "grass a zebra | standing on the | bed". Without any, whole phrases only change
+    places ("through a desert walks a horse"), at most with an article left over ("bed a cat sleeps on a").
     """
-    for piece, after in pairwise(mixed):
-        need, brought = needs.get(piece[0]), brings.get(after[0])
-        if need is None or brought is None or need.follows == after[0] or (need.adjective and brought[2]):
-            continue  # "down a snow covered | a woman": no word of the first noun is said of the second
-        if need.whole == brought[0 if need.adjective else 1] or _alike(view, piece, after):
+    found = set()
+    bringing = [(after, brings[after[0]]) for after in pieces if after[0] in brings]
+    for piece in pieces:
+        need = needs.get(piece[0])
+        if need is None:
             continue
-        if need.adjective or not _listed(view, need.noun, brought[0]):
-            return True
-    return False
+        for after, brought in bringing:
+            if need.follows == after[0] or (need.adjective and brought[2]):
+                continue  # "down a snow covered | a woman": no word of the first noun is said of the second
+            if need.whole == brought[0 if need.adjective else 1] or _alike(view, piece, after):
+                continue
+            if need.adjective or not _listed(view, need.noun, brought[0]):
+                found.add((piece[0], after[0]))
+    return found
 
 
 def joins(view: View, mixed: list[list[int]], needs: dict[int, Need], torn: dict[int, int]) -> bool:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds.junctions import ARTICLES, crosses, joins, junctions
+from compoclip.negatives.kinds.junctions import ARTICLES, crossings, joins, junctions
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
@@ -63,12 +63,14 @@ def _reordered(
     needs, brings, torn = junctions(view, pieces)
     if not needs:
         return
+    crossing = crossings(view, pieces, needs, brings)
     spaces_were = view.parsed.spaces
     stuck = {i for i in range(end - 1) if not spaces_were[i]}
     known = words_anywhere(view)
     for _ in range(TRIES):
         mixed = draw.shuffled(pieces)
-        if not (crosses(view, mixed, needs, brings) or (loose and joins(view, mixed, needs, torn))):
+        firsts = [piece[0] for piece in mixed]
+        if crossing.isdisjoint(pairwise(firsts)) and not (loose and joins(view, mixed, needs, torn)):
             continue
         if not (loose or _apart(view, mixed)):
             continue
