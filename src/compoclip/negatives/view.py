@@ -271,12 +271,8 @@ class View:
         spaces += self.parsed.spaces[at:]
         return self.sentence(words, spaces)
 
-    def reorder(self, order: Sequence[int]) -> str:
-        """The caption with its tokens in another order (white space stays where it was)."""
-        return self.sentence([self.words[i] for i in order], self.parsed.spaces)
-
     def sentence(self, words: list[str], spaces: Sequence[bool]) -> str:
-        """Join tokens; mend "a" and "an" before words that have not stood there, and the sentence's capital."""
+        """Join tokens; mend "a" and "an" before words that have not stood there, and the sentence's capitals."""
         if self._pairs is None:
             self._pairs = frozenset(zip(self.lower, self.lower[1:]))
         for position, article in enumerate(words[:-1]):
@@ -288,7 +284,7 @@ class View:
         if self.starts_upper and words:
             words[0] = words[0][:1].upper() + words[0][1:]
         text = "".join([word + " " if space else word for word, space in zip(words, spaces)])
-        return text.strip()
+        return (text.upper() if self.parsed.text.isupper() else text).strip()
 
 
 @cache

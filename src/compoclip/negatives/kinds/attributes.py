@@ -71,5 +71,4 @@ def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[
             if number and not draw.chance(vocabulary.word(word), vocabulary.word(view.lower[i])):
                 continue  # what captions seldom say comes up seldom: else text alone would tell
             if word not in view.others:
-                text = view.rewrite([(i, i + 1, word)])
-                yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, word),)
+                yield view.rewrite([(i, i + 1, word)]), (view.edit(i, i + 1, word),)

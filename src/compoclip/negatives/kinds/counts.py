@@ -196,4 +196,4 @@ def _with_count(view: View, noun: Noun, at: int, number: str) -> tuple[str, tupl
         changes.append((noun.head, noun.head + 1, form))
         edits.append(view.edit(noun.head, noun.head + 1, form))
     text = view.rewrite(changes)
-    return text.upper() if view.parsed.text.isupper() else text, tuple(edits)
+    return text, tuple(edits)

@@ -8,11 +8,11 @@ from itertools import chain
 from compoclip.language.lexicon import lemma
 from compoclip.language.words import word_set
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.kinds.exchange import Change
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
-Change = tuple[int, int, str]
 AMOUNTS = word_set("lot bunch couple few group number pair little bit variety")
 # "Some children are not standing" may well be true of others.
 PARTIAL = word_set(
@@ -65,12 +65,10 @@ def negate(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str
                 changes.append((i, i, "not"))
         elif word == "with" and parsed.tags[i - 1] not in ("VBN", "VBD", "JJ") and parsed.deps[i] == "prep":
             changes.extend(_lacking(view, i))
-    shout = parsed.text.isupper()
     absent = (change for noun in draw.shuffled(view.nouns) for change in _absent(view, noun))
     for denied in chain(([change] for change in draw.shuffled(changes)), absent):
         denied += [some for some in _any(view, denied[0]) if some[0] not in {start for start, *_ in denied}]
-        text = view.rewrite(denied)
-        yield (text.upper() if shout else text), tuple(_edit(view, *one) for one in denied)
+        yield view.rewrite(denied), tuple(_edit(view, *one) for one in denied)
 
 
 def _edit(view: View, start: int, end: int, new: str) -> Edit:

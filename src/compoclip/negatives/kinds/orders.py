@@ -8,7 +8,7 @@ from itertools import pairwise
 from compoclip.language.words import word_set
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.junctions import ARTICLES
-from compoclip.negatives.kinds.shuffle import cased, words_anywhere
+from compoclip.negatives.kinds.shuffle import words_anywhere
 from compoclip.negatives.meaning import BOTH_WAYS, POSTURE
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import MEASURES, RELATIONAL, View
@@ -141,7 +141,7 @@ def _permuted(
                 continue
             start, end = changed[0], changed[-1] + 1
             words = [known[i] for i in order]
-            text = cased(view, view.sentence(words, view.parsed.spaces))
+            text = view.sentence(words, view.parsed.spaces)
             made = True
             yield text, (view.edit(start, end, " ".join(words[start:end])),)
         if made:

@@ -114,7 +114,6 @@ def _replaced(view: View, draw: Draw, vocabulary: Vocabulary, single: bool) -> I
             at = match[1]
         else:
             at += 1
-    shout = view.parsed.text.isupper()
     for start, end, opposites in draw.shuffled(found):
         weights = {new: _said(new, vocabulary) for new in opposites if not single or " " not in new}
         # A common relation gives way only as often as captions say the others: else text alone would tell.
@@ -124,8 +123,7 @@ def _replaced(view: View, draw: Draw, vocabulary: Vocabulary, single: bool) -> I
         for number, new in enumerate(draw.by_weight(weights)):
             if single and number and not draw.chance(weights[new], own):
                 continue
-            text = view.rewrite([(start, end, new)])
-            yield (text.upper() if shout else text), (view.edit(start, end, new),)
+            yield view.rewrite([(start, end, new)]), (view.edit(start, end, new),)
 
 
 def _said(relation: str, vocabulary: Vocabulary) -> int:

@@ -95,7 +95,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             if bare and noun.lemma in MASS and not mass:
                 changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
             text, made = view.rewrite(changes), True
-            yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(start, noun.head + 1, form),)
+            yield text, (view.edit(start, noun.head + 1, form),)
 
 
 def _table_of(view: View, noun: Noun, vocabulary: Vocabulary, unfit: frozenset[str]) -> tuple[Table, int]:
@@ -155,8 +155,7 @@ def replaced(
             continue  # "a metal link wire bridge"
         if (word == "dry" and wet) or (word in UNPEOPLED and peopled):
             continue
-        text = view.rewrite([(i, i + 1, form)])
-        yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
+        yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
 
 
 def _real(view: View, i: int, thing: int) -> int:

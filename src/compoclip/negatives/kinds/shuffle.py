@@ -85,7 +85,7 @@ def _reordered(
         for at, i in enumerate(order[:-1] if stuck else ()):
             spaces[at] = not (i in stuck and order[at + 1] == i + 1)
         spaces[-1] = spaces_were[end - 1]
-        text = cased(view, view.sentence(words, [*spaces, *spaces_were[end:]]))
+        text = view.sentence(words, [*spaces, *spaces_were[end:]])
         yield text, (view.edit(0, end, text[: view_length(text, view, end)]),)
 
 
@@ -105,11 +105,6 @@ def words_anywhere(view: View) -> list[str]:
                 if senses and stem in shared_lexicon().words(senses[0].synset):
                     return [first.lower(), *words[1:]]
     return words
-
-
-def cased(view: View, text: str) -> str:
-    """The text in capitals where the whole caption is in capitals."""
-    return text.upper() if view.parsed.text.isupper() else text
 
 
 def _apart(view: View, mixed: list[list[int]]) -> bool:

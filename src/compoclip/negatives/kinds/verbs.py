@@ -130,8 +130,7 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
             form = inflect(word, parsed.tags[i])
             if word in said or form in view.others:
                 continue
-            text = view.rewrite([(i, i + 1, form)])
-            yield (text.upper() if parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
+            yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
 
 
 def _is_tied(view: View, at: int, verb: str, thing: str | None, said: set[str]) -> bool:
@@ -260,8 +259,7 @@ def replace_adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[
         for form in drawn(table, draw):
             if _impossible(view, i, form):
                 continue
-            text = view.rewrite([(i, i + 1, form)])
-            yield (text.upper() if view.parsed.text.isupper() else text), (view.edit(i, i + 1, form),)
+            yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
 
 
 def _impossible(view: View, at: int, form: str) -> bool:
