@@ -6,6 +6,9 @@ import hashlib
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,6 +20,7 @@ import pytest
 
 from compoclip.data import fetch as fetching
 from compoclip.data.catalog import Download, Entry, Expected
+from compoclip.data.checking import check_entry
 from compoclip.data.fetch import fetch_file
 from compoclip.data.getting import get
 from compoclip.errors import InputError, RunError
@@ -242,6 +246,70 @@ def test_an_archive_is_not_fetched_again_when_the_next_one_fails(server: Server,
     server.asked.clear()
     assert get(entry, tmp_path, wait=nothing)["check"]["complete"]
     assert len(server.asked) == 1
+
+
+def unpacked_in_part(tmp_path: Path, photos: dict[str, bytes], done: int) -> Path:
+    """The archive in place, and the first `done` of its files unpacked: what a killed `get` leaves."""
+    (tmp_path / "set/photos").mkdir(parents=True)
+    for name in list(photos)[:done]:
+        (tmp_path / "set" / name).write_bytes(photos[name])
+    (tmp_path / "set/.a.zip.part").write_bytes(b"half a photo")
+    (tmp_path / "set/a.zip").write_bytes(archive(photos))
+    return tmp_path
+
+
+def test_an_unpacking_that_was_broken_off_is_finished_by_the_next_get(server: Server, tmp_path: Path) -> None:
+    photos = {f"photos/{k:03d}.jpg": f"photo {k}".encode() for k in range(200)}
+    entry = made(server, files=(Expected("set/photos/*.jpg"),))  # the catalogue does not say how many
+    server.files["/a.zip"] = archive(photos)
+    unpacked_in_part(tmp_path, photos, 50)
+    broken_off = {"path": "set/a.zip -> set", "found": 50, "wanted": 200}
+    assert check_entry(entry, tmp_path)["missing"] == [broken_off]
+    result = get(entry, tmp_path, wait=nothing)
+    assert result["fetched"][0]["unpacked"] == 200
+    assert result["check"]["complete"]
+    assert server.asked == []
+    assert {f"photos/{p.name}": p.read_bytes() for p in (tmp_path / "set/photos").iterdir()} == photos
+    assert sorted(p.name for p in (tmp_path / "set").iterdir()) == ["a.zip.unpacked", "photos"]
+
+
+def test_a_killed_unpacking_is_finished_by_the_next_get(server: Server, tmp_path: Path) -> None:
+    """A real process, killed by a signal in the middle of an archive, in a tar as in a zip."""
+    photos = {f"photos/{k:03d}.jpg": bytes([k % 256]) * 2000 for k in range(200)}
+    entry = made(server, files=(Expected("set/photos/*.jpg"),))
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/a.zip").write_bytes(archive(photos))
+    script = (
+        "import os, signal, sys; from pathlib import Path; from compoclip.data import unpack as u; count = 0\n"
+        "def stop(*a, kept=u._copy):\n"
+        "    global count; count += 1; kept(*a)\n"
+        "    if count == 51: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "u._copy = stop; u.unpack(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    place = [str(tmp_path / "set/a.zip"), str(tmp_path / "set")]
+    assert subprocess.run([sys.executable, "-c", script, *place], check=False).returncode == -signal.SIGKILL
+    assert check_entry(entry, tmp_path)["missing"][0]["found"] == 50
+    assert get(entry, tmp_path, wait=nothing)["check"]["complete"]
+    assert len(list((tmp_path / "set/photos").iterdir())) == 200
+    assert sorted(p.name for p in (tmp_path / "set").iterdir()) == ["a.zip.unpacked", "photos"]
+
+
+def test_photos_lost_after_unpacking_are_missed_though_the_catalogue_names_no_number(
+    server: Server, tmp_path: Path
+) -> None:
+    entry = made(server, files=(Expected("set/photos/*.jpg"),))
+    get(entry, tmp_path, wait=nothing)
+    (tmp_path / "set/photos/1.jpg").unlink()
+    assert check_entry(entry, tmp_path)["missing"] == [{"path": "set/a.zip -> set", "found": 1, "wanted": 2}]
+    assert get(entry, tmp_path, wait=nothing)["check"]["complete"]
+    assert (tmp_path / "set/photos/1.jpg").read_bytes() == b"one"
+
+
+def test_an_archive_that_is_read_in_place_is_no_broken_unpacking(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/photos.zip").write_bytes(archive({"photos/1.jpg": b"one", "photos/2.jpg": b"two"}))
+    download = Download(f"{server.url}/photos.zip", "set/photos.zip", unpack="set")
+    assert check_entry(made(server, fetch=(download,)), tmp_path)["complete"]
 
 
 def test_what_needs_a_form_says_so(server: Server, tmp_path: Path) -> None:

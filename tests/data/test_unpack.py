@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 import tarfile
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from compoclip.data.unpack import unpack
+from compoclip.data.unpack import contents, unpack
 from compoclip.errors import RunError
 
 from .conftest import write_tar
@@ -100,3 +101,18 @@ def test_bombs_broken_and_cut_archives(tmp_path: Path) -> None:
     for name in ("cut.zip", "damaged.zip", "none.zip"):
         with pytest.raises(RunError, match="fetch"):
             unpack(tmp_path / name, tmp_path / name.removesuffix(".zip"))
+
+
+def test_two_processes_do_not_unpack_one_archive(tmp_path: Path) -> None:
+    path, out = zipped(tmp_path / "x.zip", GOOD), tmp_path / "out"
+    out.mkdir()
+    with open(out / ".x.zip.lock", "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match="another process is unpacking"):
+            unpack(path, out)
+    unpack(path, out)
+    assert files(out) == PLAIN
+
+
+def test_contents_are_what_unpack_writes(tmp_path: Path) -> None:
+    assert contents(zipped(tmp_path / "x.zip", GOOD)) == {name: len(data) for name, data in PLAIN.items()}

@@ -15,6 +15,7 @@ from typing import Any
 from compoclip.data.catalog import Entry, Expected, entries, entry
 from compoclip.data.sources import open_source
 from compoclip.data.sources.base import Source
+from compoclip.data.unpacked import unfinished
 from compoclip.errors import InputError
 from compoclip.progress import track
 
@@ -26,17 +27,19 @@ def check_entry(name: str | Entry, root: str | Path, _above: tuple[str, ...] = (
     """Which expected files of a named set lie below `root`.
 
     {name, root, complete, present: [{path, found, wanted}], missing: [...], needs: [{name, complete}], hint}. What is
-    missing has `names`, the first few of the files where they are known. A folder of photos may also be a `.tar` or
-    `.zip` of that name. Unknown names raise InputError.
+    missing has `names`, the first few of the files where they are known; an archive that was unpacked in part is a row
+    of its own. A folder of photos may also be a `.tar` or `.zip` of that name. Unknown names raise InputError.
     """
     chosen, root = name if isinstance(name, Entry) else entry(name), Path(root)
     rows: list[dict[str, Any]] = [
         {"path": item.path, "found": _count(root, item), "wanted": item.count} for item in chosen.files
     ]
     missing = [row for row in rows if row["found"] < row["wanted"]]
+    broken_off = [row for download in chosen.fetch if (row := unfinished(download, root)) is not None]
     for row in missing:
         if names := _names(chosen, root, row["path"]):
             row["names"] = names[:NAMED]
+    rows, missing = rows + broken_off, missing + broken_off
     needs = [
         {"name": other, "complete": check_entry(other, root, (*_above, chosen.name))["complete"]}
         for other in chosen.needs

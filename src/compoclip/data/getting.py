@@ -11,8 +11,8 @@ from compoclip.data.catalog import Download, Entry, Hub, entry
 from compoclip.data.checking import check_entry
 from compoclip.data.fetch import fetch_file
 from compoclip.data.unpack import unpack
+from compoclip.data.unpacked import record, record_path, unfinished
 from compoclip.errors import InputError, RunError
-from compoclip.io import write_text
 
 
 def get(
@@ -33,7 +33,7 @@ def get(
     fetched = [row for download in chosen.fetch for row in _fetch(download, root, keep_archives, wait)]
     if chosen.fetch and not fetched:  # everything was unpacked once, and yet some of it is gone
         for download in chosen.fetch:
-            _mark(download, root).unlink(missing_ok=True)
+            record_path(download, root).unlink(missing_ok=True)
         fetched = [row for download in chosen.fetch for row in _fetch(download, root, keep_archives, wait)]
     if chosen.hub is not None:
         fetched.append({"path": str(_from_hub(chosen, chosen.hub, root)), "checksum_known": True})
@@ -43,24 +43,21 @@ def get(
 def _fetch(
     download: Download, root: Path, keep_archives: bool, wait: Callable[[float], Any]
 ) -> Iterator[dict[str, Any]]:
-    """Fetch and unpack one file; nothing where its mark says that it was unpacked before."""
-    mark = _mark(download, root)
-    if download.unpack is not None and mark.exists():
-        return
+    """Fetch and unpack one file; nothing where it was unpacked before and all of it is still there."""
+    note = record_path(download, root)
+    if download.unpack is not None and note.exists():
+        if unfinished(download, root) is None:
+            return
+        note.unlink()
     done = fetch_file(download, root, wait)
     row: dict[str, Any] = {"path": str(done.path), "bytes": done.bytes, "sha256": done.sha256}
     row["checksum_known"] = done.checked
     if download.unpack is not None:
         row["unpacked"] = unpack(done.path, root / download.unpack)
-        write_text(mark, f"{done.sha256}  {done.path.name}\n")
+        record(download, root, done.sha256)
         if not keep_archives:
             done.path.unlink()
     yield row
-
-
-def _mark(download: Download, root: Path) -> Path:
-    """Stands for an archive that has been unpacked and removed, so that it is not fetched twice."""
-    return root / f"{download.to}.unpacked"
 
 
 def by_hand(chosen: Entry, root: Path) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -32,14 +34,43 @@ def unpack(archive: Path, into: Path) -> int:
     Raises RunError for a name that leaves the folder, a link or device, an encrypted member, a bomb, too little space,
     and an archive that is broken.
     """
+    with _members(archive) as members, _alone(archive, into):
+        return _write(members, archive, into)
+
+
+def contents(archive: Path) -> dict[str, int]:
+    """Size by name of the files in an archive, as `unpack` writes them. Raises RunError as `unpack` does."""
+    with _members(archive) as members:
+        return {member.name: member.size for member in members}
+
+
+@contextmanager
+def _members(archive: Path) -> Iterator[list[_Member]]:
     try:
         if zipfile.is_zipfile(archive):
             with zipfile.ZipFile(archive) as opened:
-                return _write(list(_zip_members(archive, opened)), archive, into)
-        with tarfile.open(archive, "r:*") as tar:
-            return _write(list(_tar_members(archive, tar)), archive, into)
+                yield list(_zip_members(archive, opened))
+        else:
+            with tarfile.open(archive, "r:*") as tar:
+                yield list(_tar_members(archive, tar))
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError) as error:
         raise RunError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from None
+
+
+@contextmanager
+def _alone(archive: Path, into: Path) -> Iterator[None]:
+    """Keeps a second process from unpacking the same archive; what a killed one left is overwritten."""
+    into.mkdir(parents=True, exist_ok=True)
+    lock = into / f".{archive.name}.lock"
+    with open(lock, "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RunError(f"{archive}: another process is unpacking it into {into}; wait for it") from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 def _refused(archive: Path, name: str, why: str) -> RunError:
@@ -83,20 +114,18 @@ def _write(members: list[_Member], archive: Path, into: Path) -> int:
     total, packed = sum(member.size for member in members), archive.stat().st_size
     if total > MAX_RATIO * packed:
         raise RunError(f"{archive}: refused to unpack it: {packed} bytes that say they hold {total}, a bomb")
-    into.mkdir(parents=True, exist_ok=True)
     left = [member for member in members if not _there(into / member.name, member.size)]
     needed, free = sum(member.size for member in left), shutil.disk_usage(into).free
     if needed > free:
         raise RunError(
             f"{into}: {needed / 1e9:.1f} GB are needed to unpack and {free / 1e9:.1f} GB are free; make room"
         )
-    root = into.resolve()
+    root, temporary = into.resolve(), into / f".{archive.name}.part"
     for member in track(left, f"unpacking {archive.name}"):
         target = into / member.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if root not in (target.parent.resolve(), *target.parent.resolve().parents):
             raise _refused(archive, member.name, "would leave the folder through a link that is there already")
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             with member.open() as source, open(temporary, "wb") as handle:
                 _copy(source, handle, member, archive)
