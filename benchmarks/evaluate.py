@@ -29,8 +29,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from compoclip.decode import open_image
 from compoclip.evaluation import evaluate
-from compoclip.io import open_image
 from compoclip.models import load
 
 NOUNS = ("man", "woman", "dog", "horse", "bicycle", "table", "window", "umbrella", "bench", "laptop")

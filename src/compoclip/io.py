@@ -1,24 +1,16 @@
-"""Files: written whole or not at all, and images opened without trust."""
+"""Files: written whole or not at all, and read without trust."""
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from PIL import Image, ImageFile, UnidentifiedImageError
+from typing import Any
 
 from compoclip.errors import InputError
-
-MAX_PIXELS = 178_956_970  # Pillow's own decompression-bomb limit, raised as an error here rather than warned about
-
-ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 @contextmanager
@@ -75,30 +67,3 @@ def sha256_file(path: str | Path) -> str:
         for block in iter(lambda: handle.read(1 << 20), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-def open_image(source: str | Path | bytes | BinaryIO, where: str | None = None) -> Image.Image:
-    """Decode an image to RGB.
-
-    `where` names the image in messages (a row, a tar member); the path does where it is not given.
-    Raises InputError for a missing file, a broken or truncated image, and a decompression bomb.
-    """
-    name = where or (str(source) if isinstance(source, (str, Path)) else "image")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise InputError(f"{name}: {image.width} x {image.height} pixels is over the limit of {MAX_PIXELS}")
-                transparent = image.mode == "P" and "transparency" in image.info
-                return (image.convert("RGBA") if transparent else image).convert("RGB")
-    except FileNotFoundError:
-        raise InputError(f"{name}: no such image file") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputError(f"{name}: too many pixels, a decompression bomb? (limit {MAX_PIXELS})") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{name}: not an image that Pillow can read") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{name}: broken image ({error})") from None

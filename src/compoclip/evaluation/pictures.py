@@ -20,10 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from compoclip.decode import IMAGE_SUFFIXES, open_image
 from compoclip.errors import InputError
-from compoclip.io import open_image
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,9 @@ from typing import Any
 
 from PIL import Image
 
+from compoclip.decode import open_image
 from compoclip.errors import InputError
-from compoclip.io import open_image
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 MAX_IMAGE_BYTES = 256 * 2**20  # an encoded photo larger than this is a mistake or an attack
 MAX_ASPECT = 200
 EXAMPLES_KEPT = 5  # per reason, in a report

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from compoclip.data.sources.base import IMAGE_SUFFIXES, FileImage, Report
+from compoclip.data.sources.base import FileImage, Report
 from compoclip.data.sources.packed import PackedSource
 from compoclip.data.sources.table import Grouper
 from compoclip.data.sources.tars import MAX_TEXT_BYTES
+from compoclip.decode import IMAGE_SUFFIXES
 
 MAX_DEPTH = 8
 

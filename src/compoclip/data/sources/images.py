@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from compoclip.data.sources.base import IMAGE_SUFFIXES, FileImage, ImageRef, Report, safe_name
+from compoclip.data.sources.base import FileImage, ImageRef, Report, safe_name
 from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.data.sources.tars import TarImages
+from compoclip.decode import IMAGE_SUFFIXES
 from compoclip.errors import InputError
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from compoclip.data.sources.base import IMAGE_SUFFIXES, Report, TarImage, safe_name
+from compoclip.data.sources.base import Report, TarImage, safe_name
+from compoclip.decode import IMAGE_SUFFIXES
 from compoclip.errors import InputError
 
 MAX_TEXT_BYTES = 2**20  # a caption file larger than this is not a caption file
