@@ -127,7 +127,7 @@ def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
     sums over it (DeGLA, arXiv 2504.16801, Eq. 7). Raises InputError for names and values that do not fit.
     """
     from compoclip.losses import TERMS, objective
-    from compoclip.losses.objective import CHOICES, NUMBERS
+    from compoclip.losses.objective import OPTIONS
 
     recipe = read_recipe(recipe_name)
     fields = {"recipe": recipe.get("name", recipe_name), **recipe.get("train", {})}
@@ -135,14 +135,14 @@ def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
     chosen = {"weights": wanted["weights"]} if "weights" in wanted else {"name": wanted["name"]}
     changes = dict(wanted.get("options", {}))
     for key, value in overrides.items():
-        if key in TERMS or key in CHOICES or key in NUMBERS:
+        if key in TERMS or key in OPTIONS:
             changes[key] = value
         elif key == "objective":
             chosen, changes = {"name": value}, {k: v for k, v in changes.items() if k in overrides}
         elif key in TrainConfig.model_fields:
             fields[key] = value
         else:
-            known = [*TrainConfig.model_fields, "objective", *TERMS, *CHOICES, *NUMBERS]
+            known = [*TrainConfig.model_fields, "objective", *TERMS, *OPTIONS]
             close = get_close_matches(key, known, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise InputError(f"unknown setting {key!r}{hint}; see `compoclip train --help`")

@@ -9,6 +9,11 @@ METHODS = {
     "negclip": "every hard negative of the batch competes for every image (Yuksekgonul et al. 2023)",
     "fsc-clip": "contrast on true captions, global and local hard-negative terms with focal and smoothing (2410.05210)",
     "degla": "negclip, image- and text-grounded contrast, self-distillation from an EMA teacher (2504.16801)",
+    "cs-clip": "negclip, and units of captions against their foils (2602.23906)",
+    "read": "negclip, and a caption against its paraphrase; the alignment term of READ-CLIP (2510.16540)",
+    "c2lip": "sigmoid contrast of images with captions and with their phrases, no negatives (2603.25722)",
+    "clic": "several true texts of two joined images against one wrong one (2505.24424)",
+    "ce-clip": "negclip, an adaptive margin above each negative, and negatives as texts (2306.08832)",
 }
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
 from compoclip.losses.features import Features, require
 
 
-def distillation(features: Features, reduction: str = "sum") -> Tensor:
+def distillation(features: Features, reduction: Literal["sum", "mean"] = "sum") -> Tensor:
     """Squared distance of student and teacher over the images, captions and negatives of the batch.
 
     reduction: `sum`, as printed and released, which grows with the batch; `mean` divides it by B.

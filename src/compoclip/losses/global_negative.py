@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from compoclip.losses.features import Features, require
-from compoclip.losses.softmax import focal_smoothed
+from compoclip.losses.softmax import Missing, focal_smoothed
 
 
-def global_negative(features: Features, gamma: float = 2.0, smoothing: float = 0.02, missing: str = "masked") -> Tensor:
+def global_negative(
+    features: Features, gamma: float = 2.0, smoothing: float = 0.02, missing: Missing = "masked"
+) -> Tensor:
     """Focal, label-smoothed cross-entropy of the caption among itself and its K negatives, by pooled features."""
     negatives = require(features.negatives, "negatives", "global_negative")
     present = require(features.negative_mask, "negative_mask", "global_negative")

@@ -6,15 +6,18 @@ tokens of the scaled cosine between token and mixture. The sum over tokens grows
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from compoclip.errors import InputError
 from compoclip.losses.features import Features, require
-from compoclip.losses.softmax import focal_smoothed
+from compoclip.losses.softmax import Missing, focal_smoothed
 
-ALIGNMENTS = ("minmax", "softmax", "sparse")
+Alignment = Literal["minmax", "softmax", "sparse"]
+ALIGNMENTS = get_args(Alignment)
 
 
 def patch_weights(similarity: Tensor, alignment: str) -> Tensor:
@@ -52,8 +55,8 @@ def local_negative(
     features: Features,
     gamma: float = 2.0,
     smoothing: float = 0.02,
-    missing: str = "masked",
-    alignment: str = "minmax",
+    missing: Missing = "masked",
+    alignment: Alignment = "minmax",
 ) -> Tensor:
     """Focal, label-smoothed cross-entropy of the caption among itself and its K negatives, by token-to-patch scores."""
     term = "local_negative"

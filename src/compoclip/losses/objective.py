@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor
@@ -16,8 +16,16 @@ from compoclip.losses.distillation import distillation
 from compoclip.losses.features import Features, require
 from compoclip.losses.global_negative import global_negative
 from compoclip.losses.image_grounded import image_grounded
-from compoclip.losses.local_negative import ALIGNMENTS, local_negative
+from compoclip.losses.local_negative import local_negative
+from compoclip.losses.own_pair import own_pair
+from compoclip.losses.paraphrase import paraphrase
+from compoclip.losses.phrase_contrast import phrase_contrast
+from compoclip.losses.phrase_pooled import phrase_pooled
+from compoclip.losses.rank_margin import rank_margin
+from compoclip.losses.text_contrast import text_contrast
 from compoclip.losses.text_grounded import text_grounded
+from compoclip.losses.text_pull import text_pull
+from compoclip.losses.unit_contrast import unit_contrast
 
 
 @dataclass(frozen=True)
@@ -28,32 +36,57 @@ class Term:
     options: Mapping[str, str] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
 
+    def choices(self, option: str) -> tuple[str, ...]:
+        """The values of an option that its function names; empty for a number."""
+        hint = get_type_hints(self.function)[self.options[option]]
+        return get_args(hint) if get_origin(hint) is Literal else ()
+
 
 _FOCAL = {"focal_gamma": "gamma", "label_smoothing": "smoothing", "missing_negatives": "missing"}
+_PHRASE = {"phrase_form": "form", "phrase_repeats": "repeats"}
+
+
+def _needs(*names: str) -> frozenset[str]:
+    return frozenset(names)
+
 
 TERMS: dict[str, Term] = {
-    "contrastive": Term(contrastive, {"contrastive_negatives": "negatives", "missing_negatives": "missing"}),
-    "global_negative": Term(global_negative, _FOCAL, frozenset({"negatives"})),
-    "local_negative": Term(
-        local_negative, {**_FOCAL, "local_alignment": "alignment"}, frozenset({"negatives", "tokens"})
+    "contrastive": Term(
+        contrastive,
+        {"contrastive_negatives": "negatives", "missing_negatives": "missing", "contrastive_form": "form"},
     ),
-    "image_grounded": Term(image_grounded, {}, frozenset({"negatives"})),
+    "global_negative": Term(global_negative, _FOCAL, _needs("negatives")),
+    "local_negative": Term(local_negative, {**_FOCAL, "local_alignment": "alignment"}, _needs("negatives", "tokens")),
+    "image_grounded": Term(image_grounded, {}, _needs("negatives")),
     "text_grounded": Term(
-        text_grounded,
-        {"text_grounded_scale": "scale", "text_grounded_mask": "mask"},
-        frozenset({"negatives", "teacher"}),
+        text_grounded, {"text_grounded_scale": "scale", "text_grounded_mask": "mask"}, _needs("negatives", "teacher")
     ),
-    "distillation": Term(distillation, {"distillation_reduction": "reduction"}, frozenset({"teacher"})),
+    "distillation": Term(distillation, {"distillation_reduction": "reduction"}, _needs("teacher")),
+    "unit_contrast": Term(
+        unit_contrast,
+        {"unit_foils": "foils", "unit_repeats": "repeats", "unit_empty_slot": "empty_slot"},
+        _needs("units"),
+    ),
+    "paraphrase": Term(paraphrase, {"paraphrase_direction": "direction"}, _needs("paraphrases")),
+    "phrase_contrast": Term(phrase_contrast, _PHRASE, _needs("phrases")),
+    "phrase_pooled": Term(
+        phrase_pooled, {**_PHRASE, "phrase_temperature": "temperature"}, _needs("phrases", "image_tokens")
+    ),
+    "own_pair": Term(own_pair, {}, _needs("negatives")),
+    "text_pull": Term(text_pull, {}, _needs("paraphrases")),
+    "rank_margin": Term(
+        rank_margin, {"margin": "margin", "margin_cap": "cap", "margin_mean": "mean"}, _needs("negatives", "margins")
+    ),
+    "text_contrast": Term(
+        text_contrast,
+        {"text_contrast_negatives": "negatives", "text_contrast_positive": "positive"},
+        _needs("negatives"),
+    ),
 }
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "contrastive_negatives": ("none", "batch", "own"),
-    "missing_negatives": ("masked", "released"),
-    "local_alignment": ALIGNMENTS,
-    "text_grounded_mask": ("paper", "released"),
-    "distillation_reduction": ("sum", "mean"),
-}
-NUMBERS = ("focal_gamma", "label_smoothing", "text_grounded_scale")
+OPTIONS: dict[str, tuple[str, ...]] = {
+    option: term.choices(option) for term in TERMS.values() for option in term.options
+}  # option -> its choices; empty for a number
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "clip": {"weights": {"contrastive": 1.0}},
@@ -61,6 +94,17 @@ OBJECTIVES: dict[str, dict[str, Any]] = {
     "fsc-clip": {"weights": {"contrastive": 1.0, "global_negative": 0.5, "local_negative": 0.2}},
     "degla": {
         "weights": {"contrastive": 1.0, "image_grounded": 0.1, "text_grounded": 0.1, "distillation": 0.005},
+        "contrastive_negatives": "batch",
+    },
+    "cs-clip": {"weights": {"contrastive": 1.0, "unit_contrast": 0.5}, "contrastive_negatives": "batch"},
+    "read": {"weights": {"contrastive": 1.0, "paraphrase": 0.5}, "contrastive_negatives": "batch"},
+    "c2lip": {
+        "weights": {"contrastive": 1.0, "phrase_contrast": 1.0, "phrase_pooled": 0.01},
+        "contrastive_form": "sigmoid",
+    },
+    "clic": {"weights": {"contrastive": 0.5, "own_pair": 0.5, "text_pull": 1.0}},
+    "ce-clip": {
+        "weights": {"contrastive": 1.0, "rank_margin": 0.2, "text_contrast": 0.3},
         "contrastive_negatives": "batch",
     },
 }
@@ -75,7 +119,11 @@ class Objective:
 
     @property
     def needs(self) -> frozenset[str]:
-        """What the terms want beside images and captions: of `negatives`, `tokens`, `teacher`."""
+        """What the terms want beside images and captions.
+
+        Of `negatives`, `tokens` (of images and texts), `image_tokens`, `teacher`, `units`, `phrases`, `paraphrases`
+        and `margins` (thresholds that the loop carries from step to step).
+        """
         found = frozenset().union(*(TERMS[name].needs for name in self.weights))
         if "contrastive" in self.weights and self.options.get("contrastive_negatives", "none") != "none":
             found |= {"negatives"}
@@ -96,12 +144,13 @@ class Objective:
 
 
 def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
-    """Build an objective by name (`clip`, `negclip`, `fsc-clip`, `degla`), or from {term: weight}.
+    """Build an objective by name (`compoclip ls methods` lists them), or from {term: weight}.
 
-    Overrides: `weights={term: weight}`, or a term's name, sets that term's weight (0 drops it). Options:
-    `contrastive_negatives` none|batch|own, `focal_gamma`, `label_smoothing`, `missing_negatives` masked|released,
-    `local_alignment` minmax|softmax|sparse, `text_grounded_scale`, `text_grounded_mask` paper|released,
-    `distillation_reduction` sum|mean. Raises InputError for names and values it does not know.
+    Overrides: `weights={term: weight}`, or a term's name, sets that term's weight (0 drops it); an option of a term
+    (`OPTIONS`), as `contrastive_negatives="own"`, sets it. Raises InputError for names and values it does not know.
+
+    >>> objective("fsc-clip", local_negative=0.5).weights["local_negative"]
+    0.5
     """
     if isinstance(name, str):
         if name not in OBJECTIVES:
@@ -114,14 +163,10 @@ def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     for key, value in overrides.items():
         if key in TERMS:
             weights[key] = value
-        elif key in CHOICES:
-            if value not in CHOICES[key]:
-                raise InputError(f"{key}={value!r}: choose one of {', '.join(CHOICES[key])}")
-            options[key] = value
-        elif key in NUMBERS:
-            options[key] = float(value)
+        elif key in OPTIONS:
+            options[key] = _option(key, value)
         else:
-            raise InputError(_unknown("objective option", key, [*TERMS, *CHOICES, *NUMBERS]))
+            raise InputError(_unknown("objective option", key, [*TERMS, *OPTIONS]))
     for term, weight in weights.items():
         if term not in TERMS:
             raise InputError(_unknown("term", term, TERMS))
@@ -131,6 +176,18 @@ def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     if not weights:
         raise InputError("an objective needs at least one term with a weight above 0")
     return Objective(weights, options)
+
+
+def _option(name: str, value: Any) -> Any:
+    choices = OPTIONS[name]
+    if choices:
+        if value not in choices:
+            raise InputError(f"{name}={value!r}: choose one of {', '.join(choices)}")
+        return value
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(f"{name}={value!r}: a number is wanted") from None
 
 
 def _unknown(what: str, name: str, known: Any) -> str:

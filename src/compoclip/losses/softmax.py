@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
+
+Missing = Literal["masked", "released"]
 
 
 def batch_mean(values: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,7 @@ from compoclip.losses.features import Features, require
 from compoclip.losses.softmax import own_cross_entropy
 
 
-def text_grounded(features: Features, scale: float = 10.0, mask: str = "paper") -> Tensor:
+def text_grounded(features: Features, scale: float = 10.0, mask: Literal["paper", "released"] = "paper") -> Tensor:
     """Cross-entropy, for a caption, of the teacher's embedding of the same caption among itself and the negatives.
 
     scale: 10 as released; Eq. 9 prints none (1). mask: `paper` pairs a caption with its own negatives; `released`
