@@ -3,26 +3,44 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+SOURCES := src tests benchmarks scripts
+PYTEST := HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q
+T ?= tests
 
-.PHONY: demo test lint setup clean
+.PHONY: help setup demo format lint test test-fast build clean
+.DEFAULT_GOAL := help
 
-setup: $(STAMP)
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP)  ## make .venv and install everything
 
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
-demo: $(STAMP)
+demo: $(STAMP)  ## the whole story on the built-in world, into demo/report.html
 	$(BIN)/compoclip demo --out demo
 
-lint: $(STAMP)
-	$(BIN)/ruff check src tests benchmarks scripts
-	$(BIN)/ruff format --check src tests benchmarks scripts
+format: $(STAMP)  ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+lint: $(STAMP)  ## style and types
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 
-test: $(STAMP) lint
-	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q
+test: $(STAMP) lint  ## everything
+	$(PYTEST)
 
-clean:
+test-fast: $(STAMP)  ## the quick tests; `make test-fast T=tests/losses` for one folder
+	$(PYTEST) -m 'not slow' $(T)
+
+build: $(STAMP)  ## wheel and source archive, into dist/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	$(BIN)/python -m build --outdir dist
+
+clean:  ## remove what these commands made
 	rm -rf $(VENV) demo build dist
