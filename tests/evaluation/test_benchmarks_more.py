@@ -105,15 +105,15 @@ def checklist(*judged: str) -> list:
 def test_vl_checklist_is_macro_over_groups_leaves_sources_and_files(tmp_path: Path) -> None:
     data = tmp_path / "vl_checklist" / "data"
     files = {
-        "Object/Location/hake_obj_center.json": checklist("good a"),
-        "Object/Location/swig_agent_center.json": checklist("bad a"),
-        "Object/Location/swig_item_center.json": checklist("good a"),
-        "Object/Location/vg_obj_center.json": checklist("bad a", "bad b"),
-        "Object/Size/vg_subj_large.json": checklist("good a"),
+        "Object/Location/hake_location/hake_obj_center.json": checklist("good a"),
+        "Object/Location/swig_location/swig_agent/swig_agent_center.json": checklist("bad a"),
+        "Object/Location/swig_location/swig_item/swig_item_center.json": checklist("good a"),
+        "Object/Location/vg_location/vg_obj_center.json": checklist("bad a", "bad b"),
+        "Object/Size/vg_size/vg_subj_large.json": checklist("good a"),
         "Attribute/vg/color.json": checklist("good a", "good b", "bad c"),
         "Attribute/vaw/color.json": checklist("good a"),
-        "Relation/vg_spatial.json": [*checklist("bad a"), ["gone.jpg", {"POS": ["good"], "NEG": ["bad"]}]],
-        "Relation/vg_action.json": [],
+        "Relation/vg/spatial.json": [*checklist("bad a"), ["gone.jpg", {"POS": ["good"], "NEG": ["bad"]}]],
+        "Relation/vg/action.json": [],
     }
     for name, rows in files.items():
         write(data / name, rows)
@@ -124,10 +124,10 @@ def test_vl_checklist_is_macro_over_groups_leaves_sources_and_files(tmp_path: Pa
     assert entry["scores"]["Object_Location_center"] == pytest.approx(center)
     assert entry["scores"]["Object"] == pytest.approx((center + 100) / 2)
     assert entry["score"] == pytest.approx(((center + 100) / 2 + color + 0) / 3)
-    assert entry["subsets"]["Relation_spatial/vg/vg_spatial"]["missing"] == 1
+    assert entry["subsets"]["Relation_spatial/vg/spatial"]["missing"] == 1
     figures = individual({"tasks": {"vl_checklist": entry}})
     assert figures["vl_checklist::Attribute_color"] == pytest.approx(color)
-    write(data / "Relation" / "vg_spatial.json", [["0.jpg", {"POS": ["a"]}]])
+    write(data / "Relation" / "vg" / "spatial.json", [["0.jpg", {"POS": ["a"]}]])
     with pytest.raises(InputError, match="row 0 must be"):
         score(JUDGE, "vl_checklist", tmp_path)
 
@@ -135,9 +135,9 @@ def test_vl_checklist_is_macro_over_groups_leaves_sources_and_files(tmp_path: Pa
 def test_vl_checklist_takes_the_first_thousand_rows_that_have_images(tmp_path: Path) -> None:
     gone = [["gone.jpg", {"POS": ["good"], "NEG": ["bad"]}]]
     rows = [*gone * 7, *checklist(*["good a"] * 1000), *checklist(*["bad a"] * 50)]
-    write(tmp_path / "vl_checklist" / "data" / "Relation" / "vg_spatial.json", rows)
+    write(tmp_path / "vl_checklist" / "data" / "Relation" / "vg" / "spatial.json", rows)
     images(tmp_path / "vl_checklist" / "images", "0.jpg")
-    found = score(JUDGE, "vl_checklist", tmp_path)["subsets"]["Relation_spatial/vg/vg_spatial"]
+    found = score(JUDGE, "vl_checklist", tmp_path)["subsets"]["Relation_spatial/vg/spatial"]
     assert (found["n"], found["accuracy"], found["missing"]) == (1000, 100.0, 7)
 
 

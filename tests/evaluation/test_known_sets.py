@@ -17,7 +17,7 @@ from PIL import Image
 from tests.evaluation.fakes import RandomModel, noise, picture, png, write, write_tar
 
 from compoclip.errors import InputError
-from compoclip.evaluation import aggregate, evaluate, individual
+from compoclip.evaluation import TASKS, aggregate, evaluate, individual
 from compoclip.evaluation.aggregate import DEGLA_SETS, ELEVATER
 from compoclip.evaluation.known_sets import KnownSet, aligned, known, known_sets, name_of, plain
 from compoclip.evaluation.known_tasks import read_known
@@ -474,6 +474,21 @@ def test_the_tree_of_the_elevater_toolkit(tmp_path: Path) -> None:
     assert found["subsets"]["resisc45-clip"]["accuracy"] == pytest.approx(200 / 3)
     assert found["data"]["sets"]["resisc45-clip"]["labels"] == "the toolkit's own order"
     assert pets.name not in found["subsets"]
+
+
+@pytest.mark.parametrize("base", ["classification", "imagenet-1k/classification", "elevater"])
+def test_imagenet_in_the_tree_of_the_toolkit(base: str, tmp_path: Path) -> None:
+    """Its test split is `val.json` (vision_datasets.json), and labels count in the order of the categories' ids."""
+    root = tmp_path / base / "imagenet_1k_20220105"
+    images = [{"id": i, "file_name": f"val_images.zip@val/{i}.JPEG"} for i in range(4)]
+    marks = [{"image_id": i, "category_id": k + 1} for i, k in enumerate((4, 7, 999, 0))]
+    categories = [{"id": k + 1, "name": f"n{k:08d}"} for k in reversed(range(1000))]
+    write(root / "val.json", {"images": images, "annotations": marks, "categories": categories})
+    write(root / "train.json", {"images": [], "annotations": [], "categories": categories})
+    zipped(root / "val_images.zip", {f"val/{i}.JPEG": shot(k) for i, k in enumerate((4, 7, 999, 1))})
+    (found,) = TASKS["imagenet"].load(Request(tmp_path)).subsets
+    assert found.labels.tolist() == [4, 7, 999, 0]
+    assert [p.where.split("@")[-1].split(":")[-1] for p in found.images] == [f"val/{i}.JPEG" for i in range(4)]
 
 
 def test_voc_in_the_tree_of_the_toolkit_has_several_labels(tmp_path: Path) -> None:

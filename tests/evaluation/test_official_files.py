@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.evaluation.fakes import RandomModel, picture, png, write_tar
+from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
 
 from compoclip.evaluation import TASKS, evaluate
 from compoclip.evaluation.forms import Choice
@@ -100,3 +100,27 @@ def test_every_row_is_scored_or_counted_as_missing(task: str, shared: Path) -> N
         subset = entry["subsets"][name]
         assert (subset["n"], subset["missing"]) == (here, len(rows) - here)
         assert (subset["accuracy"] is None) == (here == 0)
+
+
+def test_vl_checklist_reads_the_56_corpora_that_its_project_names(tmp_path: Path) -> None:
+    """ANNO_PATH and IMG_ROOT of corpus/v1/**/*.yaml, github.com/om-ai-lab/VL-CheckList at commit 6f8d6a3."""
+    lines = (Path(__file__).parent / "official" / "vl_checklist.txt").read_text().splitlines()
+    corpora = [line.split() for line in lines]
+    assert len(corpora) == 56
+    for k, (path, folder) in enumerate(corpora):
+        write(tmp_path / "vl_checklist" / path, [[f"{k}.jpg", {"POS": [f"a {k}"], "NEG": ["b"]}]])
+        write(tmp_path / folder / f"{k}.jpg", BLANK)
+    loaded = TASKS["vl_checklist"].load(Request(tmp_path))
+    assert loaded.found["absent"] == []
+    assert {s.candidates[0][0] for s in loaded.subsets} == {f"a {k}" for k in range(56)}
+    counts = {s.name: len(s.images) for s in loaded.subsets}
+    assert next(iter(TASKS["vl_checklist"].averages(counts))) == "mean of groups"
+    for path in ("data/Relation/vg/spatial.json", "data/Attribute/vaw/size.json"):
+        (tmp_path / "vl_checklist" / path).unlink()
+    part = TASKS["vl_checklist"].load(Request(tmp_path))
+    assert [text.split(" is not")[0] for text in part.found["absent"]] == [
+        "Attribute/vaw/size.json",
+        "Relation/vg/spatial.json",
+    ]
+    counts = {s.name: len(s.images) for s in part.subsets}
+    assert next(iter(TASKS["vl_checklist"].averages(counts))) == "mean of the groups there (54 of 56 corpora)"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
 
+from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
 from compoclip.evaluation.places import Finder, find_images, noting_absent
 from compoclip.evaluation.task import DataMissing
@@ -34,6 +35,72 @@ def test_whatsups_own_tree(tmp_path: Path) -> None:
     write(tmp_path / "vg" / "VG_100K_2" / "1.jpg", PHOTO)
     (tmp_path / "vg" / "VG_100K").mkdir()
     assert counts("whatsup", tmp_path) == {"WhatsUp_A": (1, 0), "COCO_QA_ONE": (2, 0), "VG_QA_ONE": (1, 0)}
+
+
+@pytest.mark.parametrize("base", ["whatsup", "whatsup/data", "whatsup_vlms/data"])
+def test_whatsups_photos_beside_its_tables_in_folders_and_tars(base: str, tmp_path: Path) -> None:
+    """As `data get` asks for them, and as a clone of the project keeps them; a row's path begins one folder up."""
+    for file, photo in (("controlled_images", "mug_on_chair"), ("controlled_clevr", "book_left_of_cup")):
+        row = {"image_path": f"data/{file}/{photo}.jpeg", "caption_options": ["a", "b", "c", "d"]}
+        write(tmp_path / base / f"{file}_dataset.json", [row])
+    write(tmp_path / base / "controlled_images" / "mug_on_chair.jpeg", PHOTO)
+    write_tar(tmp_path / base / "controlled_clevr.tar", {"controlled_clevr/book_left_of_cup.jpeg": PHOTO})
+    assert counts("whatsup", tmp_path) == {"WhatsUp_A": (1, 0), "WhatsUp_B": (1, 0)}
+
+
+SQUARE = {"caption0": "a", "caption1": "b"}
+
+
+def eqben_row(image: str) -> dict[str, str]:
+    return {"image0": image.format(0), "image1": image.format(1), **SQUARE}
+
+
+def eqben(root: Path) -> dict[str, tuple[int, int]]:
+    return counts("eqben", root)
+
+
+def test_eqbens_light_release_has_other_suffixes(tmp_path: Path) -> None:
+    rows = [eqben_row("eqbensd/{}.png"), eqben_row("eqbengebc/x/{}.png"), eqben_row("eqbenkubric_loc/{}.png")]
+    write(tmp_path / "eqben" / "eqben.json", rows)
+    for k in (0, 1):
+        write(tmp_path / f"eqben/images/eqbensd/{k}.jpg", PHOTO)
+        write(tmp_path / f"eqben/images/eqbengebc/x/{k}.png", PHOTO)
+    assert eqben(tmp_path) == {"eqbensd": (1, 0), "eqbengebc": (1, 0), "eqbenkubric_loc": (0, 1)}
+
+
+def test_eqbens_rows_by_video_and_subject(tmp_path: Path) -> None:
+    """As the project's loaders (src/eqben/eqben_utils.py) read each subset: ag by video and subject, gebc by video."""
+    listed = {"image0": "eqbenag/v/0.png", "image1": "eqbenag/v/1.png", "caption0": ["a", "x"], "caption1": ["b"]}
+    table = {"v": {"person": [listed]}, "w": [eqben_row("eqbengebc/w/{}.png")] * 2}
+    write(tmp_path / "eqben" / "eqben.json", table)
+    for k in (0, 1):
+        write(tmp_path / f"eqben/images/eqbenag/v/{k}.png", PHOTO)
+        write(tmp_path / f"eqben/images/eqbengebc/w/{k}.png", PHOTO)
+    assert eqben(tmp_path) == {"eqbenag": (1, 0), "eqbengebc": (2, 0)}
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"),
+    [
+        ("eqben/eqben_subset_10percent_final.json", "eqben/image_subset"),
+        ("eqben/eqben_vllm/all_select.json", "eqben/eqben_vllm/images"),
+        ("eqben_vllm/all_select.json", "eqben_vllm/images"),
+    ],
+)
+def test_eqbens_other_releases_are_called_what_they_are(file: str, folder: str, tmp_path: Path) -> None:
+    write(tmp_path / file, [eqben_row("eqbensd/{}.png")])
+    for k in (0, 1):
+        write(tmp_path / folder / f"eqbensd/{k}.png", PHOTO)
+    entry = evaluate(RandomModel(), "eqben", tmp_path, controls=False)["tasks"]["eqben"]
+    assert entry["subsets"]["eqbensd"]["n"] == 1
+    assert list(entry["scores"]) == ["group, Kubric averaged first (1 of 251,048 rows)"]
+
+
+def test_eqbens_shuffled_release_is_refused_in_words(tmp_path: Path) -> None:
+    rows = [{"image": "eqbensd/0.png", "caption": "a"}]
+    write(tmp_path / "eqben" / "ann_json_finegrained_random.json", rows)
+    with pytest.raises(InputError, match="take the public annotation"):
+        evaluate(RandomModel(), "eqben", tmp_path)
 
 
 def test_crepes_own_tree_is_pooled_over_complexities(tmp_path: Path) -> None:

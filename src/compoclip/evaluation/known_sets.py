@@ -27,7 +27,7 @@ from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.toolkit_layout import LAYOUT
 
 FOLDERS = ("elevater", "", "data", "classification", "elevater/classification")
-IMAGENET_ALSO = ("imagenet", "imagenet1k", "ILSVRC2012")
+IMAGENET_ALSO = ("imagenet", "imagenet1k", "ILSVRC2012", "imagenet_1k_20220105")
 SYNSETS = "LOC_synset_mapping.txt"
 
 
@@ -96,6 +96,8 @@ def plain(name: str) -> str:
 def places(root: Path, name: str) -> list[Path]:
     """Folders that a set may lie in below a data root, those that exist."""
     found = [root / base / folder for base in FOLDERS for folder in folder_names(name)]
+    # The toolkit keeps each set below a folder of its own: DATASET/cifar10/classification/cifar_10_20211007
+    found += [path for folder in folder_names(name) for path in sorted(root.glob(f"*/classification/{folder}"))]
     return [path for path in found if path.is_dir()]
 
 

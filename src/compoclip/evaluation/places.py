@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.errors import InputError
@@ -75,17 +75,27 @@ def note_absent(name: str) -> None:
         noted[name] = None
 
 
-class Finder:
-    """Looks images up once each, and notes those that are not there."""
+def renamed(name: str, instead: Mapping[str, str] | None) -> str:
+    """`name` with another suffix, where `instead` has one for its own (`{".png": ".jpg"}`)."""
+    path = PurePosixPath(name)
+    return str(path.with_suffix(instead.get(path.suffix, path.suffix))) if instead else name
 
-    def __init__(self, store: Store) -> None:
+
+class Finder:
+    """Looks images up once each, and notes those that are not there. `instead` names suffixes that stand for others."""
+
+    def __init__(self, store: Store, instead: Mapping[str, str] | None = None) -> None:
         self.store = store
+        self.instead = instead
         self._known: dict[str, Picture | None] = {}
 
     def __call__(self, name: str) -> Picture | None:
         if name not in self._known:
-            self._known[name] = self.store.get(name)
-            if self._known[name] is None:
+            found = self.store.get(name)
+            if found is None and (other := renamed(name, self.instead)) != name:
+                found = self.store.get(other)
+            self._known[name] = found
+            if found is None:
                 note_absent(name)
         return self._known[name]
 

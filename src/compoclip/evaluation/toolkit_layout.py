@@ -17,7 +17,7 @@ from compoclip.io import read_json
 LAYOUT = "elevater toolkit"
 LABELS = ("labels.txt", "labelmap.txt")
 INDEX = {
-    "test": ("test.txt", "test_images.txt", "test_ic.txt", "test.json", "test_meta.json"),
+    "test": ("test.txt", "test_images.txt", "test_ic.txt", "test.json", "test_meta.json", "val.json"),  # ImageNet: val
     "train": ("train.txt", "train_images.txt", "train_ic.txt", "train.json", "train_meta.json"),
     "val": ("val.txt", "valid.txt", "val_ic.txt", "val.json", "validation_meta.json"),
 }
@@ -56,6 +56,8 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture], list[list[int]]
     if read is None:
         return None
     rows, names = read
+    if not rows:
+        return None  # ImageNet's index of the training photos lists none
     places = _Places(folder)
     found = [(places.get(image), own) for image, own in rows]
     here = [(picture, own) for picture, own in found if picture is not None]
@@ -88,12 +90,13 @@ def _coco(path: Path) -> tuple[list[tuple[str, list[int]]], list[str]] | None:
     if not isinstance(table, dict) or not all(isinstance(table.get(part), list) for part in parts):
         return None
     try:
-        place = {c["id"]: i for i, c in enumerate(table["categories"])}
+        categories = sorted(table["categories"], key=lambda c: c["id"])  # labels count in the order of their ids
+        place = {c["id"]: i for i, c in enumerate(categories)}
         labels: dict[Any, list[int]] = {}
         for annotation in table["annotations"]:
             labels.setdefault(annotation["image_id"], []).append(place[annotation["category_id"]])
         rows = [(_named(image), labels.get(image["id"], [])) for image in table["images"]]
-        return rows, [str(c["name"]) for c in table["categories"]]
+        return rows, [str(c["name"]) for c in categories]
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: an image, annotation or category lacks {error}") from None
 

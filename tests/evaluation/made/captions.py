@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.evaluation.made.base import AGAIN, BOX, Made, questions
+from tests.evaluation.made.base import AGAIN, BOX, Made, Name, questions
 
 CREPE = ("replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj", "add_att", "add_obj")
 VALSE = (
@@ -83,14 +83,15 @@ def aro(made: Made) -> None:
 
 
 def whatsup(made: Made) -> None:
-    for file, place in (("controlled_images", "controlled_images"), ("controlled_clevr", "controlled_clevr")):
-        asked = questions(made, "whatsup/images", lambda n: f"{n}_on_table.jpeg", false=3)
+    """The loader's `root_dir`: six tables, and four folders of photos beside them."""
+    for place in ("controlled_images", "controlled_clevr"):
+        asked = questions(made, f"whatsup/{place}", lambda n: f"mug{n}_on_table.jpeg", false=3)
         rows = [{"image_path": f"data/{place}/{image}", "caption_options": [t, *wrong]} for image, t, wrong in asked]
-        made.write(f"whatsup/{file}_dataset.json", rows)
-    for kind in ("coco", "vg"):
+        made.write(f"whatsup/{place}_dataset.json", rows)
+    for kind, folder in (("coco", "val2017"), ("vg", "vg_images")):
         for many in ("one", "two"):
             name = coco if kind == "coco" else (lambda n: f"{n}.jpg")
-            asked = questions(made, "whatsup/images", name)
+            asked = questions(made, f"whatsup/{folder}", name)
             made.write(
                 f"whatsup/{kind}_qa_{many}_obj.json",
                 [[int(image.removesuffix(".jpg")), text, wrong] for image, text, (wrong,) in asked],
@@ -98,15 +99,17 @@ def whatsup(made: Made) -> None:
 
 
 def negbench(made: Made) -> None:
-    for file in ("COCO_val_mcq_llama3.1_rephrased.csv", "VOC2007_mcq_llama3.1_rephrased.csv"):
+    """`data/images` of a clone holds the tables; the photos are those of COCO and VOC, by paths on another machine."""
+    voc = "voc2007/VOCdevkit/VOC2007/JPEGImages"
+    for file, folder, name in (("COCO_val", "coco/val2017", coco), ("VOC2007", voc, lambda n: f"{n:06d}.jpg")):
         rows = []
-        for i, (image, text, wrong) in enumerate(questions(made, "negbench/images", coco, false=3)):
+        for i, (image, text, wrong) in enumerate(questions(made, folder, name, false=3)):
             answer = i % 4 if made.trouble else 0
             options = [*wrong[:answer], text, *wrong[answer:]]
             row: dict[str, Any] = {"image_path": f"/data/of/authors/{image}"}
             row |= {f"caption_{k}": option for k, option in enumerate(options)}
             rows.append(row | {"correct_answer": answer, "correct_answer_template": "positive"})
-        made.table(f"negbench/{file}", rows)
+        made.table(f"negbench/data/images/{file}_mcq_llama3.1_rephrased.csv", rows)
 
 
 def crepe(made: Made) -> None:
@@ -130,26 +133,46 @@ def conme(made: Made) -> None:
         made.table(f"conme/replace-{kind}_HUMAN_FILTER.csv", rows)
 
 
+# Paths and folders of photos as corpus/v1/**/*.yaml names them (ANNO_PATH, IMG_ROOT), photos as its rows call them:
+# hake's lie in folders of their sources, swig's in none.
+CHECKLIST_PHOTOS: dict[str, tuple[str, Name]] = {
+    "hake": ("hake", lambda n: f"hico_20160224_det/images/train2015/HICO_train2015_{n:08d}.jpg"),
+    "swig": ("swig", lambda n: f"calling_{n}.jpg"),
+    "vg": ("vg", lambda n: f"VG_100K{'_2' * (n % 2)}/{n}.jpg"),
+}
 CHECKLIST = [
     *[
-        f"Object/{kind}/{source}_{leaf}"
+        (f"Object/{kind}/{source}_{kind.lower()}/{folder}{file}_{leaf}", source)
         for kind, leaves in (("Location", ("center", "mid", "margin")), ("Size", ("large", "medium", "small")))
         for leaf in leaves
-        for source in ("hake_obj", "swig_agent", "swig_destination", "swig_item", "swig_tool", "vg_obj", "vg_subj")
+        for source, folder, file in (
+            *(("hake", "", "hake_obj"), ("vg", "", "vg_obj"), ("vg", "", "vg_subj")),
+            *(("swig", f"swig_{part}/", f"swig_{part}") for part in ("agent", "destination", "item", "tool")),
+        )
     ],
-    *[f"Attribute/{s}/{leaf}" for leaf in ("action", "color", "material", "size", "state") for s in ("vg", "vaw")],
-    *["Relation/hake_action", "Relation/swig_action", "Relation/vg_action", "Relation/vg_spatial"],
+    *[
+        (f"Attribute/{s}/{leaf}", "vg")
+        for leaf in ("action", "color", "material", "size", "state")
+        for s in ("vg", "vaw")
+    ],
+    *[("Relation/hake_action", "hake"), ("Relation/swig_action", "swig")],
+    *[("Relation/vg/action", "vg"), ("Relation/vg/spatial", "vg")],
 ]
 
 
 def vl_checklist(made: Made) -> None:
-    for k, file in enumerate(CHECKLIST):
+    for k, (file, source) in enumerate(CHECKLIST):
         if made.trouble and k % 5 == 1:
             made.write(f"vl_checklist/data/{file}.json", [])  # the release holds empty lists too
             continue
-        asked = questions(made, "vl_checklist/images/VG_100K", lambda n: f"{n}.jpg")
-        rows = [[f"VG_100K/{image}", {"POS": [text, "x"], "NEG": [wrong, "y"]}] for image, text, (wrong,) in asked]
+        folder, name = CHECKLIST_PHOTOS[source]
+        rows = [
+            [image, {"POS": [text, "x"], "NEG": [wrong, "y"]}]
+            for image, text, (wrong,) in questions(made, folder, name)
+        ]
         made.write(f"vl_checklist/data/{file}.json", json.loads(json.dumps(rows)))
+    for size in ("large", "medium", "small"):  # lies there, belongs to no corpus
+        made.write(f"vl_checklist/data/Object/Size/swig_size/swig_place/swig_place_{size}.json", [])
 
 
 def hard_positives(made: Made) -> None:

@@ -88,29 +88,29 @@ def aro(root: Path) -> list[Part]:
 
 def whatsup(root: Path) -> list[Part]:
     out = []
-    images = root / "whatsup/images"
     for name, file in (("WhatsUp_A", "controlled_images_dataset"), ("WhatsUp_B", "controlled_clevr_dataset")):
         table = _json(root / f"whatsup/{file}.json")
-        rows = [Asked([Photo(images / r["image_path"].split("/")[-1])], r["caption_options"]) for r in table]
+        rows = [Asked([Photo(root / "whatsup" / r["image_path"][len("data/") :])], r["caption_options"]) for r in table]
         out.append(Part(name, "captions", rows, tie_is_right=True))
     for source in ("coco", "vg"):
         for many in ("one", "two"):
             rows = []
             for image, true, false in _json(root / f"whatsup/{source}_qa_{many}_obj.json"):
-                file = f"{image:012d}.jpg" if source == "coco" else f"{image}.jpg"
-                rows.append(Asked([Photo(images / file)], [true, false]))
+                file = f"val2017/{image:012d}.jpg" if source == "coco" else f"vg_images/{image}.jpg"
+                rows.append(Asked([Photo(root / "whatsup" / file)], [true, false]))
             out.append(Part(f"{source}_qa_{many}".upper(), "captions", rows, tie_is_right=True))
     return out
 
 
 def negbench(root: Path) -> list[Part]:
     out = []
-    for name, file in (("COCO_MCQ", "COCO_val"), ("VOC_MCQ", "VOC2007")):
+    voc = "voc2007/VOCdevkit/VOC2007/JPEGImages"
+    for name, file, folder in (("COCO_MCQ", "COCO_val", "coco/val2017"), ("VOC_MCQ", "VOC2007", voc)):
         rows = []
-        for row in _csv(root / f"negbench/{file}_mcq_llama3.1_rephrased.csv"):
+        for row in _csv(root / f"negbench/data/images/{file}_mcq_llama3.1_rephrased.csv"):
             answer = int(row["correct_answer"])
             order = [answer] + [k for k in range(4) if k != answer]
-            photo = Photo(root / "negbench/images" / row["image_path"].split("/")[-1])
+            photo = Photo(root / folder / row["image_path"].split("/")[-1])
             rows.append(Asked([photo], [row[f"caption_{k}"] for k in order]))
         out.append(Part(name, "captions", rows, tie_is_right=True))
     return out
@@ -140,18 +140,18 @@ def conme(root: Path) -> list[Part]:
 
 
 def vl_checklist(root: Path) -> list[Part]:
-    base = root / "vl_checklist"
+    base = root / "vl_checklist/data"
     out = []
-    for path in sorted((base / "data").rglob("*.json")):
-        kind, *middle = path.relative_to(base / "data").parts[:-1]
+    for path in sorted(base.rglob("*.json")):
+        kind, *middle = path.relative_to(base).parts[:-1]
+        source = (middle[-1] if kind != "Object" and middle else path.stem).split("_")[0]
         if kind == "Object":
-            source, leaf = path.stem.split("_")[0], f"Object_{middle[0]}_{path.stem.split('_')[-1]}"
-        elif kind == "Attribute":
-            source, leaf = middle[0], f"Attribute_{path.stem}"
+            leaf = f"Object_{middle[0]}_{path.stem.split('_')[-1]}"
         else:
-            source, leaf = path.stem.split("_")[0], f"Relation_{path.stem.split('_')[1]}"
+            leaf = f"{kind}_{path.stem.split('_')[-1]}"
         table = _json(path)
-        rows = [Asked([Photo(base / "images" / image)], [t["POS"][0], t["NEG"][0]]) for image, t in table]
+        photos = root / {"vaw": "vg"}.get(source, source)
+        rows = [Asked([Photo(photos / image)], [t["POS"][0], t["NEG"][0]]) for image, t in table]
         if rows:
             out.append(Part(f"{leaf}/{source}/{path.stem}", "captions", rows, most=1000))
     return out

@@ -34,23 +34,25 @@ TASK = Task(
     rule="official: a tie is right; score: mean of COCO and VOC",
     citation="Alhamoud et al., Vision-Language Models Do Not Understand Negation, CVPR 2025",
     version="1",
-    needs="DIR/negbench/{COCO_val,VOC2007}_mcq_llama3.1_rephrased.csv; COCO val2017 and VOCdevkit/VOC2007/JPEGImages",
+    needs="DIR/negbench/{COCO_val,VOC2007}_mcq_llama3.1_rephrased.csv (or in its data/images); DIR/coco/val2017 and "
+    "DIR/voc2007/VOCdevkit/VOC2007/JPEGImages",
     load=loader(
         Files(
             "negbench",
-            ("negbench", "negbench/images", "negbench/data"),
+            ("negbench", "negbench/images", "negbench/data/images", "negbench/benchmarks/data/images", "negbench/data"),
             {
                 "COCO_val_mcq_llama3.1_rephrased.csv": "COCO_MCQ",
                 "VOC2007_mcq_llama3.1_rephrased.csv": "VOC_MCQ",
             },
             (
                 "negbench/images",
-                "val2017",
                 "coco/val2017",
+                "val2017",
+                *(
+                    f"{base}VOC2007/JPEGImages"
+                    for base in ("voc2007/VOCdevkit/", "VOCdevkit/", "negbench/VOCdevkit/", "")
+                ),
                 "images",
-                "VOC2007/JPEGImages",
-                "VOCdevkit/VOC2007/JPEGImages",
-                "voc2007/VOCdevkit/VOC2007/JPEGImages",
             ),
             read_negbench,
             "first",

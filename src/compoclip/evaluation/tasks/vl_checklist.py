@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from compoclip.errors import InputError
@@ -18,14 +17,15 @@ SWIG = ("agent", "destination", "item", "tool")
 
 def _objects(kind: str, leaf: str) -> dict[str, list[str]]:
     """Sources of one leaf of Object: names of files; swig has four, vg two."""
-    folder = f"Object/{kind}"
+    place = f"Object/{kind}/{{}}_{kind.lower()}"
     return {
-        "hake": [f"{folder}/hake_obj_{leaf}.json"],
-        "swig": [f"{folder}/swig_{part}_{leaf}.json" for part in SWIG],
-        "vg": [f"{folder}/vg_{part}_{leaf}.json" for part in ("obj", "subj")],
+        "hake": [f"{place.format('hake')}/hake_obj_{leaf}.json"],
+        "swig": [f"{place.format('swig')}/swig_{part}/swig_{part}_{leaf}.json" for part in SWIG],
+        "vg": [f"{place.format('vg')}/vg_{part}_{leaf}.json" for part in ("obj", "subj")],
     }
 
 
+# The 56 corpora of the project's corpus/v1, by the files that their ANNO_PATH names.
 LEAVES: dict[str, dict[str, list[str]]] = {
     **{f"Object_Location_{leaf}": _objects("Location", leaf) for leaf in ("center", "mid", "margin")},
     **{f"Object_Size_{leaf}": _objects("Size", leaf) for leaf in ("large", "medium", "small")},
@@ -36,10 +36,17 @@ LEAVES: dict[str, dict[str, list[str]]] = {
     "Relation_action": {
         "hake": ["Relation/hake_action.json"],
         "swig": ["Relation/swig_action.json"],
-        "vg": ["Relation/vg_action.json"],
+        "vg": ["Relation/vg/action.json"],
     },
-    "Relation_spatial": {"vg": ["Relation/vg_spatial.json"]},
+    "Relation_spatial": {"vg": ["Relation/vg/spatial.json"]},
 }
+CORPORA = [(leaf, source, file) for leaf, by in LEAVES.items() for source, files in by.items() for file in files]
+# Three folders of photos (IMG_ROOT): swig/, vg/ and hake/, beside the project's own folders or in one of their own.
+IMAGES = tuple(
+    f"{base}{folder}"
+    for base in ("vl_checklist/images/", "vl_checklist/", "VL-CheckList/", "")
+    for folder in ("vg", "swig", "swig/images_512", "hake")
+)
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -55,30 +62,23 @@ def read_rows(path: Path) -> list[Row]:
     return out
 
 
-def _files(base: Path) -> Iterator[tuple[str, str, str, Path]]:
-    for leaf, sources in LEAVES.items():
-        for source, files in sources.items():
-            for file in files:
-                if (base / file).is_file():
-                    yield leaf, source, file, base / file
-
-
 def load(request: Request) -> Loaded:
     root = request.root("vl_checklist")
-    places = (root / "vl_checklist" / "data", root / "vl_checklist", root / "VL-CheckList" / "data")
-    base = next((p for p in places if p.is_dir()), root)
-    tables = {(leaf, source, Path(file).stem): read_rows(path) for leaf, source, file, path in _files(base)}
-    tables = {key: rows for key, rows in tables.items() if rows}
-    if not tables:
-        raise DataMissing(f"vl_checklist: no Object/Location/*.json, Attribute/*/*.json or Relation/*.json in {base}")
+    places = [root / place for place in ("vl_checklist/data", "VL-CheckList/data", "data", ".")]
+    base = next((p for p in places if any((p / file).is_file() for *_, file in CORPORA)), None)
+    if base is None:
+        looked = ", ".join(map(str, places))
+        raise DataMissing(f"vl_checklist: none of its files, such as {CORPORA[0][2]}, found; looked in {looked}")
+    tables = {key: read_rows(base / key[2]) for key in CORPORA if (base / key[2]).is_file()}
     wanted = [r.image for rows in tables.values() for r in rows[:50]]
-    stems = ("vl_checklist/images", "vl_checklist", "images")
-    find = Finder(find_images("vl_checklist", root, stems, wanted))
+    find = Finder(find_images("vl_checklist", root, ("vl_checklist/images", *IMAGES), wanted, every=True))
     subsets: list[Subset] = [
-        subset(f"{leaf}/{source}/{file}", rows, find, request, "strict", MOST)
+        subset(f"{leaf}/{source}/{Path(file).stem}", rows, find, request, "strict", MOST)
         for (leaf, source, file), rows in tables.items()
+        if rows
     ]
-    return Loaded(subsets, {"annotations": str(base), "images": find.store.where})
+    absent = [f"{file} is not in {base}" for *_, file in CORPORA if not (base / file).is_file()]
+    return Loaded(subsets, {"annotations": str(base), "images": find.store.where, "absent": absent})
 
 
 def averages(counts: dict[str, int]) -> dict[str, Average]:
@@ -94,7 +94,9 @@ def averages(counts: dict[str, int]) -> dict[str, Average]:
                 own = [n for n in names if n.startswith(f"{leaf}/{source}/")]
                 for n in own:
                     weights[n] = 1.0 / (len(groups) * len(leaves) * len(sources) * len(own))
-    rules = {"mean of groups": Average(weights)}
+    whole = len(names) == len(CORPORA)
+    title = "mean of groups" if whole else f"mean of the groups there ({len(names)} of {len(CORPORA)} corpora)"
+    rules = {title: Average(weights)}
     for part in [*groups, *sorted({n.split("/")[0] for n in names})]:
         rules[part] = Average({n: w for n, w in weights.items() if n.startswith(part)})
     return rules
@@ -105,12 +107,12 @@ TASK = Task(
     title="VL-CheckList: objects, attributes, relations",
     source="https://github.com/om-ai-lab/VL-CheckList (annotations); Visual Genome, SWiG, HAKE (photos)",
     licence="CC BY 4.0 in the README, non-commercial in setup.py",
-    size="at most 1,000 rows a source, 13 leaves in 3 groups",
+    size="at most 1,000 rows a corpus; 56 corpora, 13 leaves in 3 groups",
     chance="50",
     rule="strict; score: mean of groups, each the mean of its leaves, each the mean of its sources",
     citation="Zhao et al., An Explainable Toolbox for Evaluating Pre-trained Vision-Language Models, EMNLP 2022",
     version="1",
-    needs="DIR/vl_checklist/data/{Object,Attribute,Relation}/…/*.json and the image tree in DIR/vl_checklist/images",
+    needs="DIR/vl_checklist/data/ as in the project's tree; photos in DIR/vg/VG_100K*, DIR/swig and DIR/hake/…",
     load=load,
     averages=averages,
 )

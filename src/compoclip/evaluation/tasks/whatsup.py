@@ -9,6 +9,8 @@ from compoclip.evaluation.captions import Files, Row, loader
 from compoclip.evaluation.task import Task, plain_mean
 from compoclip.io import read_json
 
+PARTS = ("images", "controlled_images", "controlled_clevr", "val2017", "vg_images")  # folders, or tars of that name
+
 
 def read_whatsup(path: Path) -> list[Row]:
     """A and B: `image_path`, `caption_options` (true first). COCO and VG: `[image id, true, false]`."""
@@ -17,7 +19,7 @@ def read_whatsup(path: Path) -> list[Row]:
     for number, row in enumerate(table if isinstance(table, list) else ()):
         if isinstance(row, dict):
             options, image = row.get("caption_options"), row.get("image_path")
-            name = str(image)
+            name = str(image).replace("\\", "/").removeprefix("data/")  # the loader runs one folder up
         elif isinstance(row, list) and len(row) == 3:
             options, image = row[1:], row[0]
             name = f"val2017/{int(image):012d}.jpg" if "coco" in path.name else f"vg_images/{image}.jpg"
@@ -39,7 +41,7 @@ TASK = Task(
     rule="official: a tie is right (true caption first in an argmax); score: mean of the six accuracies",
     citation="Kamath et al., What's “up” with vision-language models? EMNLP 2023",
     version="1",
-    needs="DIR/whatsup/*.json, images in DIR/whatsup/images (folder, .tar, .zip) or as in the official tree",
+    needs="DIR/whatsup/*.json with controlled_images/, controlled_clevr/, val2017/ and vg_images/ beside them",
     load=loader(
         Files(
             "whatsup",
@@ -53,14 +55,12 @@ TASK = Task(
                 "vg_qa_two_obj.json": "VG_QA_TWO",
             },
             (
-                "whatsup/images",
-                "whatsup/data/images",
                 "whatsup",
                 "whatsup/data",
-                "whatsup_vlms",
                 "whatsup_vlms/data",
-                "val2017",
+                *(f"{base}/{part}" for base in ("whatsup", "whatsup/data", "whatsup_vlms/data") for part in PARTS),
                 "coco/val2017",
+                "val2017",
                 "vg/VG_100K*",
             ),
             read_whatsup,
