@@ -134,8 +134,8 @@ def ours(model: Any, tasks: str, root: Path, cache: Path | None = None) -> tuple
     start = time.perf_counter()
     results = evaluate(model, tasks, root, log_samples=True, cache_dir=cache, controls=False)
     seconds = time.perf_counter() - start
-    names = [Path(r["image"].split(" box ")[0]).name for r in results["samples"]]
-    return {(name, *r["candidates"]): r["scores"] for name, r in zip(names, results["samples"])}, seconds
+    names = [Path(r["images"][0].split(" box ")[0]).name for r in results["samples"]]
+    return {(name, *r["captions"]): r["scores"] for name, r in zip(names, results["samples"])}, seconds
 
 
 def judged(scores: list[float]) -> bool:

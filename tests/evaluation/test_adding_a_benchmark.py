@@ -10,7 +10,7 @@ import pytest
 from tests.evaluation.fakes import RandomModel, picture, png, write
 
 from compoclip.errors import InputError
-from compoclip.evaluation import evaluate, forms
+from compoclip.evaluation import evaluate, scoring
 from compoclip.evaluation.task import Task
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/adding-a-benchmark.md"
@@ -61,6 +61,6 @@ def test_the_example_names_the_line_of_a_fault(task: Task, tmp_path: Path) -> No
 
 def test_the_page_names_every_form() -> None:
     page = PAGE.read_text()
-    names = {form.__name__ for form in vars(forms).values() if hasattr(form, "grade") and form is not forms.Subset}
+    names = {form.__name__ for form in vars(scoring).values() if hasattr(form, "grade") and form is not scoring.Subset}
     assert names
     assert {name for name in names if f"`{name}`" not in page} == set()

@@ -12,8 +12,8 @@ from tests.evaluation.test_tasks import JUDGE, classes, crepe
 
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate, individual, read_results, write_results
-from compoclip.evaluation.forms import Outcome
 from compoclip.evaluation.results import average, pack, shared_rows, summary, unpack
+from compoclip.evaluation.scoring import Outcome
 from compoclip.evaluation.task import Average
 
 
@@ -61,7 +61,7 @@ def test_log_of_rows_lies_beside(tmp_path: Path) -> None:
     assert lines == got["samples"]
     assert read_results(out)["samples"] == "r.samples.jsonl"
     assert len(lines) == 14
-    assert {"task", "subset", "image", "candidates", "scores", "correct", "tied"} <= set(lines[0])
+    assert {"task", "subset", "images", "captions", "scores", "correct", "tied"} <= set(lines[0])
 
 
 def test_limit_cuts_every_subset(tmp_path: Path) -> None:

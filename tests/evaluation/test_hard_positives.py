@@ -57,12 +57,11 @@ def test_every_outcome_by_hand(tmp_path: Path) -> None:
     assert found["original"] == pytest.approx(100 * 2 / 6)
     assert found["positive"] == pytest.approx(100 * 4 / 6)
     assert found["brittleness"] == pytest.approx(100 * 2 / 6)
-    assert found["drop"] == pytest.approx(0.0)
     shares = {"both": 2, "caption_only": 1, "positive_only": 1, "neither": 1, "tied": 1}
     assert found["outcomes"] == pytest.approx({k: 100 * v / 6 for k, v in shares.items()})
     assert found["ties"] == 1
     relations = entry["subsets"]["replace_rel"]
-    assert (relations["n"], relations["missing"], relations["accuracy"], relations["drop"]) == (2, 1, 50.0, 50.0)
+    assert (relations["n"], relations["missing"], relations["accuracy"], relations["original"]) == (2, 1, 50.0, 100.0)
     assert entry["subsets"]["swap"]["accuracy"] == 0.0
     replace = (100 / 3 + 50) / 2
     assert entry["rule"] == "augmented: mean of SWAP and REPLACE"

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from tests.evaluation.fakes import unit
 
-from compoclip.evaluation import protocols
+from compoclip.evaluation.scoring.ranking import retrieval
 
 PROBE = """
 import resource, sys
 import numpy as np
 from compoclip.evaluation.encode import FeatureBank
-from compoclip.evaluation.forms import Retrieval
+from compoclip.evaluation.scoring import Retrieval
 from compoclip.evaluation.pictures import Picture
 
 photos, width = 5000, 512
@@ -56,7 +56,7 @@ def test_blocks_equal_a_sort_of_the_whole_matrix(chunk_bytes: int) -> None:
     owner = np.repeat(np.arange(50), sizes)
     texts = unit(np.where(rng.random((len(owner), 16)) > 0.5, 1.0, -1.0))
     own = [np.flatnonzero(owner == i).tolist() for i in range(50)]
-    got = protocols.retrieval(images, texts, own, chunk_bytes=chunk_bytes)
+    got = retrieval(images, texts, own, chunk_bytes=chunk_bytes)
     score = images.astype(np.float64) @ texts.T.astype(np.float64)
     tied = 0
     for i in range(50):

@@ -11,7 +11,7 @@ import pytest
 from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
 
 from compoclip.evaluation import TASKS, evaluate
-from compoclip.evaluation.forms import Choice
+from compoclip.evaluation.scoring import Grid
 from compoclip.evaluation.task import Request
 
 SUGARCREPE = {
@@ -73,9 +73,9 @@ def test_every_row_is_read_as_it_stands(task: str, shared: Path, tmp_path: Path)
     loaded = TASKS[task].load(Request(tmp_path))
     assert {s.name for s in loaded.subsets} == set(sizes)
     for subset in loaded.subsets:
-        assert isinstance(subset, Choice)
+        assert isinstance(subset, Grid)
         assert subset.missing == 0
-        read = [(p.where.split(":")[-1], *c) for p, c in zip(subset.images, subset.candidates)]
+        read = [(p.where.split(":")[-1], *c) for (p,), c in zip(subset.images, subset.texts)]
         assert read == rows[subset.name]
         assert all(true != false for _, true, false in read)
 

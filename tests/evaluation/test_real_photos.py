@@ -125,8 +125,8 @@ def test_sugarcrepe_row_by_row(ours: dict[str, Any], script: Script, coco: Any, 
         right = 0
         for row, log in zip(rows, logged):
             scores = [float(photos[row["filename"]] @ texts[row[key]]) for key in ("caption", "negative_caption")]
-            assert Path(log["image"].split(":")[-1]).name == row["filename"]
-            assert log["candidates"] == [row["caption"], row["negative_caption"]]
+            assert Path(log["images"][0].split(":")[-1]).name == row["filename"]
+            assert log["captions"] == [row["caption"], row["negative_caption"]]
             np.testing.assert_allclose(log["scores"], scores, atol=NEAR)
             assert abs(scores[0] - scores[1]) > 2 * NEAR, "too close to call: two ways of batching may disagree"
             assert log["correct"] == float(scores[0] > scores[1])
@@ -179,7 +179,7 @@ def test_zero_shot_row_by_row(ours: dict[str, Any], script: Script, shared: Path
     texts = script.texts(prompts)
     logged = rows_of(ours, "cifar10_test_1000")
     assert len(logged) == CIFAR
-    names = [log["image"].split(":")[-1] for log in logged]
+    names = [log["images"][0].split(":")[-1] for log in logged]
     assert len({name.split("/")[-2] for name in names}) == len(classes) == 10
     features = script.images([photos[name] for name in names])
     right = 0

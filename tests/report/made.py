@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from compoclip.evaluation.forms import Outcome
-from compoclip.evaluation.forms.base import basic
 from compoclip.evaluation.results import METRICS_VERSION, environment, summary, task_entry
+from compoclip.evaluation.scoring import Outcome
+from compoclip.evaluation.scoring.base import basic
 from compoclip.evaluation.tasks import TASKS
 
 

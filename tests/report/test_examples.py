@@ -62,7 +62,7 @@ def test_logs_of_another_world_are_left_out_and_broken_ones_named(runs: list[Pat
     changed = copy.deepcopy(rows)
     for row in changed:
         if row["subset"] == "count":
-            row["candidates"][0] += " indeed"
+            row["captions"][0] += " indeed"
     log.write_text("".join(json.dumps(row) + "\n" for row in changed))
     methods = pool(load_results(runs[:1]))
     assert "count" not in {e["kind"] for e in from_logs(methods)}

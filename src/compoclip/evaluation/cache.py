@@ -19,7 +19,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from compoclip.errors import InputError
-from compoclip.evaluation.protocols import Array
+from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.io import atomic_path
 
 PART = 8192  # rows of one part

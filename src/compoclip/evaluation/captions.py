@@ -1,4 +1,4 @@
-"""Rows of one image and several captions, from a benchmark's file to a `Choice`: what those tasks share."""
+"""Rows of one image and several captions, from a benchmark's file to a `Grid`: what those tasks share."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import Choice
 from compoclip.evaluation.mirrors import Mirror, choices, first_of
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.places import Finder, find_files, find_images
+from compoclip.evaluation.scoring import CHOICE, Grid
 from compoclip.evaluation.task import Loaded, Request
 
 
@@ -57,17 +57,16 @@ def _cut(row: Row, picture: Picture) -> Picture:
     return picture if row.box is None else picture.crop(*row.box)
 
 
-def subset(
-    name: str, rows: Sequence[Row], find: Finder, request: Request, rule: str, most: int | None = None
-) -> Choice:
-    """The rows whose image is there, as a `Choice`; the others are counted as missing."""
+def subset(name: str, rows: Sequence[Row], find: Finder, request: Request, rule: str, most: int | None = None) -> Grid:
+    """The rows whose image is there, as a `Grid`; the others are counted as missing."""
     here = [(row, picture) for row in rows if (picture := find(row.image)) is not None]
     missing = len(rows) - len(here)
     kept = request.cut(here if most is None else here[:most])
     grouped = any(row.group is not None for row, _ in kept)
-    return Choice(
+    return Grid(
         name,
-        [_cut(row, picture) for row, picture in kept],
+        CHOICE,
+        [[_cut(row, picture)] for row, picture in kept],
         [row.candidates for row, _ in kept],
         missing=missing,
         rule=request.ties or rule,

@@ -1,7 +1,7 @@
 """What would be scored without looking: a figure that these reach as well says nothing about the model's eyes.
 
 Text-only tricks solve many composition benchmarks (Hsieh et al. 2023; Udandarao et al. 2025), so every score on
-captions stands beside four controls, in percent, ties counting half:
+captions stands beside four controls, in percent, ties counting half. All ask the headline's own question:
 
 - `shorter`: choose the caption with fewer characters;
 - `language_model`: choose the one that a trigram model of the other images' true captions finds likelier;
@@ -17,60 +17,59 @@ whoever does not look prefers one caption for both images, and gets 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from compoclip.evaluation import protocols
-from compoclip.evaluation.classification import normalise
-from compoclip.evaluation.encode import FeatureBank
-from compoclip.evaluation.forms import Choice, Equivalence, ImageChoice, Sensitivity, Subset, TwoByTwo
+from compoclip.evaluation.scoring import Encoded, Grid
+from compoclip.evaluation.scoring.classification import normalise
+from compoclip.evaluation.scoring.grid import Scores
 
 FOLDS = 5
 _known: dict[str, dict[str, float]] = {}  # text-only figures by what the rows ask: the same for every model
 
 
-def _padded(rows: Sequence[Sequence[float]], width: int) -> protocols.Array:
-    out = np.zeros((len(rows), width), dtype=np.float32)
-    for i, row in enumerate(rows):
-        out[i, : len(row)] = row
-    return out
+def _percent(grid: Grid, scores: Scores, rule: str = "half") -> float:
+    return 100.0 * float(scores.judged(grid.shape.asks[grid.shape.headline], rule).correct.mean())
 
 
-def _percent(scores: protocols.Array, valid: NDArray[np.bool_], true: int = 1) -> float:
-    """Rows right where each of the first `true` columns is above the others; a tie counts as a random pick would."""
-    if true == 2:
-        trues, false = scores[:, :2], scores[:, 2:]
-        alike = (trues == false).sum(axis=1)
-        return 100.0 * float(np.where((trues < false).any(axis=1), 0.0, 1.0 / (1 + alike)).mean())
-    return 100.0 * float(protocols.choice(scores, "half", valid).correct.mean())
+def _by_text(grid: Grid, values: Sequence[Sequence[float]]) -> Scores:
+    """Scores that depend on the caption alone: `values` gives one a caption of every row."""
+    scores = grid.widths()
+    for place in range(scores.width[0]):
+        cell = scores.cell(f"c{place}i0")
+        for row, own in enumerate(values):
+            if place < len(own):
+                cell[row] = own[place]
+    return scores
 
 
-def _by_likelihood(subset: Choice) -> list[list[float]]:
+def _by_likelihood(grid: Grid) -> list[list[float]]:
+    """Likelihood of every caption under the first captions of the rows of other photos, a fold at a time."""
     from compoclip.negatives.blind import TrigramModel
 
-    fold = [crc32(p.key.encode()) % FOLDS for p in subset.images]
-    out: list[list[float]] = [[] for _ in subset.candidates]
+    fold = [crc32(row[0].key.encode()) % FOLDS for row in grid.images]
+    out: list[list[float]] = [[] for _ in grid.texts]
     for part in range(FOLDS):
-        model = TrigramModel([row[0] for row, f in zip(subset.candidates, fold) if f != part])
+        model = TrigramModel([row[0] for row, f in zip(grid.texts, fold) if f != part])
         known: dict[str, float] = {}
         for i in (i for i, f in enumerate(fold) if f == part):
-            for text in subset.candidates[i]:
+            for text in grid.texts[i]:
                 if text not in known:
                     known[text] = model.score(text)
                 out[i].append(known[text])
     return out
 
 
-def text_only(subset: Choice, identity: str, true: int = 1) -> dict[str, float]:
-    """`shorter` and `language_model` of a subset; kept in memory by `identity`, since no model changes them."""
+def text_only(grid: Grid, identity: str) -> dict[str, float]:
+    """`shorter` and `language_model` of a grid of one image a row; kept in memory by `identity`, since no model
+    changes them."""
     if identity not in _known:
-        width = max(len(row) for row in subset.candidates)
-        valid = np.array([[j < len(row) for j in range(width)] for row in subset.candidates])
-        lengths = _padded([[-float(len(t)) for t in row] for row in subset.candidates], width)
-        likely = _padded(_by_likelihood(subset), width)
-        _known[identity] = {"shorter": _percent(lengths, valid, true), "language_model": _percent(likely, valid, true)}
+        shorter = _by_text(grid, [[-float(len(t)) for t in row] for row in grid.texts])
+        likely = _by_text(grid, _by_likelihood(grid))
+        _known[identity] = {"shorter": _percent(grid, shorter), "language_model": _percent(grid, likely)}
     return dict(_known[identity])
 
 
@@ -87,55 +86,26 @@ def _other(keys: Sequence[str], seed: int) -> NDArray[np.int64]:
     return other
 
 
-def _captions(subset: Choice, bank: FeatureBank, identity: str, seed: int, true: int) -> dict[str, float]:
-    images = bank.image(subset.images)
-    mean = normalise(images.mean(axis=0, keepdims=True))
-    other = _other([p.key for p in subset.images], seed)
-    found = text_only(subset, identity, true)
-    for name, stand_in in (("no_picture", np.repeat(mean, len(images), axis=0)), ("shuffled", images[other])):
-        scores, valid = subset.scores(bank, stand_in)
-        found[name] = _percent(scores, valid, true)
-    return found
-
-
-def _images(subset: ImageChoice, bank: FeatureBank, seed: int) -> dict[str, float]:
-    texts = bank.text(subset.texts)
-    mean = normalise(texts.mean(axis=0, keepdims=True))
-    width = max(len(row) for row in subset.images)
-    valid = np.array([[j < len(row) for j in range(width)] for row in subset.images])
-    found = {}
-    stand_ins = (
-        ("no_caption", np.repeat(mean, len(texts), axis=0)),
-        ("other_caption", texts[_other(subset.texts, seed)]),
-    )
-    for name, stand_in in stand_ins:
-        rows = [(bank.image(row) @ text).tolist() for row, text in zip(subset.images, stand_in)]
-        found[name] = _percent(_padded(rows, width), valid)
-    return found
-
-
-def _squares(subset: TwoByTwo, bank: FeatureBank, seed: int) -> dict[str, float]:
-    other = _other(["\0".join(p.key for p in row) for row in subset.images], seed)
-    moved = TwoByTwo(
-        subset.name, [subset.images[i] for i in other], subset.texts, rule=subset.rule, headline=subset.headline
-    )
-    accuracy = moved.grade(bank, seed)[0][1].metrics["accuracy"]
-    return {"shuffled": float(accuracy)}
-
-
-def controls(subset: Subset, bank: FeatureBank, identity: str, seed: int = 0) -> dict[str, float]:
-    """The controls of a composition subset; {} where it has fewer than two rows, or is of another sort."""
-    if isinstance(subset, Choice):
-        return _captions(subset, bank, identity, seed, 1) if len(subset.images) > 1 else {}
-    if isinstance(subset, Equivalence):
-        asked = Choice(subset.name, subset.images, subset.triples)
-        return _captions(asked, bank, identity, seed, 2) if len(subset.images) > 1 else {}
-    if isinstance(subset, Sensitivity):
-        triples = list(zip(subset.truths, subset.positives, subset.negatives))
-        asked = Choice(subset.name, subset.images, triples)
-        return _captions(asked, bank, identity, seed, 2) if len(triples) > 1 else {}
-    if isinstance(subset, ImageChoice):
-        return _images(subset, bank, seed) if len(subset.texts) > 1 else {}
-    if isinstance(subset, TwoByTwo):
-        return _squares(subset, bank, seed) if len(subset.texts) > 1 else {}
-    return {}
+def controls(grid: Grid, bank: Encoded, identity: str, seed: int = 0) -> dict[str, float]:
+    """The controls of a grid; {} where it has fewer than two rows."""
+    if len(grid.images) < 2:
+        return {}
+    captions, images = grid.widths().width
+    if captions == 1:
+        mean = normalise(bank.text([row[0] for row in grid.texts]).mean(axis=0, keepdims=True))[0]
+        other = _other([row[0] for row in grid.texts], seed)
+        told = replace(grid, texts=[grid.texts[i] for i in other])
+        return {
+            "no_caption": _percent(grid, grid.scores(bank, text=mean)),
+            "other_caption": _percent(told, told.scores(bank)),
+        }
+    other = _other(["\0".join(p.key for p in row) for row in grid.images], seed)
+    shown = replace(grid, images=[grid.images[i] for i in other])
+    if images > 1:  # whoever does not look prefers one caption for both images: there is no half to count
+        return {"shuffled": _percent(shown, shown.scores(bank), grid.rule)}
+    mean = normalise(bank.image([row[0] for row in grid.images]).mean(axis=0, keepdims=True))[0]
+    return {
+        **text_only(grid, identity),
+        "no_picture": _percent(grid, grid.scores(bank, image=mean)),
+        "shuffled": _percent(shown, shown.scores(bank)),
+    }

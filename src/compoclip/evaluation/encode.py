@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from compoclip.errors import InputError
 from compoclip.evaluation.batching import BatchSize, caller
 from compoclip.evaluation.pictures import Picture
-from compoclip.evaluation.protocols import Array
 from compoclip.evaluation.ranks import ALONE, Ranks
+from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.progress import Bar, bar
 
 IMAGES, TEXTS = 256, 1024  # what `--batch-size auto` begins with

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from compoclip.errors import InputError
 from compoclip.evaluation import results as result_file
@@ -15,9 +15,9 @@ from compoclip.evaluation.controls import controls as control_figures
 from compoclip.evaluation.encode import FeatureBank, encode
 from compoclip.evaluation.encoders import open_encoder
 from compoclip.evaluation.feature_file import FeatureFile, save_features
-from compoclip.evaluation.forms import Outcome
-from compoclip.evaluation.protocols import check_rule
 from compoclip.evaluation.ranks import ALONE, Ranks, together
+from compoclip.evaluation.scoring import Grid, Outcome
+from compoclip.evaluation.scoring.comparisons import check_rule
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
 from compoclip.evaluation.tasks import TASKS
 
@@ -58,7 +58,7 @@ def grade(
         for name, outcome in subset.grade(bank, seed):
             parts[name], outcomes[name] = subset.part, outcome
             if controls and subset.part == "composition":
-                outcome.metrics["controls"] = control_figures(subset, bank, outcome.identity, seed)
+                outcome.metrics["controls"] = control_figures(cast(Grid, subset), bank, outcome.identity, seed)
     return parts, outcomes
 
 
@@ -86,7 +86,7 @@ def evaluate(
     it has them), a pair of such functions, or a name that `encoders.open_encoder` takes. `tasks` are names,
     comma-separated or a list, or "all", which skips tasks whose data is not there and says so under `skipped`. `limit`
     keeps the first rows of each subset, `log_samples` adds a row-by-row log, `seed` is that of the bootstrap, `ties` a
-    rule of `protocols.TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `controls`
+    rule of `TIE_RULES` in place of each benchmark's own, `extra` tasks that are in no registry. `controls`
     puts what text alone would score beside each composition subset; `cache_dir` keeps features between calls;
     `output_path` writes the file as well. `batch_size` may be "auto": large, and halved whenever memory runs out.
     `save_features_to` writes the features as a file that `features:FILE` reads. `ranks` are several processes that

@@ -25,7 +25,7 @@ import numpy as np
 from compoclip.errors import InputError
 from compoclip.evaluation.encode import FeatureBank, to_rows
 from compoclip.evaluation.pictures import Picture
-from compoclip.evaluation.protocols import Array
+from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.io import atomic_path, sha256_file
 
 SUFFIXES = (".npz", ".safetensors", ".parquet")

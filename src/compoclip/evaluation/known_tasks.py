@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import MultiLabel, Subset, ZeroShot
 from compoclip.evaluation.known_sets import FOLDERS, aligned, find, folder_names, known
 from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.scoring import MultiLabel, Subset, ZeroShot
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, plain_mean
 
 SIDE = 224  # pixels of the square that a set is pressed to where ELEVATER does not crop it

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import Choice
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.rows import Row, read_rows
+from compoclip.evaluation.scoring import CHOICE, Grid
 from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 SUBSET_COLUMNS = ("split.txt", "subset", "original_file_name", "linguistic_phenomena", "category")
@@ -148,7 +148,7 @@ def region(row: dict[str, Any], picture: Picture) -> Picture:
     return picture
 
 
-def choice(name: str, rows: Sequence[Row], rule: str, request: Request, group: Group | None = None) -> Choice:
+def choice(name: str, rows: Sequence[Row], rule: str, request: Request, group: Group | None = None) -> Grid:
     """Rows of one image and several captions. `group` tells the group of a row, for a mean over groups."""
     read: list[tuple[Picture, Sequence[str], str]] = []
     for where, row in rows:
@@ -156,9 +156,10 @@ def choice(name: str, rows: Sequence[Row], rule: str, request: Request, group: G
         if found and found[0] is not None:
             read.append((region(row, found[0]), texts, "" if group is None else group(where, row)))
     kept = request.cut(read)
-    return Choice(
+    return Grid(
         name,
-        [p for p, _, _ in kept],
+        CHOICE,
+        [[p] for p, _, _ in kept],
         [t for _, t, _ in kept],
         missing=len(rows) - len(read),
         rule=request.ties or rule,
@@ -167,7 +168,7 @@ def choice(name: str, rows: Sequence[Row], rule: str, request: Request, group: G
 
 
 def choices(mirror: Mirror, rule: str, request: Request) -> Loaded:
-    """Rows of one image and several captions, as `Choice`s by subset."""
+    """Rows of one image and several captions, as `Grid`s by subset."""
     tables, where_found = mirror.rows(request)
     order = list(dict.fromkeys(mirror.subsets.values()))
     names = sorted(tables, key=lambda name: order.index(name) if name in order else len(order))

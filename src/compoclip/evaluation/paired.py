@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import Subset, TwoByTwo
 from compoclip.evaluation.mirrors import Mirror, candidates, first_of, pictures
 from compoclip.evaluation.pictures import Picture, is_image
 from compoclip.evaluation.places import Finder, find_files, find_images, renamed, rows_of
+from compoclip.evaluation.scoring import TWO_BY_TWO, Grid, Subset
 from compoclip.evaluation.tables import field, read_table
 from compoclip.evaluation.task import Loaded, Request
 
@@ -123,13 +123,13 @@ def _subsets(layout: Layout, request: Request, rows: Sequence[Read]) -> list[Sub
         here = [(found, texts) for _, found, texts in own if found is not None]
         kept = request.cut(here)
         subsets.append(
-            TwoByTwo(
+            Grid(
                 group,
-                [(p[0], p[1]) for p, _ in kept],
+                TWO_BY_TWO.led_by(layout.headline),
+                [p for p, _ in kept],
                 [texts for _, texts in kept],
                 missing=len(own) - len(here),
-                rule="first" if request.ties == "first" else "strict",
-                headline=layout.headline,
+                rule=request.ties or "strict",
             )
         )
     return subsets

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.errors import InputError
-from compoclip.evaluation import classification
+from compoclip.evaluation.scoring import classification
 
 Array64 = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_TASK, ELEVATER
-from compoclip.evaluation.forms import Outcome
+from compoclip.evaluation.scoring import Outcome
 from compoclip.evaluation.statistics import cluster_index, interval, stratified_means
 from compoclip.evaluation.task import Average, Task
 from compoclip.io import read_json, write_json, write_text

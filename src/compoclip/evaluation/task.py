@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import Subset
+from compoclip.evaluation.scoring import Subset
 
 
 class DataMissing(InputError):

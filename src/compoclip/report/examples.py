@@ -26,7 +26,7 @@ def read_log(run: Results, task: str = "world") -> Rows:
         for number, line in enumerate(handle, 1):
             try:
                 row = json.loads(line)
-                if row["task"] == task and len(row.get("candidates", ())) == 2:
+                if row["task"] == task and len(row.get("captions", ())) == 2 and len(row["images"]) == 1:
                     place = count.setdefault(row["subset"], 0)
                     rows[row["subset"], place] = row
                     count[row["subset"]] += 1
@@ -44,7 +44,7 @@ def from_logs(methods: Sequence[Method]) -> list[dict[str, Any]]:
     if not all(logs.values()):
         return []
     base, *others = logs.values()
-    shared = [k for k in base if all(o.get(k, {}).get("candidates") == base[k]["candidates"] for o in others)]
+    shared = [k for k in base if all(o.get(k, {}).get("captions") == base[k]["captions"] for o in others)]
     out = []
     for kind in dict.fromkeys(kind for kind, _ in shared):
         places = [place for k, place in shared if k == kind]
@@ -52,7 +52,7 @@ def from_logs(methods: Sequence[Method]) -> list[dict[str, Any]]:
         split = next((p for p in places if len(set(marks[p])) > 1), None)
         wrong = next((p for p in places if not marks[p][0]), places[0])
         place = wrong if split is None else split
-        found = _drawn(kind, place, base[kind, place]["candidates"])
+        found = _drawn(kind, place, base[kind, place]["captions"])
         if found is not None:
             choices = {label: _margin(log[kind, place]) for label, log in logs.items()}
             out.append(found | {"choices": choices, "kind": kind})

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from compoclip.data.sources.base import Report, Sample, Source
-from compoclip.evaluation.forms import Choice, Retrieval, Subset
 from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset
 from compoclip.evaluation.task import Average, Loaded, Request, Task
 
 LARGEST = 1000  # images; more would make the evaluation the longest part of a short run
@@ -78,10 +78,10 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[str]]) -> Task:
             for number, caption in enumerate(sample.captions):
                 own = sample.negatives[number] if sample.negatives else ()
                 for wrong in [*own, *negatives.get(caption, ())]:
-                    images.append(picture)
+                    images.append([picture])
                     rows.append((caption, wrong))
         if rows:
-            subsets.append(Choice("negatives", images, rows))
+            subsets.append(Grid("negatives", CHOICE, images, rows))
         return Loaded(subsets, {"source": part.name})
 
     def averages(counts: dict[str, int]) -> dict[str, Average]:

@@ -10,9 +10,9 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.captions import Row, box, subset
-from compoclip.evaluation.forms import Subset
 from compoclip.evaluation.mirrors import Mirror, choice
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
+from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
 
 RELATION, ATTRIBUTE = "visual_genome_relation.json", "visual_genome_attribution.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from compoclip.errors import InputError
 from compoclip.evaluation.columnar import ColumnarTable, split_files
-from compoclip.evaluation.forms import Subset, TwoByTwo
+from compoclip.evaluation.scoring import BOTH_SIDES, Grid, Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, pooled
 
 FOLDERS = ("bivlc", "BiVLC", "data/bivlc")
@@ -36,13 +36,13 @@ def load(request: Request) -> Loaded:
         pairs = [(a, b, texts[i]) for i in rows if (a := images[i]) is not None and (b := others[i]) is not None]
         kept = request.cut(pairs)
         subsets.append(
-            TwoByTwo(
+            Grid(
                 name,
+                BOTH_SIDES,
                 [(a, b) for a, b, _ in kept],
                 [(t[0], t[1]) for _, _, t in kept],
                 missing=len(rows) - len(pairs),
-                rule="first" if request.ties == "first" else "strict",
-                sides=True,
+                rule=request.ties or "strict",
             )
         )
     return Loaded(subsets, {"files": [str(f) for f in files]})

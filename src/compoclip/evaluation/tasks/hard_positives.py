@@ -15,9 +15,9 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.captions import box
-from compoclip.evaluation.forms import Sensitivity, Subset
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
+from compoclip.evaluation.scoring import HARD_POSITIVE, Grid, Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task
 
 FILES = {
@@ -62,16 +62,15 @@ def _box(path: Path, where: str, row: dict[str, Any]) -> tuple[int, int, int, in
     return box(path, where, row, "bbox_x", "bbox_y", "bbox_w", "bbox_h") if "bbox_x" in row else None
 
 
-def _subset(name: str, rows: Rows, find: Finder, request: Request) -> Sensitivity:
+def _subset(name: str, rows: Rows, find: Finder, request: Request) -> Grid:
     here: list[tuple[Picture, tuple[str, str, str, str]]] = []
     for image, corner, captions in rows:
         picture = find(image)
         if picture is not None:
             here.append((picture if corner is None else picture.crop(*corner), captions))
     kept = request.cut(here)
-    true, positive, negative, original = ([captions[j] for _, captions in kept] for j in range(4))
-    missing = len(rows) - len(here)
-    return Sensitivity(name, [p for p, _ in kept], true, positive, negative, original, missing=missing)
+    images, texts = [[picture] for picture, _ in kept], [captions for _, captions in kept]
+    return Grid(name, HARD_POSITIVE, images, texts, missing=len(rows) - len(here))
 
 
 def load(request: Request) -> Loaded:

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_SETS
-from compoclip.evaluation.forms import LinearProbe, Subset
 from compoclip.evaluation.known_sets import aligned, known, name_of
 from compoclip.evaluation.known_tasks import SIDE
 from compoclip.evaluation.labelled import LabelledImages, read_labelled
 from compoclip.evaluation.probe import hold_out
+from compoclip.evaluation.scoring import LinearProbe, Subset
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
 

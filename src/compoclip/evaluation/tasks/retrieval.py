@@ -20,10 +20,10 @@ from compoclip.evaluation.captioned import (
     read_pictures,
 )
 from compoclip.evaluation.columnar import split_files
-from compoclip.evaluation.forms import Retrieval
 from compoclip.evaluation.pictures import FolderStore, Picture, Store, Stores, TarStore, beside, is_image, open_store
 from compoclip.evaluation.places import Finder
 from compoclip.evaluation.rows import read_rows
+from compoclip.evaluation.scoring import Retrieval
 from compoclip.evaluation.tables import SUFFIXES, field, read_table
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
 

@@ -8,10 +8,10 @@ from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import SPEC as FOLDERS
 from compoclip.evaluation.captions import Row
 from compoclip.evaluation.captions import subset as caption_subset
-from compoclip.evaluation.forms import Subset
 from compoclip.evaluation.image_choices import image_subset
 from compoclip.evaluation.pictures import FolderStore
 from compoclip.evaluation.places import Finder, rows_of, texts
+from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
 
 

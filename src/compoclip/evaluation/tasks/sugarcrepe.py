@@ -8,9 +8,9 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import GROUPS, SIZES
-from compoclip.evaluation.forms import Choice
 from compoclip.evaluation.mirrors import Mirror, choices, first_of
 from compoclip.evaluation.places import Finder, find_images
+from compoclip.evaluation.scoring import CHOICE, Grid
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look, plain_mean, pooled
 from compoclip.io import read_json
 
@@ -64,10 +64,11 @@ def load(request: Request) -> Loaded:
         here = [(photo, text, false) for file, text, false in rows if (photo := find(file)) is not None]
         kept = request.cut(here)
         subsets.append(
-            Choice(
+            Grid(
                 name,
-                images=[p for p, _, _ in kept],
-                candidates=[[text, false] for _, text, false in kept],
+                CHOICE,
+                [[p] for p, _, _ in kept],
+                [[text, false] for _, text, false in kept],
                 missing=len(rows) - len(here),
                 rule=request.ties or "strict",
             )

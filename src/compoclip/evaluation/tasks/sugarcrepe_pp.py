@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import Equivalence, Subset
 from compoclip.evaluation.mirrors import Mirror, first_of, pictures
+from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
+from compoclip.evaluation.scoring import TWO_TRUE, Grid, Subset
 from compoclip.evaluation.task import Average, Loaded, Request, Task, plain_mean, pooled
 from compoclip.evaluation.tasks.sugarcrepe import IMAGES
 
@@ -33,8 +36,15 @@ def load(request: Request) -> Loaded:
         here = [(p, (a, b, no)) for file, a, b, no in rows if (p := find(file)) is not None]
         kept = request.cut(here)
         missing = len(rows) - len(here)
-        subsets.append(Equivalence(name, [p for p, _ in kept], [t for _, t in kept], missing=missing))
+        subsets.append(
+            Grid(name, TWO_TRUE, [[p] for p, _ in kept], [t for _, t in kept], missing, request.ties or "strict")
+        )
     return Loaded(subsets, {"annotations": str(next(iter(files.values())).parent), "images": find.store.where})
+
+
+def _grid(name: str, here: Sequence[tuple[Picture, tuple[str, str, str]]], rows: int, request: Request) -> Grid:
+    images, texts = [[p] for p, _ in request.cut(here)], [t for _, t in request.cut(here)]
+    return Grid(name, TWO_TRUE, images, texts, rows - len(here), request.ties or "strict")
 
 
 def load_copies(request: Request) -> Loaded:
@@ -51,7 +61,9 @@ def load_copies(request: Request) -> Loaded:
                 here.append((found[0], (str(flat[0]), str(flat[1]), str(flat[2]))))
         kept = request.cut(here)
         missing = len(tables[name]) - len(here)
-        subsets.append(Equivalence(name, [p for p, _ in kept], [t for _, t in kept], missing=missing))
+        subsets.append(
+            Grid(name, TWO_TRUE, [[p] for p, _ in kept], [t for _, t in kept], missing, request.ties or "strict")
+        )
     return Loaded(subsets, {"annotations": where_found})
 
 

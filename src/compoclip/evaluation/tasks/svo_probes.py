@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compoclip.evaluation.forms import Subset
 from compoclip.evaluation.image_choices import Question, image_subset
 from compoclip.evaluation.places import Finder, find_files, find_images
+from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.tables import field, read_table
 from compoclip.evaluation.task import Loaded, Request, Task, plain_mean
 

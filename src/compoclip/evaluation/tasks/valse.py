@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 
 from compoclip.evaluation.aggregate import VALSE_PIECES
-from compoclip.evaluation.forms import Choice, Subset
 from compoclip.evaluation.mirrors import Mirror, choices, first_of
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
+from compoclip.evaluation.scoring import CHOICE, Grid, Subset
 from compoclip.evaluation.task import Average, Loaded, Request, Task, plain_mean, pooled
 
 INSTRUMENTS = tuple(name for piece in VALSE_PIECES for name in piece)
@@ -49,9 +49,10 @@ def load(request: Request) -> Loaded:
         here = [(p, caption, foil) for image, caption, foil in rows if (p := find(image)) is not None]
         kept = request.cut(here)
         subsets.append(
-            Choice(
+            Grid(
                 name,
-                [p for p, _, _ in kept],
+                CHOICE,
+                [[p] for p, _, _ in kept],
                 [[caption, foil] for _, caption, foil in kept],
                 missing=len(rows) - len(here),
                 rule=request.ties or "strict",

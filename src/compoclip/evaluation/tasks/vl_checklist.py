@@ -6,8 +6,8 @@ from pathlib import Path
 
 from compoclip.errors import InputError
 from compoclip.evaluation.captions import Row, subset
-from compoclip.evaluation.forms import Subset
 from compoclip.evaluation.places import Finder, find_images
+from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task
 from compoclip.io import read_json
 

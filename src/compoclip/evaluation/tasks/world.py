@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from compoclip.evaluation.forms import Choice, Retrieval, Subset, ZeroShot
 from compoclip.evaluation.pictures import from_array
+from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset, ZeroShot
 from compoclip.evaluation.task import Average, Loaded, Request, Task
 
 TEST_SEED = 9_000_001  # far from the small seeds that training draws from
@@ -32,8 +32,8 @@ def load(request: Request) -> Loaded:
     pairs, labelled_sets, captioned = _drawn(request.limit or 1 << 30)
     subsets: list[Subset] = []
     for kind, rows in pairs.items():
-        images = [from_array(r.image, f"world {kind} row {i}") for i, r in enumerate(rows)]
-        subsets.append(Choice(kind, images, [[r.caption, r.negative] for r in rows], rule=rule))
+        images = [[from_array(r.image, f"world {kind} row {i}")] for i, r in enumerate(rows)]
+        subsets.append(Grid(kind, CHOICE, images, [[r.caption, r.negative] for r in rows], rule=rule))
     for style, labelled in labelled_sets.items():
         subsets.append(
             ZeroShot(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from compoclip.errors import InputError
-from compoclip.evaluation.forms import MultiLabel, Subset, ZeroShot
 from compoclip.evaluation.known_sets import name_of
 from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, read_labelled, read_templates
 from compoclip.evaluation.pictures import beside, open_store
+from compoclip.evaluation.scoring import MultiLabel, Subset, ZeroShot
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
 from compoclip.evaluation.tasks.retrieval import table_of

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.evaluation import probe, statistics
-from compoclip.evaluation.forms.base import Encoded, Outcome, Values, basic, identity, picture_name
 from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, picture_name
 from compoclip.progress import bar
 
 FITS = 16  # at most: seven coarse values, two at each of four halvings, the last on all rows

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.errors import InputError
-from compoclip.evaluation.protocols import Array, Graded, check_finite, choice, distinct
+from compoclip.evaluation.scoring.comparisons import Array, Graded, check_finite, choice
+from compoclip.evaluation.scoring.ranking import distinct
 
 METRICS = ("accuracy", "mean_per_class", "roc_auc", "map11")
 

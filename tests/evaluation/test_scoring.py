@@ -9,10 +9,10 @@ import pytest
 from tests.evaluation.fakes import RandomModel, unit
 
 from compoclip.errors import InputError
-from compoclip.evaluation import forms
+from compoclip.evaluation import scoring
 from compoclip.evaluation.encode import encode
-from compoclip.evaluation.forms import Choice, Equivalence, ImageChoice, Retrieval, TwoByTwo, ZeroShot
 from compoclip.evaluation.pictures import Picture, from_array
+from compoclip.evaluation.scoring import CHOICE, IMAGE_CHOICE, TWO_BY_TWO, TWO_TRUE, Grid, Retrieval, ZeroShot
 
 
 def pic(i: int) -> Picture:
@@ -46,22 +46,21 @@ class Oracle(RandomModel):
 N = 60
 
 
-def make(form: str) -> forms.Subset:
+def make(form: str) -> scoring.Subset:
     images = [pic(i) for i in range(N)]
     rng = np.random.default_rng(0)
     other = [(i + 1 + int(rng.integers(0, N - 1))) % N for i in range(N)]
+    single, both = [[image] for image in images], [(pic(i), pic(other[i])) for i in range(N)]
     if form == "pair":
-        return Choice("s", images, [[f"{i} yes", f"not {i}"] for i in range(N)])
+        return Grid("s", CHOICE, single, [[f"{i} yes", f"not {i}"] for i in range(N)])
     if form == "choice":
-        return Choice("s", images, [[f"{i} yes", *[f"not {i} {k}" for k in range(4)]] for i in range(N)])
+        return Grid("s", CHOICE, single, [[f"{i} yes", *[f"not {i} {k}" for k in range(4)]] for i in range(N)])
     if form == "images":
-        return ImageChoice("s", [f"{i} yes" for i in range(N)], [(pic(i), pic(other[i])) for i in range(N)])
+        return Grid("s", IMAGE_CHOICE, both, [[f"{i} yes"] for i in range(N)])
     if form == "2x2":
-        return TwoByTwo(
-            "s", [(pic(i), pic(other[i])) for i in range(N)], [(f"{i} a", f"{other[i]} b") for i in range(N)]
-        )
+        return Grid("s", TWO_BY_TWO, both, [(f"{i} a", f"{other[i]} b") for i in range(N)])
     if form == "equivalence":
-        return Equivalence("s", images, [(f"{i} a", f"{i} b", f"not {i}") for i in range(N)])
+        return Grid("s", TWO_TRUE, single, [(f"{i} a", f"{i} b", f"not {i}") for i in range(N)])
     if form == "retrieval":
         return Retrieval("s", images, [[f"{i} caption {k}" for k in range(1 + i % 6)] for i in range(N)])
     names = [f"{i} name" for i in range(6)]
@@ -72,7 +71,7 @@ def make(form: str) -> forms.Subset:
 FORMS = ["pair", "choice", "images", "2x2", "equivalence", "retrieval", "zeroshot"]
 
 
-def run(subset: forms.Subset, model: Any) -> dict[str, forms.Outcome]:
+def run(subset: scoring.Subset, model: Any) -> dict[str, scoring.Outcome]:
     return dict(subset.grade(encode(model, subset.pictures(), subset.captions())))
 
 
@@ -89,14 +88,15 @@ def test_chance_lies_within_the_interval_of_random_features() -> None:
     rng = np.random.default_rng(1)
     n = 3000
     images = [from_array(rng.integers(0, 256, (2, 2, 3), dtype=np.uint8), f"p{i}") for i in range(2 * n)]
-    subsets: list[forms.Subset] = [
-        Choice("pair", images[:n], [[f"t{i}", f"f{i}"] for i in range(n)]),
-        Choice("five", images[:n], [[f"c{i} {k}" for k in range(5)] for i in range(n)]),
-        ImageChoice("images", [f"x{i}" for i in range(n)], list(zip(images[:n], images[n:]))),
-        TwoByTwo("text", list(zip(images[:n], images[n:])), [(f"a{i}", f"b{i}") for i in range(n)], headline="text"),
-        TwoByTwo("image", list(zip(images[:n], images[n:])), [(f"c{i}", f"d{i}") for i in range(n)], headline="image"),
-        TwoByTwo("group", list(zip(images[:n], images[n:])), [(f"e{i}", f"g{i}") for i in range(n)]),
-        Equivalence("three", images[:n], [(f"h{i}", f"j{i}", f"k{i}") for i in range(n)]),
+    single, both = [[image] for image in images[:n]], list(zip(images[:n], images[n:]))
+    subsets: list[scoring.Subset] = [
+        Grid("pair", CHOICE, single, [[f"t{i}", f"f{i}"] for i in range(n)]),
+        Grid("five", CHOICE, single, [[f"c{i} {k}" for k in range(5)] for i in range(n)]),
+        Grid("images", IMAGE_CHOICE, both, [[f"x{i}"] for i in range(n)]),
+        Grid("text", TWO_BY_TWO.led_by("text"), both, [(f"a{i}", f"b{i}") for i in range(n)]),
+        Grid("image", TWO_BY_TWO.led_by("image"), both, [(f"c{i}", f"d{i}") for i in range(n)]),
+        Grid("group", TWO_BY_TWO, both, [(f"e{i}", f"g{i}") for i in range(n)]),
+        Grid("three", TWO_TRUE, single, [(f"h{i}", f"j{i}", f"k{i}") for i in range(n)]),
         ZeroShot("zero", images[:n], rng.integers(0, 10, n), [f"class {k}" for k in range(10)], ["a {}"]),
     ]
     for subset in subsets:
@@ -111,7 +111,7 @@ def test_choice_with_ragged_rows_and_duplicates_equals_a_loop() -> None:
     model = RandomModel(8)
     images = [pic(int(i)) for i in rng.integers(0, 10, 80)]
     candidates = [[f"t{int(k)}" for k in rng.integers(0, 12, rng.integers(2, 6))] for _ in range(80)]
-    got = run(Choice("s", images, candidates, missing=7), model)["s"]
+    got = run(Grid("s", CHOICE, [[image] for image in images], candidates, missing=7), model)["s"]
     for i, (image, row) in enumerate(zip(images, candidates)):
         v = model.encode_image([image.read()])[0].astype(np.float64)
         s = [float(v @ model.encode_text([t])[0].astype(np.float64)) for t in row]
@@ -124,8 +124,10 @@ def test_choice_with_ragged_rows_and_duplicates_equals_a_loop() -> None:
 
 
 def test_choice_by_groups_is_a_mean_over_groups() -> None:
-    subset = Choice("s", [pic(i) for i in range(6)], [["0 y", "not"], *[[f"{i} y", f"not {i}"] for i in range(1, 6)]])
-    subset.candidates = [[row[1], row[0]] if i in (1, 2) else row for i, row in enumerate(subset.candidates)]
+    subset = Grid(
+        "s", CHOICE, [[pic(i)] for i in range(6)], [["0 y", "not"], *[[f"{i} y", f"not {i}"] for i in range(1, 6)]]
+    )
+    subset.texts = [[row[1], row[0]] if i in (1, 2) else row for i, row in enumerate(subset.texts)]
     subset.groups = ["a", "b", "b", "b", "c", "c"]
     metrics = run(subset, Oracle(1.0))["s"].metrics
     assert metrics["pooled"] == pytest.approx(100 * 4 / 6)
@@ -210,11 +212,40 @@ def test_zero_shot_headline_metrics() -> None:
 
 
 def test_rows_are_identified_without_the_place_they_lie_in() -> None:
-    here = Choice("s", [Picture("k1", "/here/images.tar:val/a.jpg", lambda: None)], [["x", "y"]])  # type: ignore[arg-type,return-value]
-    there = Choice("s", [Picture("k2", "/there/a.jpg", lambda: None)], [["x", "y"]])  # type: ignore[arg-type,return-value]
-    other = Choice("s", [Picture("k2", "/there/a.jpg", lambda: None)], [["x", "z"]])  # type: ignore[arg-type,return-value]
-    one, two, three = (
-        s.grade(type("E", (), {"image": lambda self, p: np.eye(1, 4), "text": lambda self, t: np.eye(1, 4)})())[0][1]
-        for s in (here, there, other)
+    identities = []
+    for key, where, false in (
+        ("k1", "/here/images.tar:val/a.jpg", "y"),
+        ("k2", "/there/a.jpg", "y"),
+        ("k2", "/a.jpg", "z"),
+    ):
+        picture = Picture(key, where, lambda: pic(0).read())
+        subset = Grid("s", CHOICE, [[picture]], [["x", false]])
+        identities.append(run(subset, RandomModel())["s"].identity)
+    assert identities[0] == identities[1] != identities[2]
+
+
+def test_facets_sets_and_ranks_equal_a_loop() -> None:
+    """Six candidates a row; rows of one key are right together; a facet divides the rows; R@k of the true caption."""
+    rng = np.random.default_rng(4)
+    model, n = RandomModel(8), 90
+    texts = [[f"t{i} {k}" for k in range(6)] for i in range(n)]
+    keys = [f"set {i % 40}" for i in range(n)]
+    kinds = [("a", "b", "c")[int(k)] for k in rng.integers(0, 3, n)]
+    grid = Grid(
+        "s", CHOICE, [[pic(i)] for i in range(n)], texts, facets={"kind": kinds}, sets={"set": keys}, ks=(1, 3, 5)
     )
-    assert one.identity == two.identity != three.identity
+    got = run(grid, model)["s"]
+    ranks = []
+    for i in range(n):
+        v = model.encode_image([pic(i).read()])[0]
+        own = [float(v @ w) for w in model.encode_text(texts[i])]
+        ranks.append(1 + sum(s > own[0] for s in own[1:]))
+    assert got.hits.tolist() == [float(r == 1) for r in ranks]
+    for k in (1, 3, 5):
+        assert got.metrics[f"R@{k}"] == pytest.approx(100 * np.mean([r <= k for r in ranks]))
+    together = {key: all(r == 1 for r, o in zip(ranks, keys) if o == key) for key in keys}
+    assert got.metrics["set"] == pytest.approx(100 * np.mean(list(together.values())))
+    for kind in "abc":
+        own_ranks = [r for r, k in zip(ranks, kinds) if k == kind]
+        assert got.metrics["by"]["kind"][kind]["n"] == len(own_ranks)
+        assert got.metrics["by"]["kind"][kind]["accuracy"] == pytest.approx(100 * np.mean([r == 1 for r in own_ranks]))
