@@ -215,7 +215,10 @@ def test_a_folder_with_something_missing(folder):
         ("{}", "no 'model_cfg'"),
         ('{"model_cfg": 3}', "no 'model_cfg'"),
         ('{"model_cfg": {"embed_dim": 8, "text_cfg": null, "vision_cfg": {}}}', "no 'model_cfg' with"),
-        ('{"model_cfg": {"embed_dim": 8, "text_cfg": {}, "vision_cfg": {"no_such": 1}}}', "cannot load it .*no_such"),
+        (
+            '{"model_cfg": {"embed_dim": 8, "text_cfg": {}, "vision_cfg": {"no_such": 1}}}',
+            "vision_cfg.no_such is not",
+        ),
     ],
 )
 def test_a_folder_with_a_bad_configuration(folder, text, match):

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from compoclip.errors import InputError
 from compoclip.io import read_json, sha256_file
+from compoclip.models.allowed import check_hugging_face, no_code
 from compoclip.models.device import numbers
 from compoclip.models.model import Model
 from compoclip.models.weights import first_line
@@ -138,7 +139,10 @@ def load_hf(name: str, device: str) -> HFModel:
     """A checkpoint's folder, or an id of the Hugging Face hub. Raises InputError for anything that cannot be used."""
     import transformers
 
-    with _quiet():
+    local = Path(name).is_dir()
+    if local:
+        check_hugging_face(Path(name))
+    with _quiet(), no_code(local):
         try:
             config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
             if config.model_type not in KINDS:

@@ -17,6 +17,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from compoclip.errors import InputError
 from compoclip.io import read_json, sha256_file
+from compoclip.models.allowed import check_open_clip, no_code, tokenizer_options
 from compoclip.models.device import check_precision, resolve_device
 from compoclip.models.hf import is_checkpoint, load_hf
 from compoclip.models.model import Model
@@ -84,11 +85,8 @@ def _from_directory(path: Path, name: str) -> Model:
     config_file = path / "open_clip_config.json"
     if not config_file.is_file():
         raise InputError(f"{path}: no open_clip_config.json here; give a folder written by train, convert or blend")
-    config = read_json(config_file)
-    model_cfg = config.get("model_cfg") if isinstance(config, dict) else None
-    towers = ("vision_cfg", "text_cfg")
-    if not isinstance(model_cfg, dict) or not all(isinstance(model_cfg.get(key), dict) for key in towers):
-        raise InputError(f"{config_file}: no 'model_cfg' with 'vision_cfg' and 'text_cfg' in it")
+    config = check_open_clip(path, read_json(config_file))
+    model_cfg = config["model_cfg"]
     weights = next((path / w for w in _WEIGHTS if (path / w).is_file()), None)
     if weights is None:
         raise InputError(f"{path}: no weights here (looked for {', '.join(_WEIGHTS)})")
@@ -101,9 +99,9 @@ def _from_directory(path: Path, name: str) -> Model:
         text_cfg["hf_model_pretrained"] = False
         model_cfg["text_cfg"] = text_cfg
     try:
-        with _quiet():
+        with _quiet(), no_code():
             clip = open_clip.create_model(f"local-dir:{path}", text_cfg=deepcopy(text_cfg))
-            tokenizer = open_clip.get_tokenizer(f"local-dir:{path}")
+            tokenizer = open_clip.get_tokenizer(f"local-dir:{path}", **tokenizer_options(text_cfg))
     except Exception as error:  # open_clip, transformers, torch and safetensors raise many kinds here
         raise InputError(f"{path}: open_clip cannot load it ({first_line(error)})") from error
     return _wrap(clip, tokenizer, config, {"name": name, "pretrained": None, "sha256": sha256_file(weights)})
@@ -128,12 +126,12 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         known = ", ".join(open_clip.list_pretrained_tags_by_model(architecture)) or "none"
         raise InputError(f"{architecture}:{pretrained}: no such tag or file; tags: {known}")
     try:
-        with _quiet():
+        with _quiet(), no_code(local=False):
             tagged = None if digest else weights
             clip = open_clip.create_model(architecture, pretrained=tagged, quick_gelu=quick, pretrained_hf=False)
             if digest and weights:
                 load_weights(clip, weights, architecture)
-            tokenizer = open_clip.get_tokenizer(architecture)
+            tokenizer = open_clip.get_tokenizer(architecture, **tokenizer_options(model_cfg["text_cfg"]))
     except InputError:
         raise
     except Exception as error:  # huggingface_hub too

@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from compoclip.errors import InputError, RunError
+from compoclip.models.allowed import strip_code
 from compoclip.models.model import Model
 
 CONFIG = "open_clip_config.json"
@@ -41,6 +42,7 @@ def save(model: Model, out: str | Path) -> Path:
             config["model_cfg"]["text_cfg"]["hf_model_pretrained"] = False
         if hasattr(model.tokenizer, "tokenizer") and hasattr(model.tokenizer.tokenizer, "save_pretrained"):
             model.tokenizer.tokenizer.save_pretrained(temporary)
+        strip_code(temporary)
         state = {k: v.detach().cpu().contiguous() for k, v in model.clip.state_dict().items()}
         save_file(state, temporary / "open_clip_model.safetensors")
         (temporary / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
