@@ -13,8 +13,8 @@ from PIL import Image
 from compoclip.data.catalog import KINDS, entries, entry
 from compoclip.data.checking import check, check_entry, check_path
 from compoclip.data.getting import by_hand
+from compoclip.data.images.names import safe_name
 from compoclip.data.preview import preview
-from compoclip.data.sources.base import safe_name
 from compoclip.errors import InputError
 
 from .conftest import jpeg, write_tar

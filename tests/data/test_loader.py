@@ -277,7 +277,7 @@ def test_cache_keeps_uint8_and_gives_the_same_bits(tmp_path: Path, shards: Shard
     cached = stream(source, preprocess=usual, cache_gib=0.1)
     assert [key(b) for b in cached.epoch(0)] == plain
     assert cached.collator.cache.used == 8 * 3 * 16 * 16
-    monkeypatch.setattr("compoclip.data.sources.base.TarImage.read", lambda self: pytest.fail("decoded again"))
+    monkeypatch.setattr("compoclip.data.images.refs.TarImage.encoded", lambda self: pytest.fail("decoded again"))
     assert [key(b) for b in cached.epoch(0)] == plain
     assert split_preprocess(preprocess) is None
 

@@ -203,7 +203,7 @@ def test_aro_reads_only_the_region(tmp_path: Path) -> None:
     row = region(0, "good", "bad", relation_name="eating") | {"image_path": "0.png"}
     write(tmp_path / "aro" / "visual_genome_relation.json", [row])
     subset = aro.load(__import__("compoclip.evaluation.task", fromlist=["Request"]).Request(tmp_path)).subsets[0]
-    cut = subset.pictures()[0].read()
+    cut = subset.pictures()[0].load()
     assert cut.size == (2, 3)
     assert cut.getpixel((0, 0)) == (7, 0, 0)
 

@@ -20,7 +20,7 @@ def test_duplicates_are_encoded_once_and_found_again() -> None:
     bank = encode(model, [*some, *some, *some[:2]], ["b", "a", "b", "ccc"], batch_size=2)
     assert (model.images, model.texts) == (5, 3)
     assert bank.images.dtype == np.float32
-    direct = RandomModel().encode_image([p.read() for p in some])
+    direct = RandomModel().encode_image([p.load() for p in some])
     np.testing.assert_array_equal(bank.image([some[3], some[0], some[3]]), direct[[3, 0, 3]])
     np.testing.assert_array_equal(bank.text(["b", "a"]), RandomModel().encode_text(["b", "a"]))
 

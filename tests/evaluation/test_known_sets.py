@@ -322,7 +322,7 @@ def test_kitti_is_pressed_whole_into_a_square(tmp_path: Path) -> None:
     read = read_known(tmp_path, "kitti-distance", Request(tmp_path))
     assert read is not None
     pictures = read[0].pictures()
-    assert {p.read().size for p in pictures} == {(224, 224)}
+    assert {p.load().size for p in pictures} == {(224, 224)}
     assert all(p.key.endswith("|224x224") for p in pictures)
     model = Sighted([known("kitti-distance")])
     assert evaluate(model, "elevater", tmp_path)["tasks"]["elevater"]["score"] == 100.0

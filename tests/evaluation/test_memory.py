@@ -16,7 +16,7 @@ import resource, sys
 import numpy as np
 from compoclip.evaluation.encode import FeatureBank
 from compoclip.evaluation.scoring import Retrieval
-from compoclip.evaluation.pictures import Picture
+from compoclip.data.images import FileImage
 
 photos, width = 5000, 512
 captions = [[f"caption {i} {k}" for k in range(6 if i % 500 == 0 else 5)] for i in range(photos)]
@@ -28,7 +28,7 @@ texts = rng.standard_normal((len(flat), width), dtype=np.float32)
 texts += 0.1 * np.repeat(images, [len(row) for row in captions], axis=0)
 for features in (images, texts):
     features /= np.linalg.norm(features, axis=1, keepdims=True)
-pictures = [Picture(f"p{i}", f"p{i}", None) for i in range(photos)]
+pictures = [FileImage(f"p{i}") for i in range(photos)]
 bank = FeatureBank({p.key: i for i, p in enumerate(pictures)}, images, {t: i for i, t in enumerate(flat)}, texts)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 graded = dict(Retrieval("coco", pictures, captions).grade(bank))

@@ -35,7 +35,7 @@ def test_every_place_reads_in_place(store: pictures.Store) -> None:
     assert sorted(store.names()) == sorted(MEMBERS)
     found = store.get("val/b.png")
     assert found is not None
-    assert found.read().getpixel((0, 0)) == (20, 0, 0)
+    assert found.load().getpixel((0, 0)) == (20, 0, 0)
     assert store.get("val/c.png") is None
     assert store.read_bytes("val/a.png") == MEMBERS["val/a.png"]
 
@@ -44,7 +44,7 @@ def test_archives_find_a_unique_last_part(tmp_path: Path) -> None:
     store = pictures.open_store(write_tar(tmp_path / "x.tar", MEMBERS))
     found = store.get("a.png")
     assert found is not None
-    assert found.read().getpixel((0, 0)) == (10, 0, 0)
+    assert found.load().getpixel((0, 0)) == (10, 0, 0)
     assert store.get("b.png") is None
 
 
@@ -53,8 +53,8 @@ def test_crop_cuts_before_anything_else(tmp_path: Path) -> None:
     pixels[2:, 3:] = 200
     whole = pictures.from_array(pixels, "x")
     part = whole.crop(3, 2, 1, 2)
-    assert part.read().size == (1, 2)
-    assert part.read().getpixel((0, 0)) == (200, 200, 200)
+    assert part.load().size == (1, 2)
+    assert part.load().getpixel((0, 0)) == (200, 200, 200)
     assert part.key != whole.key
     with pytest.raises(InputError, match="positive"):
         whole.crop(0, 0, 0, 3)

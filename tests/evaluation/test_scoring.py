@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tests.evaluation.fakes import RandomModel, unit
 
+from compoclip.data.images import PixelImage
 from compoclip.errors import InputError
 from compoclip.evaluation import scoring
 from compoclip.evaluation.encode import encode
@@ -113,7 +114,7 @@ def test_choice_with_ragged_rows_and_duplicates_equals_a_loop() -> None:
     candidates = [[f"t{int(k)}" for k in rng.integers(0, 12, rng.integers(2, 6))] for _ in range(80)]
     got = run(Grid("s", CHOICE, [[image] for image in images], candidates, missing=7), model)["s"]
     for i, (image, row) in enumerate(zip(images, candidates)):
-        v = model.encode_image([image.read()])[0].astype(np.float64)
+        v = model.encode_image([image.load()])[0].astype(np.float64)
         s = [float(v @ model.encode_text([t])[0].astype(np.float64)) for t in row]
         tied = row[0] in row[1:] and s[0] >= max(s) - 1e-9
         assert got.hits[i] == float(all(s[0] > x for t, x in zip(row[1:], s[1:])) and row[0] not in row[1:])
@@ -141,7 +142,7 @@ def test_retrieval_with_six_captions_and_shared_text_equals_a_loop() -> None:
     texts = [[f"c{int(k)}" for k in rng.integers(0, 90, 6 if i % 3 == 0 else 2)] for i in range(30)]
     got = run(Retrieval("s", images, texts), model)
     flat = [(i, t) for i, row in enumerate(texts) for t in row]
-    v = model.encode_image([p.read() for p in images]).astype(np.float64)
+    v = model.encode_image([p.load() for p in images]).astype(np.float64)
     w = {t: model.encode_text([t])[0].astype(np.float64) for _, t in flat}
     score = np.array([[round(float(v[i] @ w[t]), 9) for _, t in flat] for i in range(30)])
     for i in range(30):
@@ -218,7 +219,7 @@ def test_rows_are_identified_without_the_place_they_lie_in() -> None:
         ("k2", "/there/a.jpg", "y"),
         ("k2", "/a.jpg", "z"),
     ):
-        picture = Picture(key, where, lambda: pic(0).read())
+        picture = PixelImage(np.zeros((1, 1, 3), np.uint8), where, key)
         subset = Grid("s", CHOICE, [[picture]], [["x", false]])
         identities.append(run(subset, RandomModel())["s"].identity)
     assert identities[0] == identities[1] != identities[2]
@@ -237,7 +238,7 @@ def test_facets_sets_and_ranks_equal_a_loop() -> None:
     got = run(grid, model)["s"]
     ranks = []
     for i in range(n):
-        v = model.encode_image([pic(i).read()])[0]
+        v = model.encode_image([pic(i).load()])[0]
         own = [float(v @ w) for w in model.encode_text(texts[i])]
         ranks.append(1 + sum(s > own[0] for s in own[1:]))
     assert got.hits.tolist() == [float(r == 1) for r in ranks]

@@ -154,7 +154,7 @@ def test_retrieval_from_webdataset_tars(tmp_path: Path) -> None:
     write_tar(tmp_path / "mine" / "test-00000.tar", members | {"b.txt": b"three\nfour\n"})
     subset = TASKS["retrieval"].load(Request(tmp_path)).subsets[0]
     assert subset.texts == [["one", "two"], ["three", "four"]]  # type: ignore[attr-defined]
-    assert [p.read().getpixel((0, 0))[0] for p in subset.pictures()] == [0, 1]
+    assert [p.load().getpixel((0, 0))[0] for p in subset.pictures()] == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from compoclip.data.sources.base import safe_name
+from compoclip.data.images.names import safe_name
 from compoclip.errors import RunError
 from compoclip.progress import track
 

@@ -87,7 +87,7 @@ def _loaded(model: Any, batches: Sequence[Sequence[Picture]]) -> Iterator[Any]:
     preprocess: Callable[[Any], Any] | None = getattr(model, "preprocess", None)
 
     def read(picture: Picture) -> Any:
-        image = picture.read()
+        image = picture.load()
         return image if preprocess is None else preprocess(image)
 
     with ThreadPoolExecutor(READERS) as pool:

@@ -13,7 +13,6 @@ Rows need not be of length 1.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
@@ -120,10 +119,10 @@ def endings(picture: Picture) -> list[str]:
 
 def hashed(picture: Picture) -> str:
     """`sha256:` and the hash of the file, with the box of a region; the key where there is no file."""
-    if picture.data is None:
+    if not picture.has_file:
         return picture.key
     _, _, box = picture.where.partition(" box ")
-    return f"sha256:{hashlib.sha256(picture.data()).hexdigest()}" + (f" box {box}" if box else "")
+    return picture.content_hash() + (f" box {box}" if box else "")
 
 
 def _read(path: Path) -> tuple[list[str], Any, list[str], Any]:
@@ -210,4 +209,4 @@ def names_of(pictures: Sequence[Picture]) -> list[str]:
     for picture in pictures:
         for name in endings(picture):
             owners[name] = owners.get(name, 0) + 1
-    return [p.key if p.data is None else next((n for n in endings(p) if owners[n] == 1), hashed(p)) for p in pictures]
+    return [p.key if not p.has_file else next((n for n in endings(p) if owners[n] == 1), hashed(p)) for p in pictures]

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from compoclip.data.columnar import ColumnarTable, split_files
 from compoclip.errors import InputError
-from compoclip.evaluation.columnar import ColumnarTable, split_files
-from compoclip.evaluation.pictures import FolderStore, Picture, Store, TarStore, beside, is_image, open_store
+from compoclip.evaluation.pictures import Picture, Store, beside, is_image, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.toolkit_layout import LAYOUT, read_index
 
@@ -95,7 +95,7 @@ def _whole(folder: Path) -> Store | None:
     archives = [p for p in sorted(folder.iterdir()) if p.suffix in (".tar", ".zip")]
     if len(archives) == 1:
         return open_store(archives[0])
-    return FolderStore(folder) if not archives else None
+    return open_store(folder) if not archives else None
 
 
 def by_class(store: Store) -> dict[str, list[str]]:
@@ -151,7 +151,7 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
         shards = [folder / split / name for name in wanted]
     pictures, labels = [], []
     for shard in shards:
-        store = TarStore(shard)
+        store = open_store(shard)
         label_of = {_stem(n): n for n in store.names() if n.endswith((".cls", ".npy"))}
         for name in store.names():
             if not is_image(name):
@@ -184,7 +184,7 @@ def _number(text: str, where: object) -> int:
         raise InputError(f"{where}: {text.strip()[:20]!r} is no number") from None
 
 
-def _label(store: TarStore, shard: Path, member: str) -> int | NDArray[np.bool_]:
+def _label(store: Store, shard: Path, member: str) -> int | NDArray[np.bool_]:
     data = store.read_bytes(member)
     if member.endswith(".cls"):
         return _number(data.decode("utf-8", "replace"), f"{shard}:{member}")
@@ -211,14 +211,14 @@ def read_columnar(folder: Path, split: str) -> LabelledImages | None:
         return None
     table = ColumnarTable(files)
     column = table.column(*LABEL_COLUMNS)
-    cells, pictures = table.values(column), table.pictures(table.column(*IMAGE_COLUMNS))
+    cells, pictures = table.values(column), table.pictures(table.column(*IMAGE_COLUMNS), rotate=False)
     names = table.class_names(column)
     here = [i for i, p in enumerate(pictures) if p is not None]
     for i in here:
         if cells[i] is None or (isinstance(cells[i], int) and cells[i] < 0):
             raise InputError(f"{table.where}: row {i} of split {split} has no label; use a split that has labels")
     names, labels = _places([cells[i] for i in here], names, f"{table.where}: column {column}")
-    kept = [p for p in pictures if p is not None]
+    kept: list[Picture] = [p for p in pictures if p is not None]
     missing = len(pictures) - len(kept)
     return LabelledImages(kept, labels, names, True, "hugging face table", table.where, missing=missing)
 

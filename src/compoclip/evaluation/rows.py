@@ -14,15 +14,15 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
+from compoclip.data.columnar import CellImage, ColumnarTable, split_files
+from compoclip.data.images import View
 from compoclip.errors import InputError
-from compoclip.evaluation.columnar import ColumnarTable, split_files
-from compoclip.evaluation.pictures import Picture, TarStore, beside, decode, is_image, open_store
+from compoclip.evaluation.pictures import Picture, Store, beside, is_image, open_store
 
 Row = tuple[str, dict[str, Any]]
 SPLITS = ("test", "validation", "val")
@@ -55,13 +55,6 @@ def _shards(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.tar"), key=lambda p: (len(p.name), p.name))
 
 
-def by_content(picture: Picture) -> Picture:
-    """The same picture, known by the hash of its file."""
-    if picture.data is None:
-        return picture
-    return replace(picture, key="sha256:" + hashlib.sha256(picture.data()).hexdigest(), stamp="")
-
-
 def _table_rows(files: Sequence[Path]) -> Iterator[Row]:
     table = ColumnarTable(files)
     kinds = _image_columns(files[0])
@@ -77,7 +70,7 @@ def _table_rows(files: Sequence[Path]) -> Iterator[Row]:
             if several:
                 row[name] = [_picture(table, name, number, k, part) for k, part in enumerate(cell or ())]
             else:
-                row[name] = _picture(table, name, number, None, cell)
+                row[name] = _picture(table, name, number, -1, cell)
         yield f"row {number}", row
 
 
@@ -106,31 +99,19 @@ def _image_columns(path: Path) -> dict[str, bool]:
     return out
 
 
-def _picture(table: ColumnarTable, name: str, number: int, place: int | None, cell: Any) -> Picture | None:
-    """The picture of a cell, or of one place in a list; None where it is empty. Its bytes are read again when asked."""
-    where = f"{table.where}: row {number}, {name}" + ("" if place is None else f" {place}")
-    if isinstance(cell, dict) and isinstance(cell.get("path"), str):  # its name in the benchmark's own files
-        where += "/" + PurePosixPath(cell["path"]).name
-
-    def check(cell: Any) -> bytes:
-        data = cell.get("bytes") if isinstance(cell, dict) else cell
-        if not isinstance(data, bytes) or not data:
-            raise InputError(f"{where}: the cell holds no image bytes; export the table with its images inside")
-        return data
-
-    def data() -> bytes:
-        cell = table.cell(name, number)
-        return check(cell if place is None else cell[place])
-
+def _picture(table: ColumnarTable, name: str, number: int, item: int, cell: Any) -> Picture | None:
+    """The picture of a cell, or of one item in a list; None where it is empty. Its bytes are read again when asked."""
     if cell is None or (isinstance(cell, dict) and not any(cell.values())):
         return None
-    key = "sha256:" + hashlib.sha256(check(cell)).hexdigest()
-    return Picture(key, where, lambda: decode(data(), "image", where), data=data)
+    path, row = table.place(number)
+    known = isinstance(cell, dict) and isinstance(cell.get("path"), str)  # its name in the benchmark's own files
+    image = CellImage(str(path), name, row, item, PurePosixPath(cell["path"]).name if known else "", rotate=False)
+    return View(image, content="sha256:" + hashlib.sha256(image.bytes_of(cell)).hexdigest(), rotate=False)
 
 
 def _tar_rows(shards: Sequence[Path]) -> Iterator[Row]:
     for shard in shards:
-        store = TarStore(shard)
+        store = open_store(shard)
         samples: dict[str, dict[str, str]] = {}
         for name in store.names():
             folder, _, base = name.rpartition("/")
@@ -143,11 +124,11 @@ def _tar_rows(shards: Sequence[Path]) -> Iterator[Row]:
             yield f"{shard.name}: {row['__key__']}", row
 
 
-def _member(store: TarStore, column: str, name: str) -> dict[str, Any]:
+def _member(store: Store, column: str, name: str) -> dict[str, Any]:
     where, last = f"{store.where}:{name}", column.rsplit(".", 1)[-1]
     if is_image(f"x.{last}"):
         picture = store.get(name)
-        return {column: None if picture is None else by_content(picture)}
+        return {column: None if picture is None else picture.by_content()}
     if last not in ("txt", "json", "npy", "cls"):
         return {}
     data = store.read_bytes(name)
@@ -178,7 +159,7 @@ def _line_rows(path: Path) -> Iterator[Row]:
             name = PurePosixPath(name).name if PurePosixPath(name).is_absolute() else name
             if name not in known:
                 found = store.get(name)
-                known[name] = None if found is None else by_content(found)
+                known[name] = None if found is None else found.by_content()
             row["image"] = known[name]
         yield f"line {number}", row
 

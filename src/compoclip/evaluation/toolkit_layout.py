@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import FolderStore, Picture, Store, ZipStore
+from compoclip.evaluation.pictures import Picture, Store, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.io import read_json
 
@@ -28,7 +28,7 @@ class _Places:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._open: dict[str, Store] = {"": FolderStore(folder)}
+        self._open: dict[str, Store] = {"": open_store(folder)}
 
     def get(self, path: str) -> Picture | None:
         archive, at, name = path.rpartition("@")
@@ -36,7 +36,7 @@ class _Places:
             place = self.folder / Path(archive.replace("\\", "/")).name
             if not place.is_file():
                 raise InputError(f"{self.folder}: the index names {archive}, which is not there; fetch it again")
-            self._open[archive] = ZipStore(place)
+            self._open[archive] = open_store(place)
         return self._open[archive].get(name)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from compoclip.data.sources.base import Report
+from compoclip.data.report import Report
 from compoclip.data.sources.columns import caption_list
 from compoclip.data.sources.delimited import open_delimited
 from compoclip.data.sources.json_file import open_json

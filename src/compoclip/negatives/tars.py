@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from compoclip.data.sources.base import Report, safe_name
+from compoclip.data.images.names import safe_name
+from compoclip.data.images.tars import tar_members, walk
+from compoclip.data.report import Report
 from compoclip.data.sources.rows import Options
-from compoclip.data.sources.tars import tar_members, walk
 from compoclip.data.sources.webdataset import NEGATIVES_EXTENSION, negatives_member, of_split, split_key, tar_samples
 from compoclip.errors import InputError, RunError
 from compoclip.io import atomic_path

@@ -5,7 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from compoclip.data.sources.base import Report, Sample, Source
+import numpy as np
+
+from compoclip.data.images import PixelImage
+from compoclip.data.report import Report
+from compoclip.data.sources.base import Sample, Source
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset
 from compoclip.evaluation.task import Average, Loaded, Request, Task
@@ -68,7 +72,7 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[str]]) -> Task:
             except ValueError:
                 missing += 1
                 continue
-            picture = Picture(f"heldout:{sample.image_id}", sample.image.where, lambda image=image: image)  # type: ignore[misc]
+            picture: Picture = PixelImage(np.asarray(image), sample.image.where, f"heldout:{sample.image_id}")
             readable.append((picture, sample))
         subsets: list[Subset] = [
             Retrieval("retrieval", [p for p, _ in readable], [s.captions for _, s in readable], missing)

@@ -77,7 +77,7 @@ class Eye:
     def photo(self, photo: Photo) -> list[float]:
         key: Any = (photo.path, photo.box) if photo.path is not None else photo.pixels.tobytes()
         if key not in self.known:
-            self.known[key] = [float(x) for x in self.model.encode_image([photo.read()])[0]]
+            self.known[key] = [float(x) for x in self.model.encode_image([photo.load()])[0]]
         return self.known[key]
 
     def text(self, text: str) -> list[float]:

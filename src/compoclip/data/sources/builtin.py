@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from compoclip.data import world
-from compoclip.data.sources.base import ImageRef, Report, Sample, Source
-
-
-@dataclass(frozen=True, eq=False)
-class ArrayImage(ImageRef):
-    """An image that is already pixels: (H, W, 3) uint8."""
-
-    pixels: NDArray[np.uint8]
-    name: str
-
-    @property
-    def where(self) -> str:
-        return self.name
-
-    def read(self) -> bytes:
-        return self.pixels.tobytes()
-
-    def load(self) -> Image.Image:
-        return Image.fromarray(self.pixels)
+from compoclip.data.images import PixelImage
+from compoclip.data.report import Report
+from compoclip.data.sources.base import Sample, Source
 
 
 @lru_cache(maxsize=1)
@@ -51,5 +30,5 @@ class WorldSource(Source):
         return len(self._set.captions)
 
     def __getitem__(self, index: int) -> Sample:
-        image = ArrayImage(self._set.images[index], f"scene {index}")
+        image = PixelImage(self._set.images[index], f"scene {index}")
         return Sample(image, tuple(self._set.captions[index]), f"scene-{index}")

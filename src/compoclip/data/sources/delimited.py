@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from compoclip.data.sources.base import Report, existing_file
+from compoclip.data.report import Report
+from compoclip.data.sources.base import existing_file
 from compoclip.data.sources.rows import Row, Table
 from compoclip.errors import InputError
 

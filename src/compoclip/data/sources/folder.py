@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from compoclip.data.sources.base import FileImage, Report
+from compoclip.data.images import FileImage
+from compoclip.data.images.names import IMAGE_SUFFIXES
+from compoclip.data.images.tars import MAX_TEXT_BYTES
+from compoclip.data.report import Report
 from compoclip.data.sources.packed import PackedSource
 from compoclip.data.sources.table import Grouper
-from compoclip.data.sources.tars import MAX_TEXT_BYTES
-from compoclip.decode import IMAGE_SUFFIXES
 
 MAX_DEPTH = 8
 

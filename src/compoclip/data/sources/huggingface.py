@@ -10,14 +10,16 @@ from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
-from compoclip.data.sources.base import ImageRef, Report, Sample, Source, log
+from compoclip.data.images import ImageRef
+from compoclip.data.report import Report
+from compoclip.data.sources.base import Sample, Source, log
 from compoclip.data.sources.columns import CAPTION_COLUMNS, IMAGE_COLUMNS, caption_list, find_column, tidy
 from compoclip.data.sources.rows import Options
 from compoclip.errors import InputError
 
 
 @dataclass(frozen=True)
-class CellImage(ImageRef):
+class HubImage(ImageRef):
     """An image cell of a data set, undecoded: `{bytes, path}`."""
 
     cell: Any
@@ -27,7 +29,7 @@ class CellImage(ImageRef):
     def where(self) -> str:
         return self.name
 
-    def read(self) -> bytes:
+    def encoded(self) -> bytes:
         data = self.cell.get("bytes") if isinstance(self.cell, dict) else None
         if data:
             return bytes(data)
@@ -88,7 +90,7 @@ class HuggingFaceSource(Source):
     def __getitem__(self, index: int) -> Sample:
         row = self._rows[index]
         return Sample(
-            CellImage(self._data[row][self._image], f"{self.name}: row {row}"), self._captions[index], str(row)
+            HubImage(self._data[row][self._image], f"{self.name}: row {row}"), self._captions[index], str(row)
         )
 
     def captions(self, index: int) -> tuple[str, ...]:

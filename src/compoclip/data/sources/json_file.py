@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from compoclip.data.sources.base import Report, existing_file
+from compoclip.data.report import Report
+from compoclip.data.sources.base import existing_file
 from compoclip.data.sources.jsonl import open_jsonl
 from compoclip.data.sources.rows import Row, Table
 from compoclip.errors import InputError

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from compoclip.data.sources.base import Report, existing_file
+from compoclip.data.report import Report
+from compoclip.data.sources.base import existing_file
 from compoclip.data.sources.rows import Row, Table
 from compoclip.errors import InputError
 

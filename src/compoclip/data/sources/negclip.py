@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from compoclip.data.sources.base import Report
+from compoclip.data.report import Report
 from compoclip.data.sources.columns import parse_list, tidy
 from compoclip.data.sources.images import ImageFinder
 from compoclip.data.sources.packed import PackedSource

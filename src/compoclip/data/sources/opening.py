@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from compoclip.data.images.names import IMAGE_SUFFIXES
 from compoclip.data.sources.base import Source
 from compoclip.data.sources.degla import is_degla, read_degla
 from compoclip.data.sources.delimited import open_delimited
@@ -17,7 +18,6 @@ from compoclip.data.sources.rows import Options, Table
 from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.data.sources.table import read_table
 from compoclip.data.sources.webdataset import of_split, read_webdataset
-from compoclip.decode import IMAGE_SUFFIXES
 from compoclip.errors import InputError
 
 TABLE_SUFFIXES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json", ".parquet")

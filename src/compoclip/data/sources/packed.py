@@ -6,10 +6,13 @@ import hashlib
 import json
 from array import array
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
-from compoclip.data.sources.base import FileImage, ImageRef, Report, Sample, Source, TarImage, log
-from compoclip.data.sources.parquet import ParquetImage
+from compoclip.data.columnar import CellImage
+from compoclip.data.images import FileImage, ImageRef, TarImage, ZipImage
+from compoclip.data.report import Report
+from compoclip.data.sources.base import Sample, Source, log
 from compoclip.errors import InputError
 
 
@@ -79,22 +82,13 @@ class PackedSource(Source):
         return self._rows.get(row)
 
 
-def _pack_ref(ref: ImageRef) -> list[Any]:
-    if isinstance(ref, FileImage):
-        return ["file", ref.path]
-    if isinstance(ref, TarImage):
-        return ["tar", ref.tar, ref.member, ref.offset, ref.size]
+_KINDS: tuple[type[ImageRef], ...] = (FileImage, TarImage, ZipImage, CellImage)
 
-    if isinstance(ref, ParquetImage):
-        return ["parquet", ref.path, ref.column, ref.group, ref.row]
-    raise TypeError(f"cannot keep a {type(ref).__name__} in a packed source")
+
+def _pack_ref(ref: ImageRef) -> list[Any]:
+    return [_KINDS.index(type(ref)), *(getattr(ref, field.name) for field in fields(ref) if field.name != "rotate")]
 
 
 def _unpack_ref(packed: list[Any]) -> ImageRef:
     kind, *rest = packed
-    if kind == "file":
-        return FileImage(*rest)
-    if kind == "tar":
-        return TarImage(*rest)
-
-    return ParquetImage(*rest)
+    return _KINDS[kind](*rest)

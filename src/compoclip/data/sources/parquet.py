@@ -3,54 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from compoclip.data.sources.base import MAX_IMAGE_BYTES, ImageRef, Report, existing_file
+from compoclip.data.columnar import CellImage
+from compoclip.data.images import ImageRef
+from compoclip.data.report import Report
+from compoclip.data.sources.base import existing_file
 from compoclip.data.sources.columns import CAPTION_COLUMNS, IMAGE_COLUMNS, SPLIT_COLUMNS
 from compoclip.data.sources.rows import Options, Row, Table
 from compoclip.errors import InputError
 
 BATCH_ROWS = 4096
-
-
-@dataclass(frozen=True)
-class ParquetImage(ImageRef):
-    """An image stored in a Parquet cell.
-
-    Its row group is read when it is first asked for, and the last two are kept.
-    """
-
-    path: str
-    column: str
-    group: int
-    row: int
-
-    @property
-    def where(self) -> str:
-        return f"{self.path}: row {self.row} of row group {self.group}"
-
-    def read(self) -> bytes:
-        try:
-            cell = _column(self.path, self.column, self.group)[self.row].as_py()
-        except (OSError, ValueError, IndexError) as error:
-            raise InputError(f"{self.where}: cannot be read ({error})") from None
-        data = cell.get("bytes") if isinstance(cell, dict) else cell
-        if not isinstance(data, bytes) or not data:
-            raise InputError(f"{self.where}: the image cell is empty")
-        if len(data) > MAX_IMAGE_BYTES:
-            raise InputError(f"{self.where}: {len(data)} bytes is over the limit of {MAX_IMAGE_BYTES}")
-        return data
-
-
-@lru_cache(maxsize=2)
-def _column(path: str, column: str, group: int) -> Any:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        return file.read_row_group(group, columns=[column]).column(0)
 
 
 def open_parquet(path: str | Path, options: Options) -> Table:
@@ -70,7 +34,7 @@ def open_parquet(path: str | Path, options: Options) -> Table:
     wanted = [name for name in schema.names if (name.strip().lower() in usual or name in named) and name not in held]
 
     def image_at(row: Row, column: str) -> ImageRef:
-        return ParquetImage(str(path), column, int(str(row.cells["__group__"])), int(str(row.cells["__row__"])))
+        return CellImage(str(path), column, row.index)
 
     image = options.image_key or next((name for name in schema.names if name.strip().lower() in IMAGE_COLUMNS), None)
     inside = image in held
@@ -99,7 +63,7 @@ def _rows(path: Path, wanted: list[str], report: Report) -> Iterator[Row]:
                     cells = batch.to_pydict()
                     for k in range(batch.num_rows):
                         row = {name: values[k] for name, values in cells.items()}
-                        yield Row(index + 1, index, {**row, "__group__": group, "__row__": inside})
+                        yield Row(index + 1, index, row)
                         index, inside = index + 1, inside + 1
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 lost = file.metadata.row_group(group).num_rows - inside

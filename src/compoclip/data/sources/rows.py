@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from compoclip.data.sources.base import ImageRef, Report
+from compoclip.data.images import ImageRef
+from compoclip.data.report import Report
 
 
 @dataclass(frozen=True)

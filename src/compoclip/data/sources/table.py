@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from compoclip.data.sources.base import ImageRef, Report
+from compoclip.data.images import ImageRef
+from compoclip.data.report import Report
 from compoclip.data.sources.columns import (
     CAPTION_COLUMNS,
     IMAGE_COLUMNS,

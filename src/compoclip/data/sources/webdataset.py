@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from compoclip.data.sources.base import Report, TarImage
+from compoclip.data.images import TarImage
+from compoclip.data.images.tars import MAX_TEXT_BYTES, Member, tar_members
+from compoclip.data.report import Report
 from compoclip.data.sources.columns import CAPTION_COLUMNS, caption_list, tidy
 from compoclip.data.sources.packed import PackedSource
 from compoclip.data.sources.rows import Options
 from compoclip.data.sources.table import Grouper, usable_caption
-from compoclip.data.sources.tars import MAX_TEXT_BYTES, Member, tar_members
 from compoclip.errors import InputError
 
 IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp")

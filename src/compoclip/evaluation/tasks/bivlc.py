@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from compoclip.data.columnar import ColumnarTable, split_files
 from compoclip.errors import InputError
-from compoclip.evaluation.columnar import ColumnarTable, split_files
 from compoclip.evaluation.scoring import BOTH_SIDES, Grid, Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, pooled
 

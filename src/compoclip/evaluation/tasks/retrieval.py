@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from compoclip.data.columnar import split_files
 from compoclip.errors import InputError
 from compoclip.evaluation.captioned import (
     CAPTION_KEYS,
@@ -19,8 +20,7 @@ from compoclip.evaluation.captioned import (
     read_file,
     read_pictures,
 )
-from compoclip.evaluation.columnar import split_files
-from compoclip.evaluation.pictures import FolderStore, Picture, Store, Stores, TarStore, beside, is_image, open_store
+from compoclip.evaluation.pictures import Picture, Store, Stores, beside, is_image, open_store
 from compoclip.evaluation.places import Finder
 from compoclip.evaluation.rows import read_rows
 from compoclip.evaluation.scoring import Retrieval
@@ -59,14 +59,14 @@ def images_of(folder: Path) -> Store:
     if place is not None:
         return open_store(place)
     shards = sorted(folder.glob("*.tar"))
-    return Stores([TarStore(s) for s in shards]) if shards else FolderStore(folder)
+    return Stores([open_store(s) for s in shards]) if shards else open_store(folder)
 
 
 def read_shards(shards: Sequence[Path]) -> list[tuple[Picture, list[str]]]:
     """Samples of webdataset tars: an image, and captions from `.json` (`captions` or `caption`) or `.txt`."""
     out = []
     for shard in shards:
-        store = TarStore(shard)
+        store = open_store(shard)
         texts = {str(PurePosixPath(n).with_suffix("")): n for n in store.names() if n.endswith((".txt", ".json"))}
         for name in store.names():
             if not is_image(name):
@@ -144,7 +144,7 @@ def _has_samples(folder: Path, asked: bool) -> bool:
     shards = sorted(folder.glob("*-[0-9]*.tar"))
     if not shards:
         return False
-    names = TarStore(shards[0]).names()
+    names = open_store(shards[0]).names()
     return any(n.endswith((".json", ".txt")) for n in names) and any(is_image(n) for n in names)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from compoclip.data.sources.base import Report, TarImage, safe_name
-from compoclip.decode import IMAGE_SUFFIXES
+from compoclip.data.images.names import safe_name
+from compoclip.data.report import Report
 from compoclip.errors import InputError
 
 MAX_TEXT_BYTES = 2**20  # a caption file larger than this is not a caption file
@@ -45,7 +45,7 @@ def tar_members(path: str | Path, report: Report) -> Iterator[Member]:
                 else:
                     yield Member(name, info.offset_data, info.size)
     except tarfile.TarError as error:
-        raise InputError(f"{path}: not a tar file ({error})") from None
+        raise InputError(f"{path}: not a plain tar ({error}); unpack .tar.gz to .tar or to a folder") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
 
@@ -93,41 +93,4 @@ def _refuse_compressed(path: Path) -> None:
     if head[:2] == b"\x1f\x8b" or head[:4] == b"\x28\xb5\x2f\xfd" or head[:3] == b"BZh" or head == b"\xfd7zXZ\x00":
         raise InputError(
             f"{path}: a compressed tar cannot be read at random; decompress it first (gunzip, unzstd, ...)"
-        )
-
-
-class TarImages:
-    """Finds images by name in one or more tars. The index is built when the first name is asked for."""
-
-    def __init__(self, tars: list[Path], report: Report) -> None:
-        self.tars, self.report = tars, report
-        self._by_name: dict[str, TarImage] | None = None
-        self._by_base: dict[str, TarImage | None] = {}
-
-    def _index(self) -> dict[str, TarImage]:
-        if self._by_name is None:
-            self._by_name = {}
-            for path in self.tars:
-                for member in tar_members(path, self.report):
-                    if member.name.lower().endswith(IMAGE_SUFFIXES):
-                        image = TarImage(str(path), *member)
-                        self._by_name.setdefault(member.name, image)
-                        base = member.name.rsplit("/", 1)[-1]
-                        self._by_base[base] = None if base in self._by_base else image
-        return self._by_name
-
-    def find(self, name: str) -> TarImage | None:
-        """The member of that name.
-
-        Else one whose name ends in it, or in which it ends, folder by folder. None where there is none.
-        """
-        index = self._index()
-        if name in index:
-            return index[name]
-        near = self._by_base.get(name.rsplit("/", 1)[-1])
-        if near is not None and (near.member.endswith("/" + name) or name.endswith("/" + near.member)):
-            return near
-        parts = name.split("/")
-        return next(
-            (index[short] for short in ("/".join(parts[k:]) for k in range(1, len(parts))) if short in index), None
         )

@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from compoclip.data.images import ImageRef
+from compoclip.data.images.refs import MAX_IMAGE_BYTES, file_stamp
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import Picture, decode
 
 KEPT = 4  # row groups of images held at once: the loader reads in order, from at most two columns
 
@@ -44,7 +47,8 @@ class ColumnarTable:
     """Several Parquet or Arrow files as one table of `rows` rows. Raises InputError for a file that cannot be read."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        self._parts = [_Parquet(p) if p.suffix == ".parquet" else _Arrow(p) for p in paths]
+        open_part.cache_clear()  # a file may have changed since it was last opened
+        self._parts = [open_part(str(path)) for path in paths]
         self.where = str(paths[0].parent)
         self.rows = sum(part.rows for part in self._parts)
         self.columns: list[str] = self._parts[0].columns
@@ -87,9 +91,21 @@ class ColumnarTable:
             row -= part.rows
         raise InputError(f"{self.where}: it has only {self.rows} rows")
 
-    def pictures(self, name: str) -> list[Picture | None]:
+    def place(self, row: int) -> tuple[Path, int]:
+        """The file that holds a row, and the row's number in it."""
+        for part in self._parts:
+            if row < part.rows:
+                return part.path, row
+            row -= part.rows
+        raise InputError(f"{self.where}: it has only {self.rows} rows")
+
+    def pictures(self, name: str, rotate: bool = True) -> list[CellImage | None]:
         """A column of images, None where a cell is empty; nothing is decoded yet."""
-        return [picture for part in self._parts for picture in part.pictures(name)]
+        return [
+            CellImage(str(part.path), name, row, rotate=rotate) if there else None
+            for part in self._parts
+            for row, there in enumerate(part.present(name))
+        ]
 
 
 def _features(schema: Any) -> dict[str, Any]:
@@ -100,11 +116,47 @@ def _features(schema: Any) -> dict[str, Any]:
         return {}
 
 
-def _bytes_of(cell: Any, where: str) -> bytes:
-    data = cell.get("bytes") if isinstance(cell, dict) else cell
-    if not isinstance(data, bytes) or not data:
-        raise InputError(f"{where}: the cell holds no image bytes; export the table with its images inside")
-    return data
+@dataclass(frozen=True)
+class CellImage(ImageRef):
+    """An image inside a table: a cell of bytes, of `{bytes, path}`, or (`item` 0, 1, ...) of a list of these."""
+
+    path: str
+    column: str
+    row: int
+    item: int = -1
+    name: str = ""
+
+    @property
+    def where(self) -> str:
+        item = "" if self.item < 0 else f" {self.item}"
+        return f"{self.path}: row {self.row}, {self.column}{item}" + (f"/{self.name}" if self.name else "")
+
+    @property
+    def _key(self) -> str:
+        return f"cell:{Path(self.path).resolve()}:{self.column}:{self.row}:{self.item}"
+
+    @property
+    def stamp(self) -> str:
+        return file_stamp(self.path)
+
+    def encoded(self) -> bytes:
+        cell = open_part(self.path).cell(self.column, self.row)
+        return self.bytes_of(cell if self.item < 0 else cell[self.item])
+
+    def bytes_of(self, cell: Any) -> bytes:
+        """The image in a cell that has been read. Raises InputError where it holds none."""
+        data = cell.get("bytes") if isinstance(cell, dict) else cell
+        if not isinstance(data, bytes) or not data:
+            raise InputError(f"{self.where}: the cell holds no image bytes; export the table with its images inside")
+        if len(data) > MAX_IMAGE_BYTES:
+            raise InputError(f"{self.where}: {len(data)} bytes is over the limit of {MAX_IMAGE_BYTES}")
+        return data
+
+
+@lru_cache(maxsize=64)
+def open_part(path: str) -> _Part:
+    """A Parquet or Arrow file; its row groups of images are shared by all references into it."""
+    return _Parquet(Path(path)) if path.endswith(".parquet") else _Arrow(Path(path))
 
 
 class _Part(ABC):
@@ -126,21 +178,6 @@ class _Part(ABC):
     @abstractmethod
     def cell(self, name: str, row: int) -> Any:
         """One cell as a Python object."""
-
-    def pictures(self, name: str) -> list[Picture | None]:
-        status = self.path.stat()
-        stamp = f"{status.st_size}:{status.st_mtime_ns}"
-
-        def picture(row: int) -> Picture:
-            where = f"{self.path}: row {row}, {name}"
-
-            def data() -> bytes:
-                return _bytes_of(self.cell(name, row), where)
-
-            key = f"cell:{self.path.resolve()}:{name}:{row}"
-            return Picture(key, where, lambda: decode(data(), "image", where), stamp, data)
-
-        return [picture(row) if there else None for row, there in enumerate(self.present(name))]
 
 
 class _Parquet(_Part):
