@@ -180,7 +180,7 @@ def test_csv_that_is_tab_or_semicolon_separated(photos: Path) -> None:
         ("t.json", b"[]", "neither a list of objects"),
         ("t.parquet", b"PAR1 nonsense", "not a Parquet file"),
         ("t.xyz", b"", "unknown kind of file"),
-        ("t.tar", b"no tar at all" * 100, "not a tar file"),
+        ("t.tar", b"no tar at all" * 100, "not a plain tar"),
         ("t.tar.gz", b"\x1f\x8b rest", "decompress"),
     ],
 )
@@ -244,7 +244,7 @@ def test_parquet_with_images_inside(tmp_path: Path) -> None:
     source = open_source(tmp_path / "t.parquet")
     assert [s.image.load().getpixel((0, 0))[0] for s in list(source)[:5]] == [0, 37, 74, 111, 148]
     assert source[3].captions == ("caption 3",)
-    with pytest.raises(InputError, match="cell is empty"):
+    with pytest.raises(InputError, match="cell holds no image"):
         source[5].image.load()
 
 

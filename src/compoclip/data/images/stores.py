@@ -20,6 +20,11 @@ from compoclip.errors import InputError
 __all__ = ["FolderStore", "Store", "Stores", "TarStore", "ZipStore", "beside", "is_image", "is_litter", "open_store"]
 
 ARCHIVES = (".tar", ".zip")
+WRONG = {
+    "truncated tar": "truncated; fetch the archive again",
+    "damaged tar": "the tar is damaged; fetch the archive again",
+    "unsafe name in a tar": "points outside the archive; refused, repack it with plain names",
+}
 
 
 class Store(Protocol):
@@ -114,9 +119,9 @@ class TarStore(_Archive):
             member.name: TarImage(str(path), *member, rotate=rotate) for member in tar_members(path, found)
         }
         if report is None:
-            for reason in ("truncated tar", "damaged tar", "unsafe name in a tar"):
+            for reason in WRONG:
                 if places := found.examples.get(reason):
-                    raise InputError(f"{places[0]}: {reason}; fetch the archive again, or repack it with plain names")
+                    raise InputError(f"{places[0].partition(': the file ends')[0]}: {WRONG[reason]}")
         super().__init__(path, refs)
 
 
@@ -136,7 +141,9 @@ class ZipStore(_Archive):
             name = safe_name(info.filename)
             if name is None:
                 if report is None:
-                    raise InputError(f"{path}: member {info.filename!r} points outside the archive; repack it")
+                    raise InputError(
+                        f"{path}: member {info.filename!r} points outside the archive; refused, repack it with plain names"
+                    )
                 report.skip("unsafe name in a zip", f"{path}:{info.filename}")
                 continue
             method = -1 if info.flag_bits & 1 else info.compress_type

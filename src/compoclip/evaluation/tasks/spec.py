@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from compoclip.data.images import FolderStore
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import SPEC as FOLDERS
 from compoclip.evaluation.captions import Row
 from compoclip.evaluation.captions import subset as caption_subset
 from compoclip.evaluation.image_choices import image_subset
-from compoclip.evaluation.pictures import open_store
 from compoclip.evaluation.places import Finder, rows_of, texts
 from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
@@ -34,7 +34,7 @@ def load(request: Request) -> Loaded:
     base = next((p for p in places if any((p / folder).is_dir() for folder in FOLDERS)), places[0])
     subsets: list[Subset] = []
     for folder in FOLDERS:
-        find = Finder(open_store(base / folder))
+        find = Finder(FolderStore(base / folder, rotate=False))
         for way in ("i2t", "t2i"):
             path = base / folder / {"i2t": "image2text.json", "t2i": "text2image.json"}[way]
             if not path.is_file():
