@@ -20,10 +20,11 @@ from compoclip.errors import InputError
 __all__ = ["FolderStore", "Store", "Stores", "TarStore", "ZipStore", "beside", "is_image", "is_litter", "open_store"]
 
 ARCHIVES = (".tar", ".zip")
+UNSAFE = "unsafe name in a tar"
 WRONG = {
     "truncated tar": "truncated; fetch the archive again",
     "damaged tar": "the tar is damaged; fetch the archive again",
-    "unsafe name in a tar": "points outside the archive; refused, repack it with plain names",
+    UNSAFE: "points outside the archive; refused, repack it with plain names",
 }
 
 
@@ -141,9 +142,7 @@ class ZipStore(_Archive):
             name = safe_name(info.filename)
             if name is None:
                 if report is None:
-                    raise InputError(
-                        f"{path}: member {info.filename!r} points outside the archive; refused, repack it with plain names"
-                    )
+                    raise InputError(f"{path}: member {info.filename!r} {WRONG[UNSAFE]}")
                 report.skip("unsafe name in a zip", f"{path}:{info.filename}")
                 continue
             method = -1 if info.flag_bits & 1 else info.compress_type
