@@ -43,7 +43,7 @@ def test_every_task_has_its_sets_or_says_that_it_needs_none(tmp_path: Path, task
         assert check_entry(chosen, tmp_path)["missing"]
 
 
-@pytest.mark.parametrize("task", ["aro", "whatsup", "negbench", "crepe", "eqben", "vl_checklist", "hard_positives"])
+@pytest.mark.parametrize("task", ["whatsup", "negbench", "crepe", "eqben", "vl_checklist", "hard_positives"])
 def test_what_may_not_be_fetched_is_one_line_with_the_gate_and_the_places(tmp_path: Path, task: str) -> None:
     with pytest.raises(
         InputError, match=r"cannot be fetched for you: .*Licence: .*Page: https.*Put the files at"
@@ -115,6 +115,30 @@ def test_getting_several_sets_tells_of_each(tmp_path: Path, monkeypatch: pytest.
     assert found["sets"][1]["by_hand"].endswith("a form")
     assert [n["name"] for n in found["needs"]] == ["coco-val2014", "flickr30k"]
     assert set(supplies.SETS["elevater"]) <= set(entries())
+
+
+def test_aros_orders_are_made_and_read_from_the_command_line(tmp_path: Path, capsys: Any) -> None:
+    """BLIP's split files as they lie after `data get`, photos where COCO and Flickr30k unpack them."""
+    captions = ["A man rides a brown horse.", "Two small dogs play near the old red house."]
+    for file, image, photo in (
+        ("coco_karpathy/coco_karpathy_test.json", "val2014/COCO_val2014_1.jpg", "coco/val2014/COCO_val2014_1.jpg"),
+        ("flickr30k/flickr30k_test.json", "flickr30k-images/7.jpg", "flickr30k/flickr30k-images/7.jpg"),
+    ):
+        write(tmp_path / file, [{"image": image, "caption": captions}])
+        write(tmp_path / photo, png(picture(1)))
+    status, out, _ = cli(capsys, "data", "get", "aro", "--data-root", str(tmp_path))
+    assert status == 0
+    told = yaml.safe_load(out)
+    assert [line.split(": ")[1].split(" ")[0] for line in told["made"]] == ["2", "2"]
+    assert "Google Drive" in told["sets"][0]["by_hand"]
+    rows = [json.loads(line) for line in (tmp_path / "aro/coco_order.jsonl").read_text().splitlines()]
+    assert rows[0]["image"] == "val2014/COCO_val2014_1.jpg"
+    assert len(rows[0]["caption_options"]) == 5
+    assert rows[0]["caption_options"][0] == "a man rides a brown horse"
+    status, out, _ = cli(capsys, "data", "check", "aro", "--data-root", str(tmp_path))
+    found = yaml.safe_load(out)["subsets"]
+    assert found == {name: {"rows": 2, "missing": 0} for name in ("COCO_Order", "Flickr30k_Order")}
+    assert supplies.get_task("aro", tmp_path)["made"] == []  # kept, and not made again
 
 
 def test_get_and_check_on_the_command_line(tmp_path: Path, capsys: Any) -> None:

@@ -12,13 +12,15 @@ from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_SETS, DEGLA_TASK, ELEVATER
 from compoclip.evaluation.places import noting_absent
 from compoclip.evaluation.task import DataMissing, Request
-from compoclip.evaluation.tasks import TASKS
+from compoclip.evaluation.tasks import TASKS, aro
 
 SETS = {
+    "aro": ("aro", "coco-karpathy", "flickr30k-retrieval"),
     "retrieval": ("coco-karpathy", "flickr30k-retrieval", "coco-counterfactuals"),
     "elevater": tuple(name for name in ELEVATER if name != "imagenet-1k"),
     DEGLA_TASK: tuple("imagenet" if name == "imagenet-1k" else name for name in DEGLA_SETS),
 }
+PREPARE = {"aro": aro.prepare}  # files that are made of what was fetched
 OWN = {  # tasks that no published set belongs to
     "world": "is drawn by the package and needs no data",
     "zeroshot": "measures your own labelled images",
@@ -41,8 +43,8 @@ def sets_of(task: str) -> list[Entry]:
 def get_task(task: str, root: str | Path, keep_archives: bool = False) -> dict[str, Any]:
     """Fetch what may be fetched of a task's sets, and say of each other what stands in the way.
 
-    {task, sets: [what `get` returns, or {name, by_hand}], needs}. Raises InputError where nothing may be fetched, or
-    the task takes data of one's own; RunError where fetching fails.
+    {task, sets: [what `get` returns, or {name, by_hand}], made: [...], needs}. Raises InputError where nothing may be
+    fetched, or the task takes data of one's own; RunError where fetching fails.
     """
     name = task.replace("-", "_")
     if name in OWN:
@@ -57,7 +59,8 @@ def get_task(task: str, root: str | Path, keep_archives: bool = False) -> dict[s
             done.append({"name": chosen.name, "by_hand": str(error)})
     if len(refused) == len(done):
         raise InputError("; ".join(refused))
-    return {"task": name, "sets": done, "needs": _needs(name, Path(root))}
+    made = PREPARE[name](Path(root)) if name in PREPARE else []
+    return {"task": name, "sets": done, "made": made, "needs": _needs(name, Path(root))}
 
 
 def _needs(task: str, root: Path) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 from compoclip.errors import InputError
 from compoclip.evaluation.captions import Row, box, subset
 from compoclip.evaluation.mirrors import Mirror, choice
+from compoclip.evaluation.orders import freeze
 from compoclip.evaluation.places import Finder, find_files, find_images, rows_of, texts
 from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
@@ -27,11 +28,18 @@ COPIES = Mirror(
         "Flickr_Order": "Flickr30k_Order",
     },
 )
+SPLITS = {
+    "coco_order.jsonl": ("coco_karpathy/coco_karpathy_test.json", "coco_karpathy_test.json"),
+    "flickr30k_order.jsonl": ("flickr30k/flickr30k_test.json", "flickr30k_test.json"),
+}
 FOLDERS = ("aro", "aro/data", "ARO", ".")
 IMAGES = ("aro/images", "images", "vg/images", "VG_100K")
 ORDER_IMAGES = {
     "COCO_Order": ("aro/val2014", "val2014", "coco/val2014", "coco/images", "images", "aro/images"),
-    "Flickr30k_Order": ("aro/flickr30k-images", "flickr30k-images", "flickr30k/images", "images", "aro/images"),
+    "Flickr30k_Order": (
+        *("aro/flickr30k-images", "flickr30k/flickr30k-images", "flickr30k-images", "flickr30k/images"),
+        *("images", "aro/images"),
+    ),
 }
 LEAST = 25  # rows an attribute pair needs to count
 
@@ -153,6 +161,20 @@ def load_official(request: Request) -> Loaded:
     if not subsets:
         raise DataMissing("; ".join(absent))
     return Loaded(list(subsets), {"annotations": str(next(iter(found.values())).parent), "absent": absent})
+
+
+def prepare(root: Path) -> list[str]:
+    """Freeze the two order files from the captions that the project draws them from, those not there yet.
+
+    Returns what was written. Needs `coco_karpathy_test.json` and `flickr30k_test.json` where `data get` leaves them.
+    """
+    done = []
+    for file, split in SPLITS.items():
+        out, source = root / "aro" / file, next((p for p in map(root.joinpath, split) if p.is_file()), None)
+        if source is not None and not out.exists():
+            out.parent.mkdir(parents=True, exist_ok=True)
+            done.append(f"{out}: {freeze(source, out)} rows, made of {source} with seed 1")
+    return done
 
 
 def averages(counts: dict[str, int]) -> dict[str, Average]:
