@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compoclip.errors import InputError
-from compoclip.evaluation import classification as c
+from compoclip.evaluation.scoring import classification as c
 
 
 def test_classifier_averages_normalised_templates() -> None:
@@ -53,6 +53,56 @@ def test_average_precision_11_by_hand() -> None:
     # ranked: hit, miss, hit, miss -> precision 1, 1/2, 2/3, 1/2 at recall 1/2, 1/2, 1, 1
     got = c.average_precision_11(np.array([4.0, 3, 2, 1]), np.array([True, False, True, False]))
     assert got == pytest.approx((6 * 1.0 + 5 * 2 / 3) / 11)
+
+
+def test_elevaters_and_vocs_average_precision() -> None:
+    """ELEVATER's evaluator takes scikit-learn's curve, which ends in precision 1 at recall 0."""
+    score, positive = np.array([0.9, 0.8, 0.7]), np.array([False, True, True])
+    assert c.average_precision_11(score, positive) == pytest.approx(0.697, abs=5e-4)
+    assert c.average_precision_11(score, positive, voc=True) == pytest.approx(2 / 3)
+    tied = np.array([0.5, 0.5])
+    for labels in ([True, False], [False, True]):
+        assert c.average_precision_11(tied, np.array(labels)) == pytest.approx(6 / 11)
+        assert c.average_precision_11(tied, np.array(labels), voc=True) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("voc", [False, True])
+def test_average_precision_equals_a_curve_point_by_point(voc: bool) -> None:
+    """Every threshold of the scores gives one point of the curve, whatever the order of the rows."""
+    rng = np.random.default_rng(8)
+    for _ in range(30):
+        score, positive = rng.integers(0, 9, 40) / 8, rng.random(40) < 0.3
+        positive[0] = True
+        curve = [] if voc else [(0.0, 1.0)]
+        for threshold in set(score.tolist()):
+            found = score >= threshold
+            curve.append(((found & positive).sum() / positive.sum(), (found & positive).sum() / found.sum()))
+        points = [max((p for r, p in curve if r >= t / 10 - 1e-9), default=0.0) for t in range(11)]
+        turn = rng.permutation(40)
+        assert c.average_precision_11(score[turn], positive[turn], voc) == pytest.approx(sum(points) / 11)
+
+
+def test_average_precision_equals_scikit_learns_curve() -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(9)
+    score, positive = rng.integers(0, 30, 300) / 30, rng.random(300) < 0.2
+    precision, recall, _ = metrics.precision_recall_curve(positive, score)
+    points = [precision[recall >= t - 1e-12].max() for t in np.linspace(0, 1, 11)]
+    assert c.average_precision_11(score, positive) == pytest.approx(np.mean(points))
+
+
+def test_the_rank_of_the_true_class_equals_a_sort() -> None:
+    rng = np.random.default_rng(10)
+    images, weights = (c.normalise(rng.integers(-1, 2, (n, 6)) + 0.5) for n in (80, 12))
+    labels = rng.integers(0, 12, 80)
+    for rule in ("strict", "first"):
+        found = c.classify(images, weights, labels, rule)
+        for i, label in enumerate(labels):
+            others = [s for k, s in enumerate(found.scores[i]) if k != label]
+            before = sum(
+                s > found.scores[i, label] or (s == found.scores[i, label] and rule == "strict") for s in others
+            )
+            assert found.rank[i] == 1 + before
 
 
 def test_softmax_rows_sum_to_one() -> None:

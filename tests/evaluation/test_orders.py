@@ -36,13 +36,33 @@ def test_each_way_moves_only_what_it_may(seed: int) -> None:
     assert Counter(first[i] for i in nouns) == Counter(WORDS[i] for i in nouns)
     second = orders.shuffle_all_others((WORDS, TAGS), rng).split()
     assert [second[i] for i in nouns + adjectives] == [WORDS[i] for i in nouns + adjectives]
-    within = orders.shuffle_within_trigrams((WORDS, TAGS), rng).split()
+    within = orders.shuffle_within_trigrams(WORDS, rng).split()
     assert all(Counter(within[i : i + 3]) == Counter(WORDS[i : i + 3]) for i in range(0, len(WORDS), 3))
     trigrams = [" ".join(WORDS[i : i + 3]) for i in range(0, len(WORDS), 3)]
-    moved = orders.shuffle_trigrams((WORDS, TAGS), rng)
+    moved = orders.shuffle_trigrams(WORDS, rng)
     assert all(part in moved for part in trigrams)
     for text in (first, second, within, moved.split()):
         assert Counter(text) == Counter(WORDS)
+
+
+@pytest.mark.parametrize(
+    ("caption", "words"),
+    [  # what NLTK 3.9's word_tokenize gives
+        ("A man's well-known dog, it isn't \"big\".", "A man 's well-known dog , it is n't `` big '' ."),
+        ("Two people can't ride; they're here.", "Two people ca n't ride ; they 're here ."),
+        ("A woman in a 1950's dress: red/blue.", "A woman in a 1950 's dress : red/blue ."),
+        ("The dogs' bowls are $5.00 each!", "The dogs ' bowls are $ 5.00 each !"),
+        ("A cat -- a 'grey' one -- sits.", "A cat -- a ' grey ' one -- sits ."),
+        ("wow!! a 10,000 people crowd, two-way... cannot", "wow ! ! a 10,000 people crowd , two-way ... can not"),
+        ("A dog. A cat near Mr. Smith.", "A dog . A cat near Mr. Smith ."),
+    ],
+)
+def test_trigrams_are_of_the_official_tokenizers_words(caption: str, words: str) -> None:
+    assert orders.treebank_words(caption) == words.split()
+    tagged = (["the", "parser's", "words"], ["DT", "NN", "NNS"])
+    got = orders.candidates(caption, tagged)
+    for text in got[3:]:  # the same words, in another order, cleaned as all candidates are
+        assert Counter(text.split()) == Counter(orders.clean(words).split())
 
 
 def test_candidates_depend_on_seed_and_caption_alone() -> None:

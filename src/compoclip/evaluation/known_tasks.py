@@ -36,7 +36,8 @@ def read_known(
         pictures = [p.whole(SIDE) for p in pictures]
     facts = {"place": data.where, "layout": data.layout, "labels": how, "images": whole, "published images": which.test}
     if data.several:
-        form: Subset = MultiLabel(which.name, pictures, labels, which.classes, which.templates, data.missing)
+        several = metric if metric.startswith("map11") else "map11"
+        form: Subset = MultiLabel(which.name, pictures, labels, which.classes, which.templates, data.missing, several)
         return form, facts
     form = ZeroShot(
         which.name,
@@ -44,7 +45,7 @@ def read_known(
         labels,
         which.classes,
         which.templates,
-        metric="accuracy" if metric == "map11" else metric,
+        metric="accuracy" if metric.startswith("map11") else metric,
         missing=data.missing,
         rule=request.ties or "strict",
         namesakes=which.name == "imagenet-1k",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -22,6 +22,21 @@ NOUNS = frozenset({"NN", "NNS", "NNP", "NNPS"})
 ADJECTIVES = frozenset({"JJ", "JJR", "JJS"})
 MOST_WORDS = 30
 _DROPPED = re.compile(r'[.!"()*#:;~]')
+_SENTENCE = re.compile(r"(?<=[.!?])(?<!\b(?:Mr|Dr|St|Ms|Jr)\.)(?<!\bMrs\.)(?<!\b[A-Z]\.)\s+(?=[\"'(]?[A-Z])")
+_CUTS = tuple(
+    (re.compile(pattern), by)
+    for pattern, by in (
+        (r'(?<=[\s(\[{<])"', " `` "),
+        (r'"', " '' "),
+        (r"(\.{2,}|--|[;@#$%&?!()\[\]{}<>])", r" \1 "),
+        (r"([:,])(?!\d)", r" \1 "),  # 10,000 and 3:15 stay whole
+        (r"(?<!\.)\.(?=[\s)\]}>']*$)", " . "),
+        (r"(?<=\s)'(?=\w)(?!(?:s|m|d|ll|re|ve|t)\b)", " ' "),
+        (r"(?i)(?<=[^'\s])(n't|'(?:s|m|d|ll|re|ve))(?=\s)", r" \1"),
+        (r"(?<=[^'\s])'(?=\s)", " '"),
+        (r"(?i)\b(can)(not)\b|\b(gon|wan)(na)\b|\b(got)(ta)\b|\b(gim|lem)(me)\b", None),
+    )
+)
 
 Tagged = tuple[Sequence[str], Sequence[str]]  # words and their Penn Treebank tags
 
@@ -29,6 +44,22 @@ Tagged = tuple[Sequence[str], Sequence[str]]  # words and their Penn Treebank ta
 def clean(caption: str) -> str:
     """ARO's preparation of captions: lower case, eleven signs to spaces, single spaces, the first 30 words."""
     return " ".join(_DROPPED.sub(" ", caption.lower()).split()[:MOST_WORDS])
+
+
+def treebank_words(caption: str) -> list[str]:
+    """A caption cut as NLTK's `word_tokenize` cuts it, which the official trigrams are made of: contractions are two
+    words, quotation marks become `` and '', hyphens join.
+
+    >>> treebank_words("A man's well-known dog isn't \\"big\\".")
+    ['A', 'man', "'s", 'well-known', 'dog', 'is', "n't", '``', 'big', "''", '.']
+    """
+    out: list[str] = []
+    for sentence in _SENTENCE.split(caption.strip()):
+        text = f" {sentence} "
+        for pattern, by in _CUTS:
+            text = pattern.sub(by if by is not None else lambda m: " ".join(g for g in m.groups() if g), text)
+        out += text.split()
+    return out
 
 
 def _permute(words: Sequence[str], places: Sequence[int], rng: np.random.Generator) -> list[str]:
@@ -53,31 +84,31 @@ def _trigrams(words: Sequence[str]) -> list[list[str]]:
     return [list(words[i : i + 3]) for i in range(0, len(words), 3)]
 
 
-def shuffle_within_trigrams(tagged: Tagged, rng: np.random.Generator) -> str:
-    return " ".join(part[i] for part in _trigrams(tagged[0]) for i in rng.permutation(len(part)))
+def shuffle_within_trigrams(words: Sequence[str], rng: np.random.Generator) -> str:
+    return " ".join(part[i] for part in _trigrams(words) for i in rng.permutation(len(part)))
 
 
-def shuffle_trigrams(tagged: Tagged, rng: np.random.Generator) -> str:
-    parts = _trigrams(tagged[0])
+def shuffle_trigrams(words: Sequence[str], rng: np.random.Generator) -> str:
+    parts = _trigrams(words)
     return " ".join(word for i in rng.permutation(len(parts)) for word in parts[i])
-
-
-WAYS: tuple[Callable[[Tagged, np.random.Generator], str], ...] = (
-    shuffle_nouns_and_adjectives,
-    shuffle_all_others,
-    shuffle_within_trigrams,
-    shuffle_trigrams,
-)
 
 
 def candidates(caption: str, tagged: Tagged, seed: int = 1) -> list[str]:
     """The cleaned caption and its four permutations (Yuksekgonul et al. 2023, section 2.3).
 
-    The permutation acts on the words of the raw caption, cleaning comes after. Some equal the caption: the official
+    The permutations act on the words of the raw caption, the first two on the parser's, the last two on the Treebank's;
+    cleaning comes after. Some equal the caption: the official
     rule counts such a tie as right.
     """
     key = crc32(caption.encode())
-    made = [way(tagged, np.random.default_rng([seed, key, k])) for k, way in enumerate(WAYS)]
+    first, second, third, fourth = (np.random.default_rng([seed, key, k]) for k in range(4))
+    words = treebank_words(caption)
+    made = (
+        shuffle_nouns_and_adjectives(tagged, first),
+        shuffle_all_others(tagged, second),
+        shuffle_within_trigrams(words, third),
+        shuffle_trigrams(words, fourth),
+    )
     return [clean(caption), *map(clean, made)]
 
 

@@ -88,9 +88,8 @@ def fit(features: NDArray[Any], labels: NDArray[Any], classes: int, c: float, to
 def measure(scores: Array64, labels: NDArray[Any], metric: str) -> float:
     """A set's own metric of `scores` (N, C), in [0, 1]. Raises InputError for a metric that does not fit the labels."""
     if labels.ndim == 2:
-        present = np.flatnonzero(labels.any(axis=0))
         finite = np.where(np.isfinite(scores), scores, -1e30)
-        return float(np.mean([classification.average_precision_11(finite[:, k], labels[:, k]) for k in present]))
+        return classification.mean_average_precision(finite, labels, voc=metric == "map11_voc")
     if metric == "roc_auc":
         if scores.shape[1] != 2:
             raise InputError(f"ROC AUC needs two classes, this set has {scores.shape[1]}")

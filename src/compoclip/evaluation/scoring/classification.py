@@ -11,7 +11,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.scoring.comparisons import Array, Graded, check_finite, choice
 from compoclip.evaluation.scoring.ranking import distinct
 
-METRICS = ("accuracy", "mean_per_class", "roc_auc", "map11")
+METRICS = ("accuracy", "mean_per_class", "roc_auc", "map11", "map11_voc")
 
 
 def normalise(features: NDArray[np.floating]) -> Array:
@@ -29,11 +29,13 @@ def classifier(text: Array) -> Array:
 
 
 class Classified(NamedTuple):
-    """`graded` by the tie rule, `predicted` (N,) the first best class, `scores` (N, C) cosines."""
+    """`graded` by the tie rule, `predicted` (N,) the first best class, `scores` (N, C) cosines, `rank` (N,) the place
+    of the true class from 1 (after those that tie, unless the rule is "first")."""
 
     graded: Graded
     predicted: NDArray[np.int64]
     scores: Array
+    rank: NDArray[np.int64]
 
 
 BLOCK = 4096  # images scored at once
@@ -57,6 +59,7 @@ def classify(
     column, unique = distinct(weights[same])
     scores = np.empty((len(images), len(weights)), dtype=np.float32)
     correct, tied = np.zeros(len(images)), np.zeros(len(images), dtype=bool)
+    rank = np.ones(len(images), dtype=np.int64)
     for start in range(0, len(images), BLOCK):
         block = slice(start, min(start + BLOCK, len(images)))
         scores[block] = (images[block] @ unique.T)[:, column]
@@ -64,8 +67,11 @@ def classify(
         ordered, valid = _true_first(scores[block], labels[block], same)
         graded = choice(ordered, rule, valid)
         correct[block], tied[block] = graded
+        before = ordered > ordered[:, :1] if rule == "first" else ordered >= ordered[:, :1]
+        rank[block] += (before & valid)[:, 1:].sum(axis=1)
+    rank[same[labels] != labels] += 1
     correct[same[labels] != labels] = 0.0  # the second of two classes of one name is never the answer
-    return Classified(Graded(correct, tied), scores.argmax(axis=1), scores)
+    return Classified(Graded(correct, tied), scores.argmax(axis=1), scores, rank)
 
 
 def _true_first(scores: Array, labels: NDArray[np.int64], same: NDArray[np.int64]) -> tuple[Array, NDArray[np.bool_]]:
@@ -110,11 +116,27 @@ def roc_auc(score: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
     return float((rank[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))
 
 
-def average_precision_11(score: NDArray[np.floating], positive: NDArray[np.bool_]) -> float:
-    """VOC 2007's 11-point interpolated average precision of one class (Everingham et al. 2010, section 4.2)."""
+def average_precision_11(score: NDArray[np.floating], positive: NDArray[np.bool_], voc: bool = False) -> float:
+    """11-point interpolated average precision of one class: `score` and `positive` (N,).
+
+    As ELEVATER's evaluator computes it, the precision at recall 0 is 1, whatever stands first; with `voc`, as VOC 2007
+    defines it, it is that of the ranking itself (Everingham et al. 2010, section 4.2). Equal scores are one place of
+    the ranking, so that the order of the rows does not matter.
+
+    >>> average_precision_11(np.array([0.9, 0.8, 0.7]), np.array([False, True, True]), voc=True)
+    0.6666666666666666
+    """
     order = np.argsort(-score, kind="stable")
-    hits = np.cumsum(positive[order])
-    recall = hits / max(1, positive.sum())
-    precision = hits / np.arange(1, len(score) + 1)
+    ranked, hits = score[order], np.cumsum(positive[order])
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))  # of each run of equal scores
+    recall, precision = hits[last] / max(1, positive.sum()), hits[last] / (last + 1)
+    if not voc:
+        recall, precision = np.append(recall, 0.0), np.append(precision, 1.0)
     points = [precision[recall >= t - 1e-12] for t in np.linspace(0, 1, 11)]
     return float(np.mean([p.max() if len(p) else 0.0 for p in points]))
+
+
+def mean_average_precision(scores: NDArray[np.floating], labels: NDArray[np.bool_], voc: bool = False) -> float:
+    """Mean of `average_precision_11` over the classes (columns) that occur; both (N, C)."""
+    present = np.flatnonzero(labels.any(axis=0)).tolist()
+    return float(np.mean([average_precision_11(scores[:, c], labels[:, c], voc) for c in present]))

@@ -14,7 +14,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation import statistics
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring import classification
-from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, picture_name
+from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, percent, picture_name
 from compoclip.evaluation.scoring.comparisons import Array
 
 
@@ -82,6 +82,8 @@ class ZeroShot(Prompted):
         hits = found.graded.correct
         metrics = basic(hits, found.graded.tied, self.missing, 100.0 / len(self.class_names), seed)
         metrics["top1"] = metrics["accuracy"]
+        if len(self.class_names) > 5:
+            metrics["top5"] = percent(found.rank <= 5)
         if len(hits):
             metrics["mean_per_class"] = 100 * classification.mean_per_class(hits, self.labels)
         if len(hits) and self.metric == "mean_per_class":
@@ -111,7 +113,8 @@ class ZeroShot(Prompted):
 
 @dataclass
 class MultiLabel(Prompted):
-    """Images with any number of labels (N, C) bool; the headline is VOC 2007's mean average precision at 11 points.
+    """Images with any number of labels (N, C) bool; the headline is mean average precision at 11 points: `map11` as
+    ELEVATER's evaluator computes it, or `map11_voc` by VOC 2007's definition. Both are reported.
 
     As ELEVATER has it, classes rank images by the softmax over all classes, not by their own cosine. The rows behind
     the interval are whether an image's best class is one of its own (`any_hit`). `chance` is the share of positives,
@@ -124,9 +127,12 @@ class MultiLabel(Prompted):
     class_names: Sequence[str]
     templates: Sequence[str]
     missing: int = 0
+    metric: str = "map11"
     part: str = "zeroshot"
 
     def __post_init__(self) -> None:
+        if self.metric not in ("map11", "map11_voc"):
+            raise InputError(f"{self.name}: metric {self.metric!r} is not for several labels; use map11 or map11_voc")
         if self.labels.shape != (len(self.images), len(self.class_names)):
             raise InputError(
                 f"{self.name}: labels of shape {self.labels.shape} for {len(self.images)} images and "
@@ -142,13 +148,13 @@ class MultiLabel(Prompted):
         metrics = basic(hits, np.zeros(len(hits), dtype=bool), self.missing, None, seed)
         metrics |= {"any_hit": metrics["accuracy"], "any_hit_ci95": metrics["ci95"]}
         if len(hits):
-            present = np.flatnonzero(self.labels.any(axis=0))
-            precision = [
-                classification.average_precision_11(probabilities[:, c], self.labels[:, c]) for c in present.tolist()
-            ]
-            metrics |= {"accuracy": 100.0 * float(np.mean(precision)), "ci95": None}
-            metrics["chance"] = 100.0 * float(self.labels[:, present].mean())
-        metrics |= {"metric": "map11", "classes": len(self.class_names), "templates": len(self.templates)}
+            both = {
+                name: 100.0 * classification.mean_average_precision(probabilities, self.labels, voc=name == "map11_voc")
+                for name in ("map11", "map11_voc")
+            }
+            metrics |= {**both, "accuracy": both[self.metric], "ci95": None}
+            metrics["chance"] = 100.0 * float(self.labels[:, self.labels.any(axis=0)].mean())
+        metrics |= {"metric": self.metric, "classes": len(self.class_names), "templates": len(self.templates)}
         rows = [
             {
                 "image": p.where,

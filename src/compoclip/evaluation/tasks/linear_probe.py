@@ -17,6 +17,7 @@ from compoclip.evaluation.known_tasks import SIDE
 from compoclip.evaluation.labelled import LabelledImages, read_labelled
 from compoclip.evaluation.probe import hold_out
 from compoclip.evaluation.scoring import LinearProbe, Subset
+from compoclip.evaluation.scoring.classification import METRICS
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
 
@@ -61,8 +62,8 @@ def read_set(folder: Path, request: Request) -> tuple[LinearProbe, dict[str, Any
         labels = [aligned(which, data, folder)[0] for data in splits]
         if which.resize == "whole":
             splits = [replace(d, pictures=[p.whole(SIDE) for p in d.pictures]) for d in splits]
-    if metric not in ("accuracy", "mean_per_class", "roc_auc", "map11"):
-        raise InputError(f"{folder}: metric {metric!r} is unknown; use accuracy, mean_per_class or roc_auc")
+    if metric not in METRICS:
+        raise InputError(f"{folder}: metric {metric!r} is unknown; use one of {', '.join(METRICS)}")
     training, train_labels = list(splits[0].pictures), labels[0]
     if "val" in found:
         training += splits[2].pictures

@@ -58,10 +58,10 @@ def read_set(folder: Path, request: Request) -> Subset:
     if not templates_file.is_file():
         templates_file = folder / TEMPLATES
     templates = read_templates(templates_file) if templates_file.is_file() else DEFAULT_TEMPLATES
-    metric = read_lines(metric_file)[0].strip() if metric_file.is_file() else "accuracy"
+    metric = read_lines(metric_file)[0].strip() if metric_file.is_file() else "map11" if data.several else "accuracy"
     data = data.spread(request.limit)  # over the classes, not the first class alone
     if data.several:
-        return MultiLabel(folder.name, data.pictures, data.labels, names, templates, data.missing)
+        return MultiLabel(folder.name, data.pictures, data.labels, names, templates, data.missing, metric)
     return ZeroShot(
         folder.name,
         images=data.pictures,
