@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from compoclip.cli import data, evaluation, negatives, training
+from compoclip.cli import data, evaluation, explaining, negatives, training
 from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
 
-ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "ls")
+ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "explain", "ls")
 
 
 class InOrderOfWork(TyperGroup):
@@ -98,6 +98,9 @@ def blend(
     if out is None:
         raise InputError("say where to write with --out DIR")
     print(sweep_to(base, tuned, tasks, data_root, out) if alpha is None else blend_to(base, tuned, alpha, out))
+
+
+app.command()(explaining.explain)
 
 
 @app.command()
