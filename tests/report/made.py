@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from compoclip.evaluation.results import METRICS_VERSION, environment, summary, task_entry
+from compoclip.environment import environment
+from compoclip.evaluation.results import METRICS_VERSION, summary, task_entry
 from compoclip.evaluation.scoring import Outcome
 from compoclip.evaluation.scoring.base import basic
 from compoclip.evaluation.tasks import TASKS

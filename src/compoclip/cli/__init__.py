@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from compoclip.cli import data, evaluation, explaining, negatives, training
+from compoclip.cli import data, evaluation, explaining, negatives, runs, training
 from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
 
-ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "explain", "ls")
+ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "explain", "runs", "env", "ls")
 
 
 class InOrderOfWork(TyperGroup):
@@ -101,6 +101,8 @@ def blend(
 
 
 app.command()(explaining.explain)
+app.command()(runs.runs)
+app.command()(runs.env)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from compoclip.environment import environment
 from compoclip.errors import InputError
 from compoclip.evaluation import results as result_file
 from compoclip.evaluation.cache import open_caches
@@ -130,7 +131,7 @@ def evaluate(
             "labelled": label is not None,
             "metrics_version": result_file.METRICS_VERSION,
         },
-        "environment": result_file.environment(),
+        "environment": environment(),
         "seconds": round(time.perf_counter() - started, 3),
     }
     if log_samples:

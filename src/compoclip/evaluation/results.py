@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-import platform
-import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,6 @@ from compoclip.io import read_json, write_json, write_text
 SCHEMA = 1
 METRICS_VERSION = "1"  # changes when a protocol, a tie rule or an average does
 SUMMARY = ("comp", "zeroshot", "i2t", "t2i")
-PACKAGES = ("compoclip", "torch", "open_clip_torch", "numpy", "pillow", "transformers")
 
 
 def pack(hits: NDArray[np.float64]) -> dict[str, Any]:
@@ -47,22 +43,6 @@ def unpack(packed: dict[str, Any]) -> NDArray[np.float64]:
         return np.unpackbits(raw, count=int(packed["n"])).astype(np.float64)
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(f"results: broken `hits` entry ({error}); evaluate again") from None
-
-
-def environment() -> dict[str, Any]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(terse=True),
-        "machine": platform.machine(),
-        "packages": versions,
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-    }
 
 
 def average(rule: Average, outcomes: dict[str, Outcome], seed: int) -> tuple[float | None, list[float] | None]:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from compoclip.config import TrainConfig
+from compoclip.environment import environment
 from compoclip.errors import InputError, RunError
 from compoclip.io import write_json
 from compoclip.losses import objective
@@ -26,7 +27,7 @@ from compoclip.training.dataset import TrainData
 from compoclip.training.evaluate import evaluate_run
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.optim import adamw, cosine_lr
-from compoclip.training.runlog import RunLog, environment
+from compoclip.training.runlog import RunLog
 from compoclip.training.towers import batch_features
 
 MAX_LOGIT_SCALE = math.log(100.0)  # CLIP (Radford et al. 2021), section 2.5

@@ -3,40 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import sys
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from compoclip import __version__
 from compoclip.io import write_text
 from compoclip.progress import Bar
-
-
-def environment() -> dict[str, Any]:
-    """Versions and machine, for env.json."""
-    import torch
-
-    names = ("torch", "open_clip_torch", "transformers", "timm", "peft", "spacy", "numpy")
-    versions: dict[str, str | None] = {}
-    for name in names:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return {
-        "compoclip": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "cpus": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "packages": versions,
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-    }
 
 
 class RunLog:
