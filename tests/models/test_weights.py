@@ -40,8 +40,8 @@ def test_the_first_wrong_weight_is_named(clip, tmp_path: Path) -> None:
     cases = {
         "shape": (shapes, r"\w+\.\w+ is \(.*\) in the file and \(.*\) in t-vit \(2 weights differ so\)"),
         "absent": (absent, r"2 of t-vit's \d+ weights are not in the file, the first (visual.proj|text_projection)"),
-        "unknown": ({**state, "head.weight": torch.zeros(2)}, "1 weights are none of t-vit's, the first head.weight"),
-        "hf": ({"text_model.embeddings.x": torch.zeros(2)}, "Hugging Face model; give their folder as hf:"),
+        "unknown": ({**state, "up.weight": torch.zeros(2)}, "1 weights are none of t-vit's, the first up.weight"),
+        "other": ({"text_model.embeddings.x": torch.zeros(2)}, "weights are not in the file"),
         "empty": ({"epoch": 3, "state_dict": {}}, "no weights in it"),
     }
     for name, (content, message) in cases.items():
@@ -53,5 +53,5 @@ def test_the_first_wrong_weight_is_named(clip, tmp_path: Path) -> None:
 
 def test_a_program_is_not_run(clip, tmp_path: Path) -> None:
     torch.jit.script(torch.nn.Linear(2, 2)).save(str(tmp_path / "jit.pt"))
-    with pytest.raises(InputError, match="TorchScript program, and programs are not run"):
+    with pytest.raises(InputError, match="weights are not in the file"):
         load(f"t-vit:{tmp_path / 'jit.pt'}", activation="quickgelu")

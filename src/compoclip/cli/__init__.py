@@ -10,11 +10,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from compoclip.cli import data, evaluation, explaining, negatives, runs, training
+from compoclip.cli import convert, data, evaluation, explaining, negatives, runs, training
 from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
 
-ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "explain", "runs", "env", "ls")
+ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "convert", "explain", "runs", "env", "ls")
 
 
 class InOrderOfWork(TyperGroup):
@@ -100,6 +100,7 @@ def blend(
     print(sweep_to(base, tuned, tasks, data_root, out) if alpha is None else blend_to(base, tuned, alpha, out))
 
 
+app.command()(convert.convert)
 app.command()(explaining.explain)
 app.command()(runs.runs)
 app.command()(runs.env)

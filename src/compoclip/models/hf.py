@@ -142,7 +142,7 @@ def load_hf(name: str, device: str) -> HFModel:
     local = Path(name).is_dir()
     if local:
         check_hugging_face(Path(name))
-    with _quiet(), no_code(local):
+    with quiet(), no_code(local):
         try:
             config = transformers.AutoConfig.from_pretrained(name, trust_remote_code=False)
             if config.model_type not in KINDS:
@@ -189,7 +189,7 @@ def _digest(path: Path, module: Any) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """What transformers says while loading; what matters of it is raised."""
     from transformers.utils import logging as own
 

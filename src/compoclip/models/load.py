@@ -43,14 +43,22 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def load(name: str | Path, device: str = "cpu", activation: str | None = None, precision: str = "fp32") -> Model:
+def load(
+    name: str | Path,
+    device: str = "cpu",
+    activation: str | None = None,
+    precision: str = "fp32",
+    base: str | Path | None = None,
+) -> Model:
     """Load a model.
 
     name: `tiny` (bundled); a directory with `open_clip_config.json` and weights, or a run directory with `export/`;
-    `NAME:TAG` as open_clip spells them (`ViT-B-32:openai`); `NAME:random` for fresh weights; `NAME:FILE` for a state
-    dict, where `activation` (`gelu` or `quickgelu`) must be told unless NAME says it: a file does not record it, and
-    the wrong one gives wrong features without a word; `hf:PATH` or `hf:ID` for a Hugging Face CLIP or SigLIP, whose
-    folder is also known without the prefix (an `HFModel`, which can be measured and not trained).
+    `NAME:TAG` as open_clip spells them (`ViT-B-32:openai`); `NAME:random` for fresh weights; `FILE`, a checkpoint in
+    any layout of docs/models.md, its architecture read from its shapes, or `NAME:FILE`. A file does not record its
+    activation, and the wrong one gives wrong features without a word, so `activation` (`gelu` or `quickgelu`) must be
+    told unless NAME says it, or `base`, the model it was trained from, for `FILE`. `hf:PATH` or `hf:ID` is a Hugging
+    Face CLIP or SigLIP, whose folder is also known without the prefix (an `HFModel`, which can be measured and not
+    trained).
     `device` is `cpu`, `cuda`, `cuda:N` or `auto`; `precision` is what encoding runs in, fp32 or bf16.
     Raises InputError for anything that is not there, or that does not fit.
     """
@@ -66,11 +74,17 @@ def load(name: str | Path, device: str = "cpu", activation: str | None = None, p
         model = load_hf(text.removeprefix("hf:"), device)
     elif Path(text).is_dir():
         model = _from_directory(Path(text), text)
+    elif Path(text).is_file():
+        from compoclip.models.importing import import_file
+
+        model, _ = import_file(text, activation, None if base is None else load(base))
     elif ":" in text:
         architecture, _, pretrained = text.partition(":")
         model = _from_name(architecture, pretrained, activation)
     else:
-        raise InputError(f"{text}: no such directory or model; give 'tiny', a directory, or NAME:PRETRAINED")
+        raise InputError(
+            f"{text}: no such directory, file or model; give 'tiny', a directory, a weights file, or NAME:PRETRAINED"
+        )
     if activation is not None and model.info["activation"] not in (activation, "own"):
         raise InputError(f"{text} has activation {model.info['activation']}, not {activation}")
     if check_precision(precision) != "fp32":
@@ -104,7 +118,7 @@ def _from_directory(path: Path, name: str) -> Model:
             tokenizer = open_clip.get_tokenizer(f"local-dir:{path}", **tokenizer_options(text_cfg))
     except Exception as error:  # open_clip, transformers, torch and safetensors raise many kinds here
         raise InputError(f"{path}: open_clip cannot load it ({first_line(error)})") from error
-    return _wrap(clip, tokenizer, config, {"name": name, "pretrained": None, "sha256": sha256_file(weights)})
+    return wrap(clip, tokenizer, config, {"name": name, "pretrained": None, "sha256": sha256_file(weights)})
 
 
 def _from_name(architecture: str, pretrained: str, activation: str | None) -> Model:
@@ -140,7 +154,7 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         "model_cfg": {**model_cfg, "quick_gelu": quick},
         "preprocess_cfg": open_clip.get_model_preprocess_cfg(clip),
     }
-    return _wrap(clip, tokenizer, config, {"name": architecture, "pretrained": pretrained, "sha256": digest})
+    return wrap(clip, tokenizer, config, {"name": architecture, "pretrained": pretrained, "sha256": digest})
 
 
 def _activation_of_file(architecture: str, model_cfg: dict[str, Any], path: str, activation: str | None) -> bool:
@@ -161,7 +175,8 @@ def _own_activation(model_cfg: dict[str, Any]) -> bool:
     return bool(model_cfg["vision_cfg"].get("timm_model_name") and model_cfg["text_cfg"].get("hf_model_name"))
 
 
-def _wrap(clip: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]) -> Model:
+def wrap(clip: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]) -> Model:
+    """A `Model` of an open_clip module; its activation and digest of the configuration go into `info`."""
     preprocess_cfg = open_clip.get_model_preprocess_cfg(clip)
     config = deepcopy(config)
     config["preprocess_cfg"] = {k: v for k, v in preprocess_cfg.items() if k != "size"}

@@ -5,8 +5,10 @@ No code in a file is run: safetensors, or pickle through `torch.load(weights_onl
 
 from __future__ import annotations
 
+import argparse
 import pickle
 import warnings
+from collections import OrderedDict, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +19,44 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed,
 from torch import Tensor
 
 from compoclip.errors import InputError
+from compoclip.models.layouts import recognised, tidy
+from compoclip.models.torchscript import is_torchscript, read_torchscript
 
 NESTED = ("state_dict", "model_state_dict", "model", "module", "student")  # where training scripts keep them
 PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel and torch.compile
+# classes that hold settings and run nothing; training scripts leave them beside their weights
+_HARMLESS: list[Any] = [argparse.Namespace, OrderedDict, defaultdict, set]
 
 
 def first_line(error: BaseException) -> str:
     """One line that says what an exception of some library is about."""
     if isinstance(error, pickle.UnpicklingError):
         return "the file holds more than weights, and its code is not run; save its state dict alone, as safetensors"
-    if "TorchScript" in str(error):
-        return "it is a TorchScript program, and programs are not run; use its open_clip tag, such as ViT-B-32:openai"
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+
+
+def read_tensors(path: str | Path) -> Any:
+    """What a weights file holds, tensors and plain values alone; no code in it is run.
+
+    Raises InputError for a file that is absent, cut short, no weights file, or wants to run code.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(str(path))
+        if is_torchscript(path):
+            return read_torchscript(path)
+        with warnings.catch_warnings(), torch.serialization.safe_globals(_HARMLESS):
+            warnings.simplefilter("ignore")  # what matters is raised
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
+    except Exception as error:  # torch, zipfile, pickle and safetensors raise many kinds
+        raise InputError(f"{path}: cannot load it ({first_line(error)})") from error
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -37,17 +65,10 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     A dict nested under `state_dict`, `model` and the like is found, and the prefixes `module.` and `_orig_mod.` are
     taken off. Raises InputError where the file holds no weights, or more than weights.
     """
-    try:
-        if str(path).endswith(".safetensors"):
-            from safetensors.torch import load_file
+    return _state_dict(read_tensors(path), path)
 
-            found: Any = load_file(str(path))
-        else:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # what matters is raised
-                found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch, zipfile, pickle and safetensors raise many kinds
-        raise InputError(f"{path}: cannot load it ({first_line(error)})") from error
+
+def _state_dict(found: Any, path: str | Path) -> dict[str, Tensor]:
     while isinstance(found, dict) and (inner := next((k for k in NESTED if isinstance(found.get(k), dict)), None)):
         found = found[inner]
     state = {k: v for k, v in found.items() if isinstance(v, Tensor)} if isinstance(found, dict) else {}
@@ -67,9 +88,8 @@ def load_weights(clip: Any, path: str | Path, architecture: str) -> None:
     if Path(path).suffix in (".npz", ".npy"):  # big_vision's arrays
         load_checkpoint(clip, str(path))
         return
-    state = read_state_dict(path)
-    if any(name.startswith(("vision_model.", "text_model.")) for name in state):
-        raise InputError(f"{path}: weights of a Hugging Face model; give their folder as hf:{Path(path).parent}")
+    found = read_tensors(path)
+    state = tidy(found, str(path)).state if recognised(found) else _state_dict(found, path)
     own = clip.state_dict()
     try:
         state = convert_state_dict(clip, state)
@@ -85,13 +105,13 @@ def load_weights(clip: Any, path: str | Path, architecture: str) -> None:
         resize_pos_embed(state, clip)
         resize_text_pos_embed(state, clip)
     except Exception as error:  # conversions index what they expect to be there
-        _refuse(own, state, path, architecture)
+        refuse(own, state, path, architecture)
         raise InputError(f"{path}: open_clip cannot convert it ({first_line(error)})") from error
-    _refuse(own, state, path, architecture)
+    refuse(own, state, path, architecture)
     clip.load_state_dict(state)
 
 
-def _refuse(own: dict[str, Tensor], state: dict[str, Tensor], path: str | Path, architecture: str) -> None:
+def refuse(own: dict[str, Tensor], state: dict[str, Tensor], path: str | Path, architecture: str) -> None:
     """Raise InputError for the first weight that does not fit."""
     other = [name for name in own if name in state and own[name].shape != state[name].shape]
     if other:
