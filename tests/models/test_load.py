@@ -174,7 +174,7 @@ def test_code_in_a_weights_file_does_not_run(clip, tmp_path, kind):
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("nowhere", "no such directory or model; give 'tiny', a directory, or NAME:PRETRAINED"),
+        ("nowhere", "no such directory, file or model; give 'tiny', a directory, a weights file, or NAME:PRETRAINED"),
         ("No-Such:openai", "No-Such: open_clip knows no such architecture"),
         ("ViT-B-32:no_such_tag", "no such tag or file; tags: openai, "),
         ("ViT-B-32:", "no such tag or file"),
