@@ -16,6 +16,8 @@ from tests.evaluation.fakes import write_tar
 from tests.evaluation.made import Made
 from tests.evaluation.test_every_task import Guess, Oracle, measure
 
+from compoclip.evaluation.known_sets import known
+
 PUBLISHED = {  # test images are not counted here: classes, templates, metric
     "caltech101": (102, 34, "mean_per_class"),
     "cifar10": (10, 18, "accuracy"),
@@ -139,8 +141,7 @@ def test_imagenet_with_all_its_prompts(tmp_path: Path) -> None:
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES
 
     made = Made(tmp_path)
-    ids = [f"n{1000 + 7 * k:08d}" for k in range(1000)]
-    made.write("imagenet/LOC_synset_mapping.txt", "".join(f"{i} a thing\n" for i in ids))
+    ids = known("imagenet-1k").ids
     for k in (0, 1, 500, 999):
         numbers = draw(made, f"imagenet/val/{ids[k]}", 3)
         tell(made, [t("{}") for t in OPENAI_IMAGENET_TEMPLATES], IMAGENET_CLASSNAMES[k], numbers)

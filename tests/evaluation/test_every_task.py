@@ -46,7 +46,9 @@ CHANCE: dict[str, float | None] = {
     "degla_zeroshot": (10 + 100 / 37) / 2,
 }
 # Judged in files of their own: ImageNet's 80,000 prompts are too many here, and a probe is trained, not asked.
-ELSEWHERE = {"imagenet": "test_every_set.py", "linear_probe": "test_probe.py"}
+ELSEWHERE = {"imagenet": "test_every_set.py", "linear_probe": "test_probe.py"} | dict.fromkeys(
+    ("imagenet_robustness", "vtab", "stl10"), "test_more_sets.py"
+)
 PROMPTED = ("zeroshot", "elevater", "degla_zeroshot")  # no captions of their own, and folders miss no file
 EACH = pytest.mark.parametrize("task", [task for task in TASKS if task not in ELSEWHERE])
 

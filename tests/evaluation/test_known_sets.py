@@ -19,11 +19,13 @@ from tests.evaluation.fakes import RandomModel, noise, picture, png, write, writ
 from compoclip.errors import InputError
 from compoclip.evaluation import TASKS, aggregate, evaluate, individual
 from compoclip.evaluation.aggregate import DEGLA_SETS, ELEVATER
-from compoclip.evaluation.known_sets import KnownSet, aligned, known, known_sets, name_of, plain
+from compoclip.evaluation.known_sets import KnownSet, aligned, imagenets, known, known_sets, name_of, plain
 from compoclip.evaluation.known_tasks import read_known
 from compoclip.evaluation.labelled import read_labelled
 from compoclip.evaluation.task import DataMissing, Request
 from compoclip.evaluation.tasks.elevater import TWENTY
+from compoclip.evaluation.tasks.imagenet_robustness import ALL
+from compoclip.evaluation.tasks.vtab import NINETEEN
 from compoclip.report.pool import pool, summary_columns
 
 # name: classes, prompts, metric, test images, as printed in vl_compo's and ELEVATER's tables
@@ -111,13 +113,13 @@ def test_every_set_has_the_published_numbers_of_classes_prompts_and_images() -> 
             assert set(which.folders.values()) <= set(which.classes)
     assert [line.split()[0] for line in TABLE.split("\n")[1:-1]] == list(ELEVATER)
     assert len(known("sun397").classes) == 397
-    assert set(known_sets()) == {*TWENTY, "sun397"}
+    assert set(known_sets()) == {*TWENTY, *NINETEEN, "stl10"}
 
 
 def test_the_catalogue_puts_every_set_where_the_tasks_look() -> None:
     from compoclip.data.catalog import entries
 
-    for name in (*TWENTY, "sun397"):
+    for name in (*TWENTY, *NINETEEN, *ALL, "stl10"):
         item = entries()[name]
         assert f"{known(name).test:,}" in item.size, name
         assert item.hub is None or item.hub.to == f"elevater/{name}", name
@@ -130,7 +132,7 @@ def test_folder_names_lead_to_one_set() -> None:
     assert name_of("wds_imagenet1k") == "imagenet-1k"
     assert name_of("cifar10") == "cifar10"
     assert name_of("cifar10_test_1000") is None
-    every = [folder for s in (*known_sets(), "imagenet-1k") for folder in [s, *known(s).also]]
+    every = [folder for s in (*known_sets(), *imagenets()) for folder in [s, *known(s).also]]
     assert len(every) == len(set(every))
 
 
@@ -333,8 +335,7 @@ def test_kitti_is_pressed_whole_into_a_square(tmp_path: Path) -> None:
 
 
 def imagenet_tree(root: Path) -> list[str]:
-    ids = [f"n{i:08d}" for i in range(1000)]
-    write(root / "LOC_synset_mapping.txt", "".join(f"{name} some, words\n" for name in ids))
+    ids = known("imagenet-1k").ids
     for k in (0, 657, 744, 999):
         write(root / "val" / ids[k] / "a.JPEG", shot(k))
     return ids
@@ -342,7 +343,7 @@ def imagenet_tree(root: Path) -> list[str]:
 
 def test_imagenet_takes_the_first_of_two_classes_of_one_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     which = replace(known("imagenet-1k"), templates=["a {}.", "the {}."])  # two prompts of 80, for speed
-    monkeypatch.setattr("compoclip.evaluation.known_sets.imagenet", lambda: which)
+    monkeypatch.setattr("compoclip.evaluation.known_sets.imagenets", lambda: {which.name: which})
     assert which.classes[657] == which.classes[744] == "missile"
     imagenet_tree(tmp_path / "imagenet")
     found = evaluate(Sighted([which]), "imagenet", tmp_path, log_samples=True)
@@ -393,7 +394,7 @@ def test_absent_sets_are_told(tmp_path: Path) -> None:
         evaluate(RandomModel(), "elevater", tmp_path)
     with pytest.raises(DataMissing, match="imagenet: none of its sets found"):
         evaluate(RandomModel(), "imagenet", tmp_path)
-    folders(tmp_path / "imagenet" / "val", {"n01440764": [0], "n01443537": [1]})
+    folders(tmp_path / "imagenet" / "val", {"n01440764": [0], "n99443537": [1]})
     with pytest.raises(InputError, match="class 'n01440764' is none of the 1000 classes of imagenet-1k"):
         evaluate(RandomModel(), "imagenet", tmp_path)
 

@@ -27,13 +27,14 @@ from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.toolkit_layout import LAYOUT
 
 FOLDERS = ("elevater", "", "data", "classification", "elevater/classification")
-IMAGENET_ALSO = ("imagenet", "imagenet1k", "ILSVRC2012", "imagenet_1k_20220105")
-SYNSETS = "LOC_synset_mapping.txt"
 
 
 @dataclass(frozen=True)
 class KnownSet:
-    """A set by its name in vl_compo's table; `test` is its published number of test images."""
+    """A set by its name in vl_compo's table; `test` is its published number of test images.
+
+    `classes` is empty where the data says them itself. `ids` are folder names by class (WordNet ids).
+    """
 
     name: str
     classes: list[str]
@@ -46,46 +47,62 @@ class KnownSet:
     ambiguous: str | None = None
     resize: str = "crop"
     reordered: bool = False
+    ids: list[str] = field(default_factory=list)
 
 
 @cache
 def known_sets() -> dict[str, KnownSet]:
-    """ELEVATER's 20 sets and SUN397, by name."""
-    text = resources.files("compoclip.evaluation.published").joinpath("zeroshot_sets.json").read_text("utf-8")
-    return {name: KnownSet(name=name, **entry) for name, entry in json.loads(text)["sets"].items()}
+    """ELEVATER's 20 sets, SUN397, STL-10 and what VTAB has besides, by name."""
+    return {name: KnownSet(name=name, **entry) for name, entry in _table("zeroshot_sets.json")["sets"].items()}
+
+
+def _table(file: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(
+        resources.files("compoclip.evaluation.published").joinpath(file).read_text("utf-8")
+    )
+    return found
 
 
 @cache
-def imagenet() -> KnownSet:
-    """ImageNet with OpenAI's names and 80 prompts; folders are WordNet ids, whose sorted order is the classes'."""
+def imagenets() -> dict[str, KnownSet]:
+    """ImageNet and the sets made for its classes or 200 of them, with OpenAI's names and 80 prompts.
+
+    Folders are WordNet ids, whose sorted order is that of the classes.
+    """
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES, OPENAI_IMAGENET_TEMPLATES
 
-    return KnownSet(
-        name="imagenet-1k",
-        classes=list(IMAGENET_CLASSNAMES),
-        templates=[template("{}") for template in OPENAI_IMAGENET_TEMPLATES],
-        metric="accuracy",
-        test=50_000,
-        also=list(IMAGENET_ALSO),
-        sorted=True,
-    )
+    table = _table("imagenet_sets.json")
+    ids, prompts = " ".join(table["ids"]).split(), [template("{}") for template in OPENAI_IMAGENET_TEMPLATES]
+    out = {}
+    for name, entry in table["sets"].items():
+        places = entry.get("classes", range(len(ids)))
+        entry |= {"classes": [IMAGENET_CLASSNAMES[k] for k in places], "ids": [ids[k] for k in places]}
+        out[name] = KnownSet(name, templates=prompts, metric="accuracy", sorted=True, **entry)
+    return out
 
 
 def known(name: str) -> KnownSet:
-    return imagenet() if name == "imagenet-1k" else known_sets()[name]
+    return known_sets()[name] if name in known_sets() else imagenets()[name]
+
+
+@cache
+def _also() -> dict[str, list[str]]:
+    """Other names of every set, without what only open_clip can say."""
+    tables = (_table("zeroshot_sets.json")["sets"], _table("imagenet_sets.json")["sets"])
+    return {name: entry.get("also", []) for table in tables for name, entry in table.items()}
 
 
 @cache
 def folder_names(name: str) -> tuple[str, ...]:
     """Folder names that a set is known by: its own, those of its makers, and CLIP_benchmark's `wds_NAME[_test]`."""
-    bare = (name, *(IMAGENET_ALSO if name == "imagenet-1k" else known_sets()[name].also))
+    bare = (name, *_also()[name])
     return (*bare, *(f"wds_{n}{end}" for n in bare for end in ("", "_test")))
 
 
 @cache
 def name_of(folder: str) -> str | None:
     """The set that a folder of this name holds, or None."""
-    return next((name for name in (*known_sets(), "imagenet-1k") if folder in folder_names(name)), None)
+    return next((name for name in _also() if folder in folder_names(name)), None)
 
 
 def plain(name: str) -> str:
@@ -129,6 +146,8 @@ def aligned(which: KnownSet, data: LabelledImages, folder: Path) -> tuple[NDArra
 
 def _match(which: KnownSet, data: LabelledImages, folder: Path) -> tuple[NDArray[np.int64], str]:
     names = list(data.names or [])
+    if [plain(n) for n in names] == [plain(c) for c in which.classes]:  # ImageNet has two missiles
+        return np.arange(len(names), dtype=np.int64), "class names"
     lookup = {plain(c): i for i, c in reversed(list(enumerate(which.classes)))}
     lookup |= {plain(alias): lookup[plain(c)] for alias, c in which.folders.items()}
     table = folder / "classnames.txt"
@@ -142,12 +161,10 @@ def _match(which: KnownSet, data: LabelledImages, folder: Path) -> tuple[NDArray
         return np.arange(len(names), dtype=np.int64), "the toolkit's own order"
     if all(n.isdigit() for n in names) and not which.ambiguous:
         return _numbers(which, [int(n) for n in names], folder), "numbers in the set's own order"
-    if which.sorted:
-        ids = _synsets(folder)
-        if set(names) <= set(ids):
-            return np.array([ids.index(n) for n in names], dtype=np.int64), SYNSETS
-        if len(names) == len(which.classes) and names == sorted(names):
-            return np.arange(len(names), dtype=np.int64), "the order of the sorted folders"
+    if which.ids and set(names) <= set(which.ids):
+        return np.array([which.ids.index(n) for n in names], dtype=np.int64), "WordNet ids"
+    if which.sorted and len(names) == len(which.classes) and names == sorted(names):
+        return np.arange(len(names), dtype=np.int64), "the order of the sorted folders"
     strange = next((n for n, p in zip(names, found) if p is None), names[0])
     raise InputError(
         f"{folder}: class {strange!r} is none of the {len(which.classes)} classes of {which.name} "
@@ -155,17 +172,11 @@ def _match(which: KnownSet, data: LabelledImages, folder: Path) -> tuple[NDArray
     )
 
 
-def _synsets(folder: Path) -> list[str]:
-    """ImageNet's ids in the order of its classes, from the mapping that comes with it; needed for a part of it."""
-    path = next((p for p in (folder / SYNSETS, folder.parent / SYNSETS) if p.is_file()), None)
-    return [line.split()[0] for line in read_lines(path)] if path is not None else []
-
-
 def _numbers(which: KnownSet, numbers: Sequence[int], folder: Path) -> NDArray[np.int64]:
-    """Folders called 0..C-1, or 1..C where the last number says so."""
+    """Folders called 0..C-1, or 1..C where the last number says so; ImageNet-V2's count from 0."""
     classes = len(which.classes)
-    first = 1 if max(numbers) == classes else 0
-    if 0 not in numbers and first == 0 and len(numbers) < classes:
+    first = 1 if max(numbers) == classes and not which.ids else 0
+    if 0 not in numbers and not which.ids and first == 0 and len(numbers) < classes:
         raise InputError(
             f"{folder}: class folders {min(numbers)} to {max(numbers)}: whether they count from 0 or 1 cannot be told; "
             f"put classnames.txt there with lines NUMBER<TAB>class name"

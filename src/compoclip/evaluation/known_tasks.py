@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,10 @@ def read_known(
         return None
     folder, data = found
     which = known(name)
+    if not which.classes:  # the data says them: CLIP_benchmark's classnames.txt, ObjectNet's own tables
+        if not data.names:
+            raise InputError(f"{folder}: its class names are needed; put classnames.txt there, a line a class in order")
+        which = replace(which, classes=list(data.names))
     metric = metric or which.metric
     whole = len(data.pictures)
     data = data.spread(request.limit)
@@ -48,7 +53,7 @@ def read_known(
         metric="accuracy" if metric.startswith("map11") else metric,
         missing=data.missing,
         rule=request.ties or "strict",
-        namesakes=which.name == "imagenet-1k",
+        namesakes=len(set(which.classes)) < len(which.classes),
     )
     return form, facts
 

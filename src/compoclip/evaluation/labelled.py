@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from compoclip.data.columnar import ColumnarTable, split_files
 from compoclip.errors import InputError
+from compoclip.evaluation.own_layouts import OWN_LAYOUTS
 from compoclip.evaluation.pictures import Picture, Store, beside, is_image, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.toolkit_layout import LAYOUT, read_index
@@ -64,7 +65,7 @@ def read_labelled(folder: Path, split: str = "test", splits: Sequence[str] | Non
     `split` is test, train or val; the usual other names of it are tried too (`splits` says which). Class folders
     without a split above them count as test. Raises InputError for data that is there and broken.
     """
-    found = read_toolkit(folder, split)
+    found = read_toolkit(folder, split) or _read_own(folder, split)
     if found is not None:
         return replace(found, split=split)
     names = SPLITS[split] if splits is None else splits
@@ -137,6 +138,16 @@ def read_toolkit(folder: Path, split: str) -> LabelledImages | None:
     return LabelledImages(pictures, several, names, True, LAYOUT, str(folder), missing=missing)
 
 
+def _read_own(folder: Path, split: str) -> LabelledImages | None:
+    """The trees of sets that their makers give out in a form of their own; see `own_layouts`."""
+    for layout, read in OWN_LAYOUTS.items():
+        found = read(folder, split)
+        if found is not None:
+            pictures, labels, names = found
+            return LabelledImages(list(pictures), np.array(labels, dtype=np.int64), names, True, layout, str(folder))
+    return None
+
+
 def read_shards(folder: Path, split: str) -> LabelledImages | None:
     """CLIP_benchmark's layout: `SPLIT/0.tar …` of KEY.webp with KEY.cls (a number) or KEY.npy (a row of 0 and 1)."""
     shards = sorted((folder / split).glob("*.tar"), key=lambda p: (len(p.name), p.name))
@@ -163,10 +174,15 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
             pictures.append(store.get(name))
     if not pictures:
         raise InputError(f"{folder / split}: its tars hold no image")
-    names = [line.strip() for line in read_lines(folder / "classnames.txt")] if _has(folder, "classnames.txt") else None
+    names = _names(folder / "classnames.txt") if _has(folder, "classnames.txt") else None
     templates = read_templates(folder / TEMPLATES) if _has(folder, TEMPLATES) else None
     kept = [p for p in pictures if p is not None]
     return LabelledImages(kept, _stack(labels, folder), names, True, "webdataset", str(folder / split), templates)
+
+
+def _names(path: Path) -> list[str]:
+    """A line a class; one of CLEVR's distances has no name, so empty lines count, but for those at the end."""
+    return [line.strip() for line in path.read_text("utf-8").rstrip().split("\n")]
 
 
 def _has(folder: Path, name: str) -> bool:

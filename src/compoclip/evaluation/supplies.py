@@ -12,12 +12,14 @@ from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_SETS, DEGLA_TASK, ELEVATER
 from compoclip.evaluation.places import noting_absent
 from compoclip.evaluation.task import DataMissing, Request
-from compoclip.evaluation.tasks import TASKS, aro
+from compoclip.evaluation.tasks import TASKS, aro, imagenet_robustness, vtab
 
 SETS = {
     "aro": ("aro", "coco-karpathy", "flickr30k-retrieval"),
     "retrieval": ("coco-karpathy", "flickr30k-retrieval", "coco-counterfactuals"),
     "elevater": tuple(name for name in ELEVATER if name != "imagenet-1k"),
+    "imagenet_robustness": imagenet_robustness.ALL,
+    "vtab": vtab.NINETEEN,
     DEGLA_TASK: tuple("imagenet" if name == "imagenet-1k" else name for name in DEGLA_SETS),
 }
 PREPARE = {"aro": aro.prepare}  # files that are made of what was fetched

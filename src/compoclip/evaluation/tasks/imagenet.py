@@ -15,7 +15,7 @@ TASK = Task(
     rule="accuracy, strict; of two classes of one name (missile, sunglasses) the first is the answer, as for an argmax",
     citation="Deng et al., ImageNet, CVPR 2009; Radford et al., ICML 2021 (names and prompts)",
     version="1",
-    needs=f"DIR/imagenet/val/WORDNET_ID/FILE, all 1,000 folders or LOC_synset_mapping.txt beside; or {LAYOUTS}",
+    needs=f"DIR/imagenet/val/WORDNET_ID/FILE; or {LAYOUTS}",
     load=loader("imagenet", ("imagenet-1k",)),
     averages=over(("imagenet-1k",), "accuracy"),
 )
