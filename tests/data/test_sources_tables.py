@@ -244,8 +244,7 @@ def test_parquet_with_images_inside(tmp_path: Path) -> None:
     source = open_source(tmp_path / "t.parquet")
     assert [s.image.load().getpixel((0, 0))[0] for s in list(source)[:5]] == [0, 37, 74, 111, 148]
     assert source[3].captions == ("caption 3",)
-    with pytest.raises(InputError, match="cell holds no image"):
-        source[5].image.load()
+    assert source.report.skipped == {"missing image": 1}
 
 
 def test_coco_and_karpathy_json(photos: Path) -> None:
@@ -280,7 +279,9 @@ def test_memory_stays_packed(photos: Path) -> None:
 
 
 # no tabs: within a cell of a TSV, where quotes are seldom quoting, they cannot be told from separators
-words = st.text(st.sampled_from("ab\"', \n;é"), min_size=1, max_size=12).filter(lambda text: text.strip())
+words = st.text(st.sampled_from("ab\"', \n;é"), min_size=1, max_size=12).filter(
+    lambda text: any(letter.isalnum() for letter in text)
+)
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".csv"])

@@ -13,7 +13,9 @@ import tarfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
 from compoclip.data.sources import open_source
@@ -256,9 +258,7 @@ def test_hugging_face_without_the_package(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(
         "importlib.util.find_spec", lambda name, *rest: None if name == "datasets" else real(name, *rest)
     )
-    (tmp_path / "dataset_info.json").write_text("{}")
-    (tmp_path / "state.json").write_text("{}")
-    for spec in (tmp_path, "hf:owner/name", "owner/name"):
+    for spec in ("hf:owner/name", "owner/name"):
         with pytest.raises(InputError, match="pip install datasets"):
             open_source(spec)
 
@@ -279,51 +279,48 @@ def test_json_module_reads_reports(tmp_path: Path, shards: Shards) -> None:
     assert json.loads(json.dumps(open_source(tmp_path).report.as_dict()))["samples"] == 1
 
 
-class FakeHub:
-    """What a source uses of the `datasets` package, over rows in memory."""
-
-    class Image:
-        def __init__(self, decode: bool) -> None:
-            self.decode = decode
-
-    class Data:
-        def __init__(self, rows: list[dict]) -> None:
-            self.rows, self.column_names = rows, list(rows[0])
-            self.features = {"image": type("Feature", (), {"decode": True})()}
-
-        def cast_column(self, name: str, feature: FakeHub.Image) -> FakeHub.Data:
-            assert (name, feature.decode) == ("image", False)
-            return self
-
-        def __getitem__(self, key: object):
-            return [row[key] for row in self.rows] if isinstance(key, str) else self.rows[key]  # type: ignore[index]
-
-    def __init__(self) -> None:
-        rows = [
-            {"image": {"bytes": jpeg(k), "path": None}, "captions": captions}
-            for k, captions in enumerate([["a", "b"], [], ["c"]])
-        ]
-        self.sets: object = {"train": self.Data(rows), "test": self.Data(rows[2:])}
-
-    def load_from_disk(self, spec: str) -> object:
-        return self.sets
-
-    def load_dataset(self, spec: str) -> object:
-        raise ConnectionError("no network\nand a traceback")
+def save_to_disk(folder: Path, rows: list[dict]) -> Path:
+    """What `datasets.save_to_disk` leaves of one split: an Arrow stream and the name of it."""
+    folder.mkdir(parents=True)
+    table = pa.Table.from_pylist(rows)
+    with (
+        pa.OSFile(str(folder / "data-00000-of-00001.arrow"), "wb") as sink,
+        pa.ipc.new_stream(sink, table.schema) as out,
+    ):
+        out.write_table(table)
+    (folder / "state.json").write_text(json.dumps({"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}))
+    return folder / "data-00000-of-00001.arrow"
 
 
 def test_hugging_face_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = importlib.util.find_spec
-    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: object() if name == "datasets" else real(name))
-    monkeypatch.setitem(sys.modules, "datasets", FakeHub())
-    (tmp_path / "dataset_dict.json").write_text("{}")
-    source = open_source(tmp_path)
+    rows = [
+        {"image": {"bytes": jpeg(k), "path": None}, "captions": captions}
+        for k, captions in enumerate([["a", "b"], [], ["c"]])
+    ]
+    file = save_to_disk(tmp_path / "set" / "train", rows)
+    save_to_disk(tmp_path / "set" / "test", rows[2:])
+    (tmp_path / "set" / "dataset_dict.json").write_text('{"splits": ["train", "test"]}')
+    source = open_source(tmp_path / "set")
     assert [s.captions for s in source] == [("a", "b"), ("c",)]
     assert source[1].image.load().getpixel((0, 0))[0] == 74
     assert source.report.skipped == {"empty caption": 1}
     assert source.sample_of_row(2) == 1
-    assert len(open_source(tmp_path, split="test")) == 1
-    with pytest.raises(InputError, match=r"no split 'val' \(splits there: train, test\)"):
-        open_source(tmp_path, split="val")
+    assert len(open_source(tmp_path / "set", split="Test")) == 1
+    with pytest.raises(InputError, match=r"no split 'val' \(splits there: test, train\)"):
+        open_source(tmp_path / "set", split="val")
+
+    class Hub:
+        """What is used of the `datasets` package: where it keeps the files of a set."""
+
+        @staticmethod
+        def load_dataset(spec: str) -> object:
+            if spec == "owner/gone":
+                raise ConnectionError("no network\nand a traceback")
+            return {"train": SimpleNamespace(cache_files=[{"filename": str(file)}])}
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: object() if name == "datasets" else real(name))
+    monkeypatch.setitem(sys.modules, "datasets", Hub())
+    assert open_source("hf:owner/name").fingerprint == source.fingerprint
     with pytest.raises(InputError, match=r"ConnectionError: no network\)"):
-        open_source("hf:owner/name")
+        open_source("hf:owner/gone")

@@ -69,12 +69,12 @@ def test_resume_with_other_settings_is_refused(reference, captions):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", "image\ttext_of_it\n1\tx\n", "no column 'caption'"),
+        ("a.tsv", "image\ttext_of_it\n1\tx\n", "no caption column found"),
         ("a.tsv", "caption\n\n", "no captions"),
-        ("a.jsonl", '{"caption": "a dog"}\nnot json\n', "row 2"),
-        ("a.jsonl", '{"caption": {"en": "a dog"}}\n', "row 1: column 'caption' holds no text"),
-        ("a.json", "[3]", "a list of objects"),
-        ("a.xyz", "a dog\n", "captions come as"),
+        ("a.jsonl", "not json\n" * 21 + '{"caption": "a dog"}\n', "21 of 22 rows cannot be used .*a.jsonl:1"),
+        ("a.jsonl", '{"caption": {"en": "a dog"}}\n', "1 caption is not text .*a.jsonl:1: dict"),
+        ("a.json", "[3]", "the list holds no objects"),
+        ("a.xyz", "a dog\n", "unknown kind of file"),
         ("a.parquet", "no parquet", "not a Parquet file"),
     ],
 )
@@ -133,7 +133,7 @@ def test_cocos_annotations(tmp_path):
 
 
 def test_a_folder_is_taken_as_training_takes_it(tmp_path):
-    with pytest.raises(InputError, match=r"neither captions\.\* nor tars"):
+    with pytest.raises(InputError, match="found nothing of the kind"):
         read_captions(tmp_path)
     (tmp_path / "captions.csv").write_text("caption\na dog\n")
     (tmp_path / "other.csv").write_text("caption\na cat\n")
@@ -150,7 +150,7 @@ def test_photos_inside_a_parquet_file_are_not_read(tmp_path):
     photo = {"bytes": b"\xff\xd8", "path": "x.jpg"}
     pq.write_table(pa.table({"image": [photo], "raw_image": [b"\xff"], "caption": ["a dog"]}), tmp_path / "a.parquet")
     captions, _ = read_captions(tmp_path / "a.parquet")
-    assert [(c.text, c.image) for c in captions] == [("a dog", "")]
+    assert [(c.text, c.image) for c in captions] == [("a dog", "x.jpg")]
 
 
 def test_half_a_surrogate_pair_can_be_built(tmp_path):

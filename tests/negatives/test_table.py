@@ -56,7 +56,7 @@ def test_as_dictionaries_would_have_it(tmp_path, seed):
         assert table.part(120, 133) == wanted[120:133]
         assert table.part(299, 400) == wanted[299:]
         assert list(table.texts()) == [text for _, text, _ in rows]
-        assert [image for image in images if table.has_image(image)] == images[2:]
+        assert table.images == len({image for _, _, image in rows if image})
         digest = hashlib.sha256()
         for caption in wanted:
             digest.update("\x1f".join([caption.caption_id, caption.text, caption.image, ""]).encode())

@@ -27,6 +27,7 @@ def negatives_build(
         int | None, typer.Option(help="As many builds, in OUT/epoch-0, ...; training takes turns.")
     ] = None,
     caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    image_key: Annotated[str | None, typer.Option(help="Column of images, by which captions of one are known.")] = None,
     split: Annotated[str | None, typer.Option(help="Rows of this split only.")] = None,
     vocabulary: Annotated[
         str, typer.Option(help="Words for replacements: captions (their own), everyday, or auto (own from 300 on).")
@@ -112,6 +113,7 @@ def negatives_build(
         ray_address=ray_address,
         into_tars=into_tars,
         llm=asked,
+        image_key=image_key,
     )
     tell({key: value for key, value in manifest.items() if key not in ("versions",)})
 

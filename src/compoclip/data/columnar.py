@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +16,11 @@ from typing import Any
 
 from compoclip.data.images import ImageRef
 from compoclip.data.images.refs import MAX_IMAGE_BYTES, file_stamp
+from compoclip.data.report import Report
 from compoclip.errors import InputError
 
+IMAGE_PARTS = ("image", "img", "photo", "picture", "jpg", "jpeg", "png", "webp")
+BATCH_ROWS = 4096
 KEPT = 4  # row groups of images held at once: the loader reads in order, from at most two columns
 
 
@@ -90,6 +93,34 @@ class ColumnarTable:
                 return part.cell(name, row)
             row -= part.rows
         raise InputError(f"{self.where}: it has only {self.rows} rows")
+
+    def image_columns(self) -> tuple[str, ...]:
+        """Columns that hold images: bytes beside a path, or bytes under a name that says so."""
+        import pyarrow as pa
+
+        def holds(field: Any) -> bool:
+            if pa.types.is_struct(field.type):
+                return field.type.get_field_index("bytes") >= 0
+            bare = pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
+            return bool(bare and any(part in field.name.lower() for part in IMAGE_PARTS))
+
+        return tuple(field.name for field in self._parts[0].schema if holds(field))
+
+    def image_paths(self, name: str) -> list[str | None]:
+        """The paths beside the bytes of an image column, None where there is none."""
+        return [path for part in self._parts for path in part.image_paths(name)]
+
+    def present(self, name: str) -> list[bool]:
+        """Where an image cell holds something."""
+        return [there for part in self._parts for there in part.present(name)]
+
+    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        """(first row, cells by column) of all rows, some thousands at a time; broken row groups are counted."""
+        start = 0
+        for part in self._parts:
+            for first, cells in part.batches(names, report):
+                yield start + first, cells
+            start += part.rows
 
     def place(self, row: int) -> tuple[Path, int]:
         """The file that holds a row, and the row's number in it."""
@@ -166,6 +197,15 @@ class _Part(ABC):
     rows: int
     columns: list[str]
     features: dict[str, Any]
+    schema: Any
+
+    @abstractmethod
+    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        """(first row, cells by column)."""
+
+    @abstractmethod
+    def image_paths(self, name: str) -> list[str | None]:
+        """The paths beside the bytes of an image column."""
 
     @abstractmethod
     def values(self, name: str) -> list[Any]:
@@ -191,7 +231,7 @@ class _Parquet(_Part):
                 schema, meta = file.schema_arrow, file.metadata
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]}); fetch it again") from None
-        self.columns, self.features = list(schema.names), _features(schema)
+        self.schema, self.columns, self.features = schema, list(schema.names), _features(schema)
         self._sizes = [meta.row_group(g).num_rows for g in range(meta.num_row_groups)]
         self.rows = sum(self._sizes)
         self._kept: dict[tuple[str, int], Any] = {}
@@ -211,6 +251,32 @@ class _Parquet(_Part):
 
     def values(self, name: str) -> list[Any]:
         return list(self._read(name).to_pylist())
+
+    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        start = 0
+        with pq.ParquetFile(self.path) as file:
+            for group, size in enumerate(self._sizes):
+                inside = 0
+                try:
+                    for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(names)):
+                        yield start + inside, batch.to_pydict()
+                        inside += batch.num_rows
+                except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+                    where, why = f"{self.path}: row group {group}", str(error).splitlines()[0]
+                    report.skip("broken row group", where, f"{size - inside} rows lost ({why})")
+                start += size
+
+    def image_paths(self, name: str) -> list[str | None]:
+        import pyarrow as pa
+
+        kind = self.schema.field(name).type
+        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+            return [None] * self.rows
+        cells = self._read(f"{name}.path").to_pylist()
+        return [cell["path"] if isinstance(cell, dict) else None for cell in cells]
 
     def present(self, name: str) -> list[bool]:
         """Where a cell holds something; the statistics spare reading images where none is empty."""
@@ -263,11 +329,27 @@ class _Arrow(_Part):
             self._table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: not an Arrow stream ({str(error).splitlines()[0]}); save it again") from None
+        self.schema = self._table.schema
         self.columns, self.features = list(self._table.column_names), _features(self._table.schema)
         self.rows = self._table.num_rows
 
     def values(self, name: str) -> list[Any]:
         return list(self._table.column(name).to_pylist())
+
+    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        start = 0
+        for batch in self._table.select(list(names)).to_batches(BATCH_ROWS):
+            yield start, batch.to_pydict()
+            start += batch.num_rows
+
+    def image_paths(self, name: str) -> list[str | None]:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kind = self.schema.field(name).type
+        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+            return [None] * self.rows
+        return list(pc.struct_field(self._table.column(name), "path").to_pylist())
 
     def present(self, name: str) -> list[bool]:
         import pyarrow as pa

@@ -21,6 +21,7 @@ class Report:
     samples: int = 0
     captions: int = 0
     rows: int = 0
+    other_splits: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Report:
             "samples": self.samples,
             "captions": self.captions,
             "rows": self.rows,
+            "other_splits": self.other_splits,
             "skipped": dict(self.skipped),
             "examples": {reason: list(places) for reason, places in self.examples.items()},
             "notes": list(self.notes),
@@ -65,4 +67,5 @@ class Report:
     def __str__(self) -> str:
         parts = [f"{self.samples} images, {self.captions} captions"]
         parts += [f"skipped {self.why}"] if self.total_skipped else []
+        parts += [f"{self.other_splits} of other splits"] if self.other_splits else []
         return "; ".join([*parts, *self.notes])

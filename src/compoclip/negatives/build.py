@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from compoclip.data.report import Report
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_json
 from compoclip.language.parser import parser_version
 from compoclip.negatives.balance import OVERSAMPLE, balance_build
-from compoclip.negatives.captions import caption_rows
+from compoclip.negatives.captions import caption_rows, left_out
 from compoclip.negatives.folder import claim, counts, done, opened
 from compoclip.negatives.kinds import LLM_PREFIX, resolve_kinds
 from compoclip.negatives.llm.collecting import check_llm, collect, reopen
@@ -56,6 +56,7 @@ def build(
     ray_address: str | None = None,
     into_tars: str | Path | None = None,
     llm: LLMOptions | None = None,
+    image_key: str | None = None,
 ) -> dict[str, Any]:
     """Write negatives of every caption under `out` and return the manifest.
 
@@ -63,7 +64,7 @@ def build(
     or on how often the build was stopped and resumed. Memory does not grow with the number of captions.
 
     vocabulary: "captions" (the set's own words), "everyday", or "auto", the former from 300 captions on.
-    split: only rows whose column `split` says so.
+    split: only rows that are of it, by a column, a tar's name or a folder. caption_key, image_key: names of columns.
     balance: make four times as many, then keep those that text alone cannot tell from captions (`balance.py`).
     epochs: that many builds, of epoch, epoch + 1, ..., in the folders epoch-0, epoch-1, ... of `out`; returns their
     manifests' counts. Training takes them in turn.
@@ -110,9 +111,9 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
     asked = [name for name in names if name.startswith(LLM_PREFIX)]
     questions = Questions.of(asked, options["seed"], options["epoch"], llm) if asked else None
     versions = _versions(options["parser"], parsed=len(asked) < len(names))
-    skipped: Counter[str] = Counter()
+    report = Report()
     with opened(out, resume), CaptionTable(out / f".captions.{os.getpid()}.tmp") as table:
-        rows = caption_rows(inputs, skipped, options["caption_key"], options["split"], table.has_image)
+        rows = caption_rows(inputs, report, *(options[name] for name in ("caption_key", "split", "image_key")))
         table.fill(_counted(rows))
         count = -(-len(table) // size)
         enough = options["vocabulary"] == "auto" and len(table) >= ENOUGH_CAPTIONS
@@ -126,7 +127,9 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
             "input_sha256": table.sha256,
             "inputs": [Path(p).name for p in ([inputs] if isinstance(inputs, (str, Path)) else inputs)],
             "captions": len(table),
-            "skipped": {reason: number for reason, number in skipped.items() if number},
+            "images": table.images,
+            "skipped": left_out(report),
+            "captions_hash": table.captions_hash,
             "shard_size": size,
             "shards": count,
         }
@@ -145,7 +148,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
             names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"], questions
         )
         _make(table, plan, out, count, options)
-    manifest = header | counts(out, count)
+    manifest = header | {"skipped_first": report.examples, "notes": report.notes} | counts(out, count)
     write_json(out / MANIFEST, manifest)
     (out / "plan.json").unlink(missing_ok=True)
     for number in range(count):

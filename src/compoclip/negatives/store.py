@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -46,6 +47,16 @@ def _schema() -> Any:
         [("text", pa.string()), ("kind", pa.string()), ("edits", pa.list_(edit)), ("source", pa.string())]
     )
     return pa.schema([("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))])
+
+
+def caption_hash(caption_id: str, caption: str) -> int:
+    """Sums of these are equal where captions and their ids are, whatever their order; see `captions_hash`."""
+    return int.from_bytes(hashlib.blake2b(f"{caption_id}\x1f{caption}".encode(), digest_size=16).digest(), "little")
+
+
+def captions_hash(total: int) -> str:
+    """A sum of `caption_hash`es as the manifest states it."""
+    return f"{total % 2**128:032x}"
 
 
 def as_dict(negative: Negative) -> dict[str, Any]:

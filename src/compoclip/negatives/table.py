@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from compoclip.errors import RunError
 from compoclip.negatives.engine import caption_key
+from compoclip.negatives.store import caption_hash, captions_hash
 
 CACHE_KIB = 8192
 ENOUGH_CAPTIONS = 300  # from here on, replacements come from the caption set's own words
@@ -46,6 +47,7 @@ class CaptionTable:
     def __init__(self, path: Path | None = None) -> None:
         self.path, self._count = path, 0
         self._digest = hashlib.sha256()
+        self._captions = 0
         self._image: tuple[str, int] = ("", -1)  # of the row before: captions of an image mostly follow each other
         self._base = sqlite3.connect(
             ":memory:" if path is None else str(path), isolation_level=None, check_same_thread=False
@@ -72,9 +74,15 @@ class CaptionTable:
     def sha256(self) -> str:
         return self._digest.hexdigest()
 
-    def has_image(self, name: str) -> bool:
-        """Has a caption of this image been taken?"""
-        return self._value("SELECT 1 FROM images WHERE name = ?", name) is not None
+    @property
+    def captions_hash(self) -> str:
+        """Over ids and texts in any order, so that training can compare it with its own captions."""
+        return captions_hash(self._captions)
+
+    @property
+    def images(self) -> int:
+        """How many images the captions are of."""
+        return self._value("SELECT COUNT(*) FROM images") or 0
 
     def fill(self, rows: Iterable[tuple[str, str, str]]) -> None:
         """Take (id or "", caption, image or "") rows.
@@ -107,6 +115,7 @@ class CaptionTable:
             own = f"{wanted}~{repeat}"
         self._count += 1
         self._digest.update("\x1f".join([own, text, image, ""]).encode())
+        self._captions += caption_hash(own, text)
 
     def _inserted(self, caption_id: str, text: str, image: int | None) -> bool:
         row = (self._count, caption_id, text, image)

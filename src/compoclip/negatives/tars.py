@@ -14,11 +14,11 @@ from typing import BinaryIO, NamedTuple
 from compoclip.data.images.names import safe_name
 from compoclip.data.images.tars import tar_members, walk
 from compoclip.data.report import Report
-from compoclip.data.sources.rows import Options
+from compoclip.data.sources.rows import Options, Reading
 from compoclip.data.sources.webdataset import NEGATIVES_EXTENSION, negatives_member, of_split, split_key, tar_samples
 from compoclip.errors import InputError, RunError
 from compoclip.io import atomic_path
-from compoclip.negatives.captions import input_files, said, tars_among
+from compoclip.negatives.captions import tars_of
 from compoclip.negatives.store import Row, as_dict, iterate
 from compoclip.progress import track
 
@@ -49,11 +49,9 @@ class TarsOut:
         caption_key: str | None,
         resume: bool,
     ) -> None:
-        paths = input_files(inputs)
-        if not tars_among(paths):
-            raise InputError(f"{paths[0]}: --into-tars copies webdataset tars; for other files leave it out")
+        paths = tars_of(inputs)
         self.options = Options(caption_key=caption_key, split=split)
-        self.paths, self.folder = of_split(paths, self.options), folder
+        self.paths, self.folder = of_split(paths, split), folder
         names = [path.name for path in self.paths]
         for path in self.paths:
             if names.count(path.name) > 1:
@@ -78,9 +76,9 @@ class TarsOut:
 
     def _members(self, path: Path, rows: Iterator[Row]) -> Iterator[tuple[str, bytes]]:
         """(key, content) of every new member of a tar."""
-        for sample in tar_samples(path, Report(), self.options):
+        for sample in tar_samples(path, Reading(self.options)):
             found = []
-            for caption in filter(None, map(said, sample.captions)):
+            for caption in sample.captions:
                 _, text, negatives = next(rows, ("", "", []))
                 if text != caption:
                     raise RunError(f"{sample.where}: the build has {text!r} in place of {caption!r}; build it anew")
@@ -128,7 +126,6 @@ def _spans(path: Path) -> list[_Span]:
             key, extension = split_key(safe_name(info.name) or "")
             if extension == NEGATIVES_EXTENSION:
                 raise InputError(f"{path}:{info.name}: this tar holds negatives already; start from the one without")
-            folder, slash, base = info.name.rpartition("/")
-            found.append(_Span(start, end, key, folder + slash + base.partition(".")[0]))
+            found.append(_Span(start, end, key, split_key(info.name)[0]))
             start = end
     return found

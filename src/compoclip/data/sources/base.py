@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +10,6 @@ from pathlib import Path
 from compoclip.data.images import ImageRef
 from compoclip.data.report import Report
 from compoclip.errors import InputError
-
-log = logging.getLogger("compoclip.data")
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,12 @@ class Sample:
     image_id: str
     negatives: tuple[tuple[str, ...], ...] | None = None
     negative_rows: tuple[tuple[int, ...], ...] | None = None
+    named_ids: tuple[str, ...] | None = None
+
+    @property
+    def caption_ids(self) -> tuple[str, ...]:
+        """Ids of the captions, by which negatives are found: given ones, or the image's id with a running number."""
+        return self.named_ids or tuple(f"{self.image_id}#{number}" for number in range(len(self.captions)))
 
 
 class Source(ABC):

@@ -1,39 +1,52 @@
-"""Which column holds what: found by name among the usual ones, or named by the user."""
+"""Which column holds what, and what a cell of captions says: one table of names for every reader."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Sequence
 from typing import Any
 
+from compoclip.data.report import Report
 from compoclip.errors import InputError
 
 IMAGE_COLUMNS = (
     "image", "filepath", "file_path", "image_path", "img_path", "file_name", "filename", "image_file", "image_name",
-    "path", "img", "file", "image_id",
+    "path", "img", "file", "photo", "picture", "image_id",
 )  # fmt: skip
 CAPTION_COLUMNS = (
     "caption", "captions", "title", "text", "texts", "sentence", "sentences", "raw", "description", "comment",
-    "caption_0", "alt_text",
+    "caption_0", "alt_text", "original",
 )  # fmt: skip
-SPLIT_COLUMNS = ("split", "subset", "fold")
+SPLIT_COLUMNS = ("split", "subset", "fold", "set", "partition")
+SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
+ID_COLUMNS = ("caption_id",)
 MAX_LITERAL = 1_000_000  # characters; a longer list in one cell is no list of captions
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'", re.DOTALL)
+_WORD = re.compile(r"None|null|nan|NaN|-?\d+(?:\.\d+)?")
+_ARRAY = re.compile(r"array\((.*?)(?:,\s*dtype=[\w<>'\"]+)?\)", re.DOTALL)
+_LIST = re.compile(r"\[\s*(['\"{\[\]])|array\(\s*\[")
+_OTHER_LIST = re.compile(r"[({]\s*['\"]")
 
 
 def find_column(
-    columns: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, flag: str, where: str
+    columns: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, flag: str, where: str, report: Report
 ) -> str:
     """The column to use. Raises InputError that lists the columns there are and the flag that names one."""
     listed = ", ".join(columns) or "none"
-    if wanted is not None:
-        if wanted in columns:
-            return wanted
-        raise InputError(f"{where}: no column {wanted!r} (columns: {listed}); name the {what} column with {flag}")
     by_name = {column.strip().lower(): column for column in reversed(columns)}
-    for name in usual:
-        if name in by_name:
-            return by_name[name]
+    if wanted is not None:
+        found = wanted if wanted in columns else by_name.get(wanted.strip().lower())
+        if found is not None:
+            return found
+        raise InputError(f"{where}: no column {wanted!r} (columns: {listed}); name the {what} column with {flag}")
+    found_names = [by_name[name] for name in usual if name in by_name]
+    if found_names:
+        if len(found_names) > 1:
+            others = ", ".join(found_names[1:])
+            report.note(f"{what}s from column {found_names[0]!r} (there is also {others}; {flag} names another)")
+        return found_names[0]
     hint = ""
     if any(column.lower().endswith((".jpg", ".jpeg", ".png", ".webp")) for column in columns):
         hint = ", or put a line with the columns' names first"
@@ -41,25 +54,40 @@ def find_column(
 
 
 def optional_column(columns: Sequence[str], usual: Sequence[str]) -> str | None:
-    return next((column for column in columns if column.strip().lower() in usual), None)
+    by_name = {column.strip().lower(): column for column in reversed(columns)}
+    return next((by_name[name] for name in usual if name in by_name), None)
 
 
 def tidy(text: str) -> str:
-    """One line, no blanks at the ends; otherwise as written."""
-    return " ".join(text.split())
+    """One line, no blanks at the ends; half a surrogate pair, which no file can hold, becomes a question mark."""
+    line = " ".join(text.split())
+    return line if line.isascii() else line.encode("utf-8", "replace").decode("utf-8")
+
+
+def usable_caption(value: object, where: str, report: Report) -> str | None:
+    """A caption on one line, or None after counting why not. A caption holds a letter or a number."""
+    if value is None or value != value:  # NaN is what pandas writes for an empty cell
+        report.skip("empty caption", where)
+    elif not isinstance(value, str):
+        report.skip("caption is not text", where, f"{type(value).__name__}; --caption-key names another column")
+    elif any(character.isalnum() for character in value):
+        return tidy(value)
+    else:
+        report.skip("empty caption", where, "no letter or number in it" if value.strip() else "")
+    return None
 
 
 def parse_list(text: str) -> list[Any]:
-    """A list written as JSON or as a Python literal. Raises ValueError for anything else; nothing is ever evaluated."""
+    """A list as JSON, Python or numpy (which puts no commas) spells it.
+
+    Raises ValueError for anything else; nothing is ever evaluated, and no two texts are ever joined.
+    """
     if len(text) > MAX_LITERAL:
         raise ValueError(f"{len(text)} characters is too long for a list in one cell")
     try:
         value = json.loads(text)
     except ValueError:
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
-            raise ValueError("neither a JSON list nor a Python list") from None
+        value = _spelled(text.strip())
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(value, (list, tuple)):
@@ -67,13 +95,49 @@ def parse_list(text: str) -> list[Any]:
     return list(value)
 
 
-def caption_list(value: object, may_be_list: bool) -> list[object]:
-    """The captions in one cell.
+def _spelled(text: str) -> list[Any]:
+    """The items between brackets: texts in quotes, numbers and None, with commas or blanks between them."""
+    array = _ARRAY.fullmatch(text)
+    text = array[1].strip() if array else text
+    if len(text) < 2 or text[0] + text[-1] not in ("[]", "()", "{}"):
+        raise ValueError("neither a JSON list nor a Python list")
+    inner, items, place = text[1:-1].strip(), list[Any](), 0
+    while place < len(inner):
+        token = _STRING.match(inner, place) or _WORD.match(inner, place)
+        if token is None or not (token.end() == len(inner) or inner[token.end()] in ", \t\n"):
+            return _literal(text)
+        items.append(None if token[0] in ("None", "null", "nan", "NaN") else ast.literal_eval(token[0]))
+        place = token.end()
+        while place < len(inner) and inner[place] in ", \t\n":
+            place += 1
+    return items
 
-    A list as it is, text that looks like a list parsed where the column may hold lists, else one caption.
+
+def _literal(text: str) -> Any:
+    """Python's own reading, for nested values; not where texts stand side by side, which Python joins."""
+    try:
+        if re.search(r"""(?<=['"])\s+(?=['"])""", _STRING.sub('""', text)):
+            raise ValueError
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+        raise ValueError("neither a JSON list nor a Python list") from None
+
+
+def caption_list(value: object, plural: bool = False) -> list[object]:
+    """The captions in one cell: a list as it is, a text that spells a list parsed, else one caption.
+
+    `plural`: the column's name says that it holds lists, so that any bracket opens one.
+    Raises ValueError for a list that cannot be read.
     """
     if isinstance(value, (list, tuple)):
         return [item["raw"] if isinstance(item, dict) and "raw" in item else item for item in value]
-    if may_be_list and isinstance(value, str) and value.lstrip().startswith("["):
-        return parse_list(value.strip())
+    if isinstance(value, str):
+        text = value.strip()
+        if _LIST.match(text) or (plural and text.startswith("[")):
+            return caption_list(parse_list(text))
+        if _OTHER_LIST.match(text):
+            try:
+                return list(_spelled(text))
+            except ValueError:
+                return [value]  # a caption may begin with a bracket
     return [value]

@@ -1,8 +1,9 @@
-"""TSV and CSV. One bad row costs one row: a stray quote never swallows the lines after it."""
+"""TSV and CSV, as programs and people write them. One bad row costs one row: a stray quote swallows no line."""
 
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -13,42 +14,62 @@ from compoclip.data.sources.rows import Row, Table
 from compoclip.errors import InputError
 
 MAX_JOINED = 50  # lines that one quoted cell may run over
+BLOCK = 1 << 16
+SEPARATORS = ("\t", ";", "|")  # beside the comma; looked for in this order where a header has no comma
+_SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # Excel's first line
+_NAME = re.compile(r'"?(?:[^"]+\.(?:jpe?g|png|webp|bmp|gif|tiff?|avif|ppm)|\d+)"?', re.IGNORECASE)
 csv.field_size_limit(2**24)
 
 
 def open_delimited(path: str | Path) -> Table:
-    """Open a TSV or CSV file with a header line.
+    """Open a TSV or CSV file with a header line; commas, tabs, semicolons or bars separate, any line ends end lines.
 
     Raises InputError for an empty file, a header that is not UTF-8, or repeated columns.
     """
     path = existing_file(path)
     with open(path, "rb") as handle:
-        header = handle.readline()
-    try:
-        text = header.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}:1: the header is not UTF-8; convert the file first (iconv -t utf-8)") from None
+        lines = _Lines(handle)
+        text = _header_line(path, lines)
+        sep = _SEP_LINE.fullmatch(text)
+        if sep:
+            text = _header_line(path, lines)
+        above = lines.number
     if not text.strip() or "\x00" in text:
-        raise InputError(f"{path}:1: an empty or binary header; the first line must name the columns")
-    delimiter = _delimiter(path, text)
+        raise InputError(f"{path}:{above}: an empty or binary header; the first line must name the columns")
+    delimiter = sep[1] if sep else _delimiter(path, text)
     columns = [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter))]
     repeated = {column for column in columns if columns.count(column) > 1}
     if repeated:
-        raise InputError(f"{path}:1: the column {sorted(repeated)[0]!r} is there twice")
-    return Table(path, columns, lambda report: _rows(path, columns, delimiter, report))
+        raise InputError(f"{path}:{above}: the column {sorted(repeated)[0]!r} is there twice")
+    return Table(path, columns, lambda report: _rows(path, columns, delimiter, above, report))
+
+
+def _header_line(path: Path, lines: _Lines) -> str:
+    raw = lines.take() or b""
+    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise InputError(f"{path}:1: UTF-16, as Excel's `Unicode text` is; save it as UTF-8 CSV")
+    try:
+        return raw.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{path}:1: the header is not UTF-8; convert the file first (iconv -t utf-8)") from None
 
 
 def _delimiter(path: Path, header: str) -> str:
-    if path.suffix.lower() in (".tsv", ".tab") or "\t" in header:
+    if "\t" in header:
         return "\t"
-    return ";" if ";" in header and "," not in header else ","
+    if "," not in header:
+        for mark in SEPARATORS:
+            if mark in header:
+                return mark
+    return "\t" if path.suffix.lower() in (".tsv", ".tab") and "," not in header else ","
 
 
-def _rows(path: Path, columns: list[str], delimiter: str, report: Report) -> Iterator[Row]:
+def _rows(path: Path, columns: list[str], delimiter: str, above: int, report: Report) -> Iterator[Row]:
     width, index = len(columns), 0
     with open(path, "rb") as handle:
         lines = _Lines(handle)
-        lines.take()
+        for _ in range(above):
+            lines.take()
         while (raw := lines.take()) is not None:
             number = lines.number
             if not raw.strip(b"\r\n \t"):
@@ -56,7 +77,8 @@ def _rows(path: Path, columns: list[str], delimiter: str, report: Report) -> Ite
             cells, reason = _record(raw, lines, delimiter, width)
             if cells is None:
                 report.rows += 1
-                report.skip(reason, f"{path}:{number}", "" if reason == "not UTF-8" else f"{width} columns expected")
+                detail = f"{width} columns expected; put quotes around a text that holds {delimiter!r}"
+                report.skip(reason, f"{path}:{number}", "" if reason == "not UTF-8" else detail)
             else:
                 yield Row(number, index, dict(zip(columns, cells)))
             index += 1  # a broken row still has its place: NegCLIP's tables point at rows by number
@@ -66,20 +88,33 @@ class _Lines:
     """Lines of a file with look-ahead, so that a quoted cell can be tried over several lines and given up."""
 
     def __init__(self, handle: BinaryIO) -> None:
-        self.handle, self.ahead, self.number = handle, list[bytes](), 0
+        head = handle.read(BLOCK)
+        handle.seek(0)
+        # old Macs, and Excel's "CSV (Macintosh)", end lines by a carriage return alone
+        self._source = _by_return(handle) if b"\r" in head and b"\n" not in head else iter(handle)
+        self.ahead, self.number = list[bytes](), 0
 
     def take(self) -> bytes | None:
-        line = self.ahead.pop(0) if self.ahead else self.handle.readline()
+        line = self.ahead.pop(0) if self.ahead else next(self._source, b"")
         self.number += 1
         return line or None
 
     def peek(self, k: int) -> bytes:
         while len(self.ahead) <= k:
-            line = self.handle.readline()
+            line = next(self._source, b"")
             if not line:
                 return b""
             self.ahead.append(line)
         return self.ahead[k]
+
+
+def _by_return(handle: BinaryIO) -> Iterator[bytes]:
+    rest = b""
+    while block := handle.read(BLOCK):
+        *lines, rest = (rest + block).split(b"\r")
+        yield from (line + b"\n" for line in lines)
+    if rest:
+        yield rest
 
 
 def _record(raw: bytes, lines: _Lines, delimiter: str, width: int) -> tuple[list[str] | None, str]:
@@ -96,7 +131,7 @@ def _record(raw: bytes, lines: _Lines, delimiter: str, width: int) -> tuple[list
         return cells_or_none, ""
     plain = text.split(delimiter)
     if unclosed:
-        joined = _join(text, lines, delimiter, width, len(plain) == width)
+        joined = _join(text, lines, delimiter, width, plain)
         if joined is not None:
             return joined, ""
     elif cells_or_none is None and delimiter == ",":
@@ -112,10 +147,10 @@ def _strict(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
         return None, "end of data" in str(error)
 
 
-def _join(text: str, lines: _Lines, delimiter: str, width: int, alone: bool) -> list[str] | None:
+def _join(text: str, lines: _Lines, delimiter: str, width: int, opening: list[str]) -> list[str] | None:
     """The record whose quoted cell goes on over the next lines; None where the quote is a stray one.
 
-    In a TSV, whose makers seldom quote, a line that could stand `alone` is joined only with lines that could not.
+    A line that is a row of its own, like the one that `opening` begins, is never part of a cell.
     """
     for k in range(MAX_JOINED):
         raw = lines.peek(k)
@@ -123,7 +158,7 @@ def _join(text: str, lines: _Lines, delimiter: str, width: int, alone: bool) -> 
             line = raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
             return None
-        if not raw or (alone and delimiter == "\t" and len(line.split(delimiter)) == width):
+        if not raw or _is_row(line.split(delimiter), width, opening, delimiter):
             return None
         text += "\n" + line
         if '"' not in line:
@@ -136,3 +171,21 @@ def _join(text: str, lines: _Lines, delimiter: str, width: int, alone: bool) -> 
         if not unclosed:
             return None
     return None
+
+
+def _is_row(cells: list[str], width: int, opening: list[str], delimiter: str) -> bool:
+    """Whether cells look like those of `opening`: a file's name or a number where it has one.
+
+    Where it has neither, a single word before its quote must meet a single word; TSVs, whose makers seldom quote, need
+    the right number of cells alone.
+    """
+    if len(cells) != width:
+        return False
+    names = [k for k, cell in enumerate(opening[:width]) if _NAME.fullmatch(cell.strip())]
+    if names:
+        return all(_NAME.fullmatch(cells[k].strip()) for k in names)
+    if delimiter == "\t":
+        return len(opening) == width
+    quoted = next((k for k, cell in enumerate(opening) if '"' in cell), 0)
+    words = [k for k in range(min(quoted, width)) if opening[k].strip() and " " not in opening[k].strip()]
+    return bool(words) and all(cells[k].strip() and " " not in cells[k].strip() for k in words)

@@ -1,66 +1,71 @@
-"""A folder of images, each with a `.txt` file of the same name; every line of it is a caption."""
+"""A folder, or a zip, of images, each with a `.txt` file of the same name; every line of it is a caption."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from compoclip.data.images import FileImage
-from compoclip.data.images.names import IMAGE_SUFFIXES
+from compoclip.data.images import FileImage, ImageRef, ZipStore, is_image, is_litter
+from compoclip.data.images.names import is_other_picture, walk
 from compoclip.data.images.tars import MAX_TEXT_BYTES
 from compoclip.data.report import Report
-from compoclip.data.sources.packed import PackedSource
-from compoclip.data.sources.table import Grouper
+from compoclip.data.sources.columns import SPLIT_NAMES, usable_caption
+from compoclip.data.sources.rows import Reading, Record, SplitFilter
+from compoclip.errors import InputError
 
-MAX_DEPTH = 8
+TEXTS = (".txt", ".caption")
 
 
-def read_folder(root: Path) -> PackedSource:
-    """A source from all images below `root` (folders sorted by name).
+def photo_records(root: Path, reading: Reading) -> Iterator[Record]:
+    """A record an image below `root`, folders sorted by name; litter of operating systems is passed over.
 
-    Links to folders are not entered, so a loop cannot hang.
+    A split is the name of a folder at the top. Linked folders are entered, loops are not.
     """
-    report = Report()
-    grouper = Grouper(str(root), None, report)
-    for folder, folders, files in os.walk(root, followlinks=False):
-        folders.sort()
-        if Path(folder).relative_to(root).parts[MAX_DEPTH:]:
-            folders.clear()
-        names = set(files)
-        for name in sorted(files):
-            path = Path(folder, name)
-            if path.suffix.lower() not in IMAGE_SUFFIXES:
-                continue
-            report.rows += 1
-            text = path.with_suffix(".txt")
-            if text.name not in names:
-                report.skip("image without a caption file", str(path), f"no {text.name}")
-                continue
-            captions = _captions(text, grouper)
-            group = (
-                grouper.group(path.relative_to(root).as_posix(), str(path), FileImage(str(path))) if captions else None
-            )
-            if group is not None:
-                group.captions = captions
-    return grouper.finish()
+    report, keep = reading.report, SplitFilter(reading)
+    store = None if root.is_dir() else ZipStore(root, report=report)
+    names = [name for name in (walk(root) if store is None else store.names()) if not is_litter(name)]
+    there = set(names)
+    if store is not None and not any(name.endswith(TEXTS) for name in names):
+        raise InputError(f"{root}: holds no images with .txt files; unpack it, or name the table of its captions")
+    for name in names:
+        if not (is_image(name) or is_other_picture(name)):
+            continue
+        where = os.path.join(root, name) if store is None else f"{root}:{name}"
+        if not keep(name.partition("/")[0] if "/" in name else None):
+            continue
+        report.rows += 1
+        if not is_image(name):
+            report.skip("picture of a format that is not read", where, "save it as JPEG or PNG")
+            continue
+        stem = name.rpartition(".")[0]
+        text = next((stem + suffix for suffix in TEXTS if stem + suffix in there), None)
+        if text is None:
+            report.skip("image without a caption file", where, f"no {stem.rpartition('/')[2]}.txt")
+            continue
+        image = FileImage(os.path.join(root, name)) if store is None else store.exact(name)
+        file = FileImage(os.path.join(root, text)) if store is None else store.exact(text)
+        captions = _captions(file, report) if file is not None else []
+        if captions:
+            yield Record(name, where, captions, reading.ids(name, len(captions)), image=image)
+    if reading.options.split is not None or {name.casefold() for name in keep.seen} <= set(SPLIT_NAMES):
+        keep.check(str(root))
 
 
-def _captions(path: Path, grouper: Grouper) -> list[str]:
-    if not path.is_file():
-        grouper.report.skip("image without a caption file", str(path), "not a regular file")
-        return []
-    if path.stat().st_size > MAX_TEXT_BYTES:
-        grouper.report.skip("caption file too large", str(path))
-        return []
+def _captions(file: ImageRef, report: Report) -> list[str]:
     try:
-        lines = path.read_bytes().decode("utf-8-sig").splitlines()
+        data = file.encoded()
+        if len(data) > MAX_TEXT_BYTES:
+            report.skip("caption file too large", file.where)
+            return []
+        lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:
-        grouper.report.skip("not UTF-8", str(path))
+        report.skip("not UTF-8", file.where)
         return []
-    except OSError as error:
-        grouper.report.skip("caption file cannot be read", str(path), str(error.strerror))
+    except InputError as error:
+        report.skip("caption file cannot be read", file.where, str(error))
         return []
-    found = [grouper.caption(line, str(path)) for line in lines if line.strip()]
+    found = [usable_caption(line, file.where, report) for line in lines if line.strip()]
     if not found:
-        grouper.report.skip("empty caption", str(path))
+        report.skip("empty caption", file.where)
     return [text for text in found if text is not None]

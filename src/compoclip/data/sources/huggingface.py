@@ -1,121 +1,137 @@
-"""Hugging Face data sets: a folder written by `save_to_disk`, or an id of the hub. Needs the `datasets` package."""
+"""Parquet and Arrow tables: single files, folders of the Hugging Face hub and of `save_to_disk`, and ids of the hub."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from array import array
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from importlib import import_module, util
 from pathlib import Path
 from typing import Any
 
+from compoclip.data.columnar import CellImage, ColumnarTable, split_files
 from compoclip.data.images import ImageRef
 from compoclip.data.report import Report
-from compoclip.data.sources.base import Sample, Source, log
-from compoclip.data.sources.columns import CAPTION_COLUMNS, IMAGE_COLUMNS, caption_list, find_column, tidy
-from compoclip.data.sources.rows import Options
+from compoclip.data.sources.columns import CAPTION_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, SPLIT_COLUMNS, SPLIT_NAMES
+from compoclip.data.sources.rows import NoSplit, Options, Row, Table
+from compoclip.data.sources.table import image_name
 from compoclip.errors import InputError
+from compoclip.io import read_json
 
 
-@dataclass(frozen=True)
-class HubImage(ImageRef):
-    """An image cell of a data set, undecoded: `{bytes, path}`."""
+def open_columnar(paths: Sequence[Path], where: Path, options: Options) -> Table:
+    """Parquet or Arrow files as one table. Raises InputError where pyarrow cannot read one."""
+    table = ColumnarTable(paths)
+    held = table.image_columns()
+    usual = {*IMAGE_COLUMNS, *CAPTION_COLUMNS, *SPLIT_COLUMNS, *ID_COLUMNS, "neg_caption", "neg_image", "enhanced"}
+    named = {options.image_key, options.caption_key}
+    light = [name for name in table.columns if (name.strip().lower() in usual or name in named) and name not in held]
+    names: dict[str, _CellNames] = {}
 
-    cell: Any
-    name: str
+    def image_at(row: Row, column: str, id_column: str | None) -> tuple[ImageRef | None, str | None]:
+        if column not in names:
+            names[column] = _CellNames(table, column)
+        known = image_name(row.cells.get(id_column)) if id_column and id_column not in held else None
+        return names[column].at(row.index, known)
 
-    @property
-    def where(self) -> str:
-        return self.name
+    return Table(where, table.columns, lambda report: _rows(table, light, report), held, image_at)
 
-    def encoded(self) -> bytes:
-        data = self.cell.get("bytes") if isinstance(self.cell, dict) else None
-        if data:
-            return bytes(data)
-        path = self.cell.get("path") if isinstance(self.cell, dict) else self.cell
-        if not isinstance(path, str):
-            raise InputError(f"{self.name}: the image cell is empty")
-        try:
-            return Path(path).read_bytes()
-        except OSError as error:
-            raise InputError(f"{self.name}: {path}: cannot be read ({error.strerror})") from None
+
+def _rows(table: ColumnarTable, light: list[str], report: Report) -> Iterator[Row]:
+    for index, cells in table.batches(light, report):
+        size = len(next(iter(cells.values()))) if cells else 0
+        for k in range(size):
+            yield Row(index + k + 1, index + k, {name: values[k] for name, values in cells.items()})
+
+
+class _CellNames:
+    """Names of the photos inside a table, so that rows of one photo are known as such.
+
+    A photo's name is its id in another column, else the path beside its bytes, else the hash of its bytes. Photos that
+    share a path are told apart by their bytes.
+    """
+
+    def __init__(self, table: ColumnarTable, column: str) -> None:
+        self.table, self.column = table, column
+        self.paths, self.there = table.image_paths(column), table.present(column)
+        self.often = {path for path, count in Counter(filter(None, self.paths)).items() if count > 1}
+        self.first: dict[str, str] = {}
+
+    def at(self, row: int, known: str | None) -> tuple[ImageRef | None, str | None]:
+        path = self.paths[row]
+        if not self.there[row]:
+            return None, path  # the path alone: a file to be looked for
+        file, inside = self.table.place(row)
+        image = CellImage(str(file), self.column, inside)
+        if known:
+            return image, known
+        if path and path not in self.often:
+            return image, path
+        digest = image.content_hash().removeprefix("sha256:")[:32]
+        if not path:
+            return image, digest
+        return image, path if self.first.setdefault(path, digest) == digest else f"{path}~{digest[:12]}"
 
 
 def is_saved_dataset(path: Path) -> bool:
-    return (path / "dataset_dict.json").is_file() or (
-        (path / "dataset_info.json").is_file() and (path / "state.json").is_file()
-    )
+    """Whether `datasets.save_to_disk` wrote this folder."""
+    return (path / "dataset_dict.json").is_file() or (path / "state.json").is_file()
 
 
-class HuggingFaceSource(Source):
-    """A data set read through `datasets`.
-
-    Its Arrow files stay on disk. Captions are read once, images when they are asked for.
-    """
-
-    def __init__(self, spec: str, options: Options) -> None:
-        self.name, self.report = spec, Report()
-        data = _open(spec, options.split)
-        columns = list(data.column_names)
-        self._image = find_column(columns, options.image_key, IMAGE_COLUMNS, "image", "--image-key", spec)
-        others = [column for column in columns if column != self._image]
-        caption = find_column(others, options.caption_key, CAPTION_COLUMNS, "caption", "--caption-key", spec)
-        feature = data.features.get(self._image)
-        if hasattr(feature, "decode"):
-            data = data.cast_column(self._image, import_module("datasets").Image(decode=False))
-        self._data = data
-        self._rows = array("q")
-        self._captions: list[tuple[str, ...]] = []
-        digest = hashlib.sha256()
-        for row, cell in enumerate(data[caption]):
-            self.report.rows += 1
-            texts = tuple(tidy(text) for text in caption_list(cell, False) if isinstance(text, str) and tidy(text))
-            if not texts:
-                self.report.skip("empty caption", f"{spec}: row {row}")
-                continue
-            self._rows.append(row)
-            self._captions.append(texts)
-            digest.update(json.dumps([row, texts]).encode())
-        self.report.samples, self.report.captions = len(self._rows), sum(map(len, self._captions))
-        self.fingerprint = digest.hexdigest()
-        if not self._rows:
-            raise InputError(f"{spec}: no usable sample: {self.report}")
-        if self.report.total_skipped:
-            log.warning("%s: %s", spec, self.report)
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: int) -> Sample:
-        row = self._rows[index]
-        return Sample(
-            HubImage(self._data[row][self._image], f"{self.name}: row {row}"), self._captions[index], str(row)
-        )
-
-    def captions(self, index: int) -> tuple[str, ...]:
-        return self._captions[index]
-
-    def sample_of_row(self, row: int) -> int | None:
-        return self._rows.index(row) if row in self._rows else None
+def saved_files(path: Path, options: Options) -> list[Path]:
+    """The Arrow files of a folder that `save_to_disk` wrote. Raises InputError where one is missing."""
+    if (path / "dataset_dict.json").is_file():
+        value = read_json(path / "dataset_dict.json")
+        names = value.get("splits") if isinstance(value, dict) else None
+        names = names if isinstance(names, list) else [child.name for child in path.iterdir() if child.is_dir()]
+        path = path / _chosen(path, sorted(map(str, names)), options)
+    state = read_json(path / "state.json")
+    listed = state.get("_data_files") if isinstance(state, dict) else None
+    files = [path / Path(str(item.get("filename"))).name for item in listed or () if isinstance(item, dict)]
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"{file}: is named in state.json and not there; save the data set again")
+    if not files:
+        raise InputError(f"{path / 'state.json'}: names no data files")
+    return files
 
 
-def _open(spec: str, split: str | None) -> Any:
+def hub_files(folder: Path, options: Options) -> list[Path]:
+    """The Parquet files of a folder laid out as on the hub (`data/train-00000-of-00002.parquet`); [] for another."""
+    wanted = (*SPLIT_NAMES, *([options.split] if options.split else []))
+    splits = {name: files for name in dict.fromkeys(wanted) if (files := split_files(folder, name))}
+    if splits:
+        return splits[_chosen(folder, list(splits), options)]
+    return []
+
+
+def download(spec: str, options: Options) -> list[Path]:
+    """Fetch a data set of the hub through `datasets`, and give the Arrow files of its split."""
     if util.find_spec("datasets") is None:
-        raise InputError(f"{spec}: reading a Hugging Face data set needs the datasets package; pip install datasets")
+        raise InputError(f"{spec}: fetching a Hugging Face data set needs the datasets package; pip install datasets")
     datasets = import_module("datasets")
     try:
-        data = datasets.load_from_disk(spec) if Path(spec).is_dir() else datasets.load_dataset(spec)
+        data: Any = datasets.load_dataset(spec)
     except Exception as error:  # the package raises what its network, its readers and its scripts raise
-        raise InputError(
-            f"{spec}: datasets could not open it ({type(error).__name__}: {str(error).splitlines()[0]})"
-        ) from None
+        why = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        raise InputError(f"{spec}: datasets could not open it ({why})") from None
     if hasattr(data, "keys"):
-        names = list(data.keys())
-        if split is None and len(names) > 1 and "train" not in names:
-            raise InputError(f"{spec}: name one of its splits with --split ({', '.join(names)})")
-        chosen = split or ("train" if "train" in names else names[0])
-        if chosen not in names:
-            raise InputError(f"{spec}: no split {chosen!r} (splits there: {', '.join(names)})")
-        return data[chosen]
-    return data
+        data = data[_chosen(Path(spec), list(data.keys()), options)]
+    files = [Path(item["filename"]) for item in getattr(data, "cache_files", ())]
+    if not files:
+        raise InputError(f"{spec}: datasets keeps no file of it; save it with save_to_disk and give that folder")
+    return files
+
+
+def _chosen(where: Path, names: list[str], options: Options) -> str:
+    """The split to read: the one asked for, else train, else the only one."""
+    if options.split is not None:
+        asked = options.split.strip().casefold()
+        found = next((name for name in names if name.casefold() == asked), None)
+        if found is None:
+            raise NoSplit(f"{where}: no split {options.split!r} (splits there: {', '.join(names)})")
+        return found
+    if len(names) > 1 and "train" not in names:
+        raise InputError(f"{where}: name one of its splits with --split ({', '.join(names)})")
+    if not names:
+        raise InputError(f"{where}: holds no split")
+    return "train" if "train" in names else names[0]

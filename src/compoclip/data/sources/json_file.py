@@ -25,7 +25,11 @@ def open_json(path: str | Path) -> Table:
     if start.startswith(b"{") and b"}\n{" in start.replace(b"\r", b""):
         return open_jsonl(path)
     value = read_json(path)
-    rows = _coco(value) if isinstance(value, dict) else value
+    rows = value
+    if isinstance(value, dict):
+        rows = _coco(value)
+        if rows is None and value and all(isinstance(row, dict) for row in value.values()):
+            rows = list(value.values())  # an object of rows by their number, as SugarCrepe's
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path}: neither a list of objects nor COCO's or Karpathy's captions")
     columns: dict[str, None] = {}

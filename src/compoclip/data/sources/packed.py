@@ -12,7 +12,7 @@ from typing import Any
 from compoclip.data.columnar import CellImage
 from compoclip.data.images import FileImage, ImageRef, TarImage, ZipImage
 from compoclip.data.report import Report
-from compoclip.data.sources.base import Sample, Source, log
+from compoclip.data.sources.base import Sample, Source
 from compoclip.errors import InputError
 
 
@@ -21,9 +21,8 @@ class PackedSource(Source):
     fork.
     """
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.report = Report()
+    def __init__(self, name: str, report: Report) -> None:
+        self.name, self.report = name, report
         self.fingerprint = ""
         self._data = bytearray()
         self._ends = array("q")
@@ -38,11 +37,15 @@ class PackedSource(Source):
         negatives: Sequence[Sequence[str]] | None = None,
         negative_rows: Sequence[Sequence[int]] | None = None,
         rows: Sequence[int] = (),
+        caption_ids: Sequence[str] | None = None,
     ) -> None:
-        """Append one sample. `rows` are the table rows it came from."""
+        """Append one sample.
+
+        rows: the table rows it came from. caption_ids: None for the image's id with a running number.
+        """
         meaning = json.dumps([image_id, list(captions), negatives], ensure_ascii=True).encode()
         self._digest.update(len(meaning).to_bytes(8, "little") + meaning)
-        record = [_pack_ref(image), image_id, list(captions), negatives, negative_rows]
+        record = [_pack_ref(image), image_id, list(captions), negatives, negative_rows, caption_ids]
         self._data += json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode()
         self._ends.append(len(self._data))
         self._rows.update(dict.fromkeys(rows, len(self._ends) - 1))
@@ -54,10 +57,9 @@ class PackedSource(Source):
         self.fingerprint = self._digest.hexdigest()
         del self._digest
         if not len(self):
-            why = f": {self.report}" if self.report.total_skipped else ""
+            why = f": {self.report}" if self.report.total_skipped or self.report.other_splits else ""
             raise InputError(f"{self.name}: no usable sample{why}")
-        if self.report.total_skipped:
-            log.warning("%s: %s", self.name, self.report)
+        self.report.check(self.name)
         return self
 
     def __len__(self) -> int:
@@ -69,13 +71,14 @@ class PackedSource(Source):
         if not 0 <= index < len(self):
             raise IndexError(f"{self.name}: sample {index} of {len(self)}")
         start = self._ends[index - 1] if index else 0
-        ref, image_id, captions, negatives, rows = json.loads(self._data[start : self._ends[index]])
+        ref, image_id, captions, negatives, rows, ids = json.loads(self._data[start : self._ends[index]])
         return Sample(
             _unpack_ref(ref),
             tuple(captions),
             image_id,
             None if negatives is None else tuple(map(tuple, negatives)),
             None if rows is None else tuple(map(tuple, rows)),
+            None if ids is None else tuple(ids),
         )
 
     def sample_of_row(self, row: int) -> int | None:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import glob
+import os
 import re
 from pathlib import Path
 
 from compoclip.errors import InputError
 
 MAX_SHARDS = 1_000_000
-_RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
-_CHOICE = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_RANGE = re.compile(r"(\d+)\.\.(\d+)(?:\.\.(\d+))?")
+_BRACES = re.compile(r"\{([^{}]*(?:,|\d\.\.\d)[^{}]*)\}")
 
 
 def is_pattern(spec: str) -> bool:
     """Whether `spec` names several files. A file that exists under that very name is no pattern."""
-    return not Path(spec).exists() and (any(mark in spec for mark in "*?[") or "::" in spec or bool(_braces(spec)))
-
-
-def _braces(spec: str) -> re.Match[str] | None:
-    return _RANGE.search(spec) or _CHOICE.search(spec)
+    return not Path(spec).exists() and (
+        any(mark in spec for mark in "*?[") or "::" in spec or bool(_BRACES.search(spec))
+    )
 
 
 def expand(spec: str) -> list[Path]:
@@ -29,6 +28,7 @@ def expand(spec: str) -> list[Path]:
     """
     paths: list[Path] = []
     for part in spec.split("::"):
+        part = os.path.expanduser(part)
         for name in _expand_braces(part):
             if any(mark in name for mark in "*?[") and not Path(name).exists():
                 found = sorted(glob.glob(name, recursive=True))
@@ -46,17 +46,22 @@ def expand(spec: str) -> list[Path]:
 
 
 def _expand_braces(text: str) -> list[str]:
-    match = _braces(text)
+    match = _BRACES.search(text)
     if match is None:
         return [text]
-    if ".." in match.group(0):
-        first, last = match.group(1), match.group(2)
-        low, high = int(first), int(last)
-        if not 0 <= high - low < MAX_SHARDS:
-            raise InputError(f"{text}: the range {match.group(0)} must go upwards and name at most {MAX_SHARDS} files")
-        width = len(first) if first.startswith("0") or len(first) == len(last) else 0
-        choices = [str(number).zfill(width) for number in range(low, high + 1)]
-    else:
-        choices = match.group(1).split(",")
+    choices = [choice for part in match[1].split(",") for choice in _range(part.strip(), text)]
     head, tail = text[: match.start()], text[match.end() :]
     return [head + choice + rest for choice in choices for rest in _expand_braces(tail)]
+
+
+def _range(part: str, text: str) -> list[str]:
+    """`0..2` as 0, 1, 2, and `0..4..2` as 0, 2, 4; anything else as it is."""
+    match = _RANGE.fullmatch(part)
+    if match is None:
+        return [part]
+    first, last, step = match[1], match[2], int(match[3] or 1)
+    low, high = int(first), int(last)
+    if not 0 <= high - low < MAX_SHARDS or step < 1:
+        raise InputError(f"{text}: the range {part} must go upwards and name at most {MAX_SHARDS} files")
+    width = len(first) if first.startswith("0") or len(first) == len(last) else 0
+    return [str(number).zfill(width) for number in range(low, high + 1, step)]

@@ -1,125 +1,35 @@
-"""Rows to samples: rows of the same image are one sample with several captions, whatever file format they came from."""
+"""Rows of a table to records, whatever file format they come from: plain tables, NegCLIP's and DeGLA's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from compoclip.data.images import ImageRef
-from compoclip.data.report import Report
+from compoclip.data.report import ABSENT, Report
 from compoclip.data.sources.columns import (
     CAPTION_COLUMNS,
+    ID_COLUMNS,
     IMAGE_COLUMNS,
     SPLIT_COLUMNS,
     caption_list,
     find_column,
     optional_column,
+    parse_list,
     tidy,
+    usable_caption,
 )
-from compoclip.data.sources.images import ImageFinder
-from compoclip.data.sources.packed import PackedSource
-from compoclip.data.sources.rows import Options, Row, Table
-from compoclip.errors import InputError
+from compoclip.data.sources.rows import Reading, Record, SplitFilter, Table
 
 
-@dataclass
-class _Group:
-    image: ImageRef
-    name: str
-    captions: list[str] = field(default_factory=list)
-    negatives: list[list[str]] | None = None
-    negative_rows: list[list[int]] | None = None
-    rows: list[int] = field(default_factory=list)
+@dataclass(frozen=True)
+class _Layout:
+    """Which columns a table's parts are in; "" for what it does not have."""
 
-
-class Grouper:
-    """Collects captions by image, in the order in which the images first appear."""
-
-    def __init__(self, name: str, finder: ImageFinder | None, report: Report) -> None:
-        self.source = PackedSource(name)
-        self.source.report = self.report = report
-        self.finder = finder
-        self.groups: dict[str, _Group | None] = {}
-        self._by_image: dict[str, _Group] = {}
-
-    def group(self, name: str, where: str, image: ImageRef | None = None) -> _Group | None:
-        """The image's group, made when first asked for; None where the image cannot be used (counted once a row)."""
-        known = self.groups.get(name)
-        if known is not None:
-            return known
-        if name in self.groups:
-            self.report.skip("missing image", where, f"{name!r}, as in an earlier row")
-            return None
-        found = image or (self.finder.find(name, where) if self.finder else None)
-        # two spellings of one path are one image: as two samples, their captions would be each other's false negatives
-        group = self._by_image.setdefault(found.where, _Group(found, name)) if found is not None else None
-        self.groups[name] = group
-        return group
-
-    def caption(self, value: object, where: str) -> str | None:
-        return usable_caption(value, where, self.report)
-
-    def finish(self) -> PackedSource:
-        for group in self._by_image.values():
-            if group.captions:
-                self.source.add(
-                    group.image, group.name, group.captions, group.negatives, group.negative_rows, group.rows
-                )
-        self.groups.clear()
-        self._by_image.clear()
-        return self.source.finish()
-
-
-def usable_caption(value: object, where: str, report: Report) -> str | None:
-    """A caption on one line, or None after counting why not."""
-    if value is None or value != value:  # NaN is what pandas writes for an empty cell
-        report.skip("empty caption", where)
-    elif not isinstance(value, str):
-        report.skip("caption is not text", where, f"{type(value).__name__}")
-    elif text := tidy(value):
-        return text
-    else:
-        report.skip("empty caption", where)
-    return None
-
-
-def read_table(table: Table, options: Options) -> PackedSource:
-    """A source from a table of (image, caption) rows.
-
-    Raises InputError for a wrong column, a wrong split, or nothing usable.
-    """
-    where = str(table.path)
-    image_key = find_column(table.columns, options.image_key, IMAGE_COLUMNS, "image", "--image-key", where)
-    others = [column for column in table.columns if column != image_key]
-    caption_key = find_column(others, options.caption_key, CAPTION_COLUMNS, "caption", "--caption-key", where)
-    keep = SplitFilter(table, options.split)
-    plural = caption_key.strip().lower().endswith("s")
-    report = Report()
-    finder = ImageFinder(table.path.parent, options.image_root, report) if table.image_at is None else None
-    grouper = Grouper(where, finder, report)
-    for row in table.rows(report):
-        if not keep(row):
-            continue
-        report.rows += 1
-        spot = f"{where}:{row.number}"
-        held = table.image_at(row, image_key) if table.image_at else None
-        name = image_name(row.cells.get(image_key)) if held is None else f"{row.index}"
-        if name is None:
-            report.skip("no image name", spot)
-            continue
-        try:
-            values = caption_list(row.cells.get(caption_key), plural)
-        except ValueError as error:
-            report.skip("bad list of captions", spot, str(error))
-            continue
-        if not values:
-            report.skip("empty caption", spot, "an empty list")
-        captions = [text for text in (grouper.caption(value, spot) for value in values) if text is not None]
-        group = grouper.group(name, spot, held) if captions else None
-        if group is not None:
-            group.captions += captions
-            group.rows.append(row.index)
-    keep.check(where)
-    return grouper.finish()
+    image: str
+    caption: str
+    negatives: str = ""
+    negative_rows: str = ""
+    name: Callable[[object], str | None] = lambda value: image_name(value)
 
 
 def image_name(value: object) -> str | None:
@@ -133,29 +43,85 @@ def image_name(value: object) -> str | None:
     return None
 
 
-class SplitFilter:
-    """Keeps the rows of one split.
+def coco_path(image_id: object) -> str | None:
+    """DeGLA's images: `train2014/COCO_train2014_000000000009.jpg` for 9 or "9"; a name that is a path is kept."""
+    name = image_name(image_id)
+    return f"train2014/COCO_train2014_{int(name):012d}.jpg" if name and name.isdecimal() else name
 
-    Raises InputError where a split is asked for and there is no such column, or no such row.
-    """
 
-    def __init__(self, table: Table, split: str | None) -> None:
-        self.split, self.column = split, optional_column(table.columns, SPLIT_COLUMNS)
-        self.seen: dict[str, int] = {}
-        if split is not None and self.column is None:
-            listed = ", ".join(table.columns)
-            raise InputError(
-                f"{table.path}: --split {split} was asked for, but there is no split column (columns: {listed})"
-            )
+def _layout(table: Table, reading: Reading) -> _Layout:
+    options, where = reading.options, str(table.path)
+    named = options.image_key is not None or options.caption_key is not None
+    if not named and {"title", "filepath", "neg_caption"} <= set(table.columns):
+        return _Layout("filepath", "title", "neg_caption", "neg_image")
+    if not named and {"image_id", "original", "enhanced"} <= set(table.columns):
+        return _Layout("image_id", "original", "enhanced", name=coco_path)
+    usual = (*(held.strip().lower() for held in table.held), *IMAGE_COLUMNS)
+    if reading.images or options.image_key is not None or optional_column(table.columns, usual):
+        image = find_column(table.columns, options.image_key, usual, "image", "--image-key", where, Report())
+    else:
+        image = ""
+        reading.report.note("no image column: which captions are of one image is not known; --image-key names one")
+    others = [column for column in table.columns if column != image]
+    caption = find_column(
+        others, options.caption_key, CAPTION_COLUMNS, "caption", "--caption-key", where, reading.report
+    )
+    return _Layout(image, caption)
 
-    def __call__(self, row: Row) -> bool:
-        if self.split is None or self.column is None:
-            return True
-        value = str(row.cells.get(self.column) or "")
-        self.seen[value] = self.seen.get(value, 0) + 1
-        return value == self.split
 
-    def check(self, where: str) -> None:
-        if self.split is not None and not self.seen.get(self.split):
-            found = ", ".join(sorted(name for name in self.seen if name)[:20]) or "none"
-            raise InputError(f"{where}: no row of split {self.split!r} (splits there: {found})")
+def table_records(table: Table, reading: Reading) -> Iterator[Record]:
+    """A record a row, those of other splits left out. Raises InputError for a wrong column or a wrong split."""
+    layout, report, where = _layout(table, reading), reading.report, str(table.path)
+    split_column, id_column = optional_column(table.columns, SPLIT_COLUMNS), optional_column(table.columns, ID_COLUMNS)
+    keep = SplitFilter(reading, f"no split column (columns: {', '.join(table.columns)})")
+    plural = layout.caption.strip().lower().endswith("s")
+    id_of_image = optional_column([c for c in table.columns if c not in (layout.image, layout.caption)], IMAGE_COLUMNS)
+    for row in table.rows(report):
+        spot, cells = f"{where}:{row.number}", row.cells
+        own = keep(cells.get(split_column) if split_column else None)
+        report.rows += own
+        told = report if own else Report()  # captions of other splits count for the numbers of the image's captions
+        image, name = None, layout.name(cells.get(layout.image))
+        if layout.image in table.held and table.image_at is not None:
+            image, name = table.image_at(row, layout.image, id_of_image)
+        held = layout.image in table.held
+        if name is None and (reading.images or (layout.image and not held)):
+            told.skip(ABSENT if held else "no image name", spot)
+            continue
+        captions = _captions(cells.get(layout.caption), plural, spot, told)
+        ids = reading.ids(name or "", len(captions), cells.get(id_column) if id_column else None)
+        if not own or not captions:
+            continue
+        record = Record(name or "", spot, captions, ids, row.index, image)
+        if layout.negatives:
+            texts = _list(cells.get(layout.negatives), str, spot, report)
+            record.negatives = [[tidy(text) for text in texts if tidy(text)]]
+        if layout.negative_rows:
+            record.negative_rows = [_list(cells.get(layout.negative_rows), int, spot, report)]
+        yield record
+    keep.check(where)
+
+
+def _captions(value: object, plural: bool, spot: str, report: Report) -> list[str]:
+    try:
+        values = caption_list(value, plural)
+    except ValueError as error:
+        report.skip("bad list of captions", spot, str(error))
+        return []
+    if not values:
+        report.skip("empty caption", spot, "an empty list")
+    return [text for text in (usable_caption(item, spot, report) for item in values) if text is not None]
+
+
+def _list(value: object, kind: type, spot: str, report: Report) -> list:
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        return []
+    try:
+        items = list(value) if isinstance(value, (list, tuple)) else parse_list(str(value))
+    except ValueError as error:
+        report.skip("bad list of negatives", spot, str(error))
+        return []
+    good = [item for item in items if isinstance(item, kind)]
+    if len(good) < len(items):
+        report.skip("bad negative", spot, f"{len(items) - len(good)} items are not {kind.__name__}")
+    return good

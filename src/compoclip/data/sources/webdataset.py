@@ -12,22 +12,32 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from compoclip.data.images import TarImage
+from compoclip.data.images import TarImage, is_litter
+from compoclip.data.images.names import IMAGE_SUFFIXES, OTHER_PICTURES
 from compoclip.data.images.tars import MAX_TEXT_BYTES, Member, tar_members
 from compoclip.data.report import Report
-from compoclip.data.sources.columns import CAPTION_COLUMNS, caption_list, tidy
-from compoclip.data.sources.packed import PackedSource
-from compoclip.data.sources.rows import Options
-from compoclip.data.sources.table import Grouper, usable_caption
+from compoclip.data.sources.columns import (
+    CAPTION_COLUMNS,
+    SPLIT_COLUMNS,
+    SPLIT_NAMES,
+    caption_list,
+    tidy,
+    usable_caption,
+)
+from compoclip.data.sources.rows import Reading, Record, SplitFilter
 from compoclip.errors import InputError
 
-IMAGE_EXTENSIONS = ("jpg", "jpeg", "png", "webp")
 NEGATIVES_EXTENSION = "negatives.json"  # what `negatives build --into-tars` adds to a sample
 NEGATIVE_KEYS = ("negatives", "neg_captions", "neg_caption")
+EXTENSIONS = (NEGATIVES_EXTENSION, "txt", "json", *(suffix[1:] for suffix in (*IMAGE_SUFFIXES, *OTHER_PICTURES)))
 
 
 def split_key(name: str) -> tuple[str, str]:
-    """(key, extension): a key ends at the first dot of the base name, as webdataset has it."""
+    """(key, extension). A key may hold dots (`IMG_1.0.png`); what has no extension known here ends at its first dot."""
+    lower = name.lower()
+    for extension in EXTENSIONS:
+        if lower.endswith("." + extension):
+            return name[: -len(extension) - 1], extension
     folder, _, base = name.rpartition("/")
     stem, _, extension = base.partition(".")
     return (f"{folder}/{stem}" if folder else stem), extension.lower()
@@ -43,28 +53,31 @@ class TarSample(NamedTuple):
     negatives: list[list[str]] | None
 
 
-def read_webdataset(tars: list[Path], name: str, options: Options) -> PackedSource:
-    """A source from tars. Raises InputError where a tar cannot be opened or none holds an image with a caption."""
-    report = Report()
-    grouper = Grouper(name, None, report)
-    for tar in tars:
-        for sample in tar_samples(tar, report, options):
-            image_id = free_name(sample.key, tar, grouper.groups.__contains__)
-            group = grouper.group(image_id, sample.where, sample.image)
-            if group is not None:
-                group.captions = sample.captions
-                group.negatives = sample.negatives
-    return grouper.finish()
+def tar_records(tars: Sequence[Path], reading: Reading) -> Iterator[Record]:
+    """A record a sample. Raises InputError where a tar cannot be opened or none is of the split asked for."""
+    keep = SplitFilter(reading, untold_too=True)
+    for tar in of_split(tars, reading.options.split):
+        for sample in tar_samples(tar, reading, keep):
+            name = free_name(sample.key, tar, reading.known)
+            ids = reading.ids(name, len(sample.captions))
+            yield Record(name, sample.where, sample.captions, ids, image=sample.image, negatives=sample.negatives)
+    if reading.options.split is not None:
+        keep.check(", ".join(map(str, tars[:3])))
 
 
-def of_split(tars: list[Path], options: Options) -> list[Path]:
-    """The shards of one split, where their names begin with a split's name (`train-00000.tar`); else all of them."""
-    if options.split is None:
-        return tars
-    chosen = [
-        tar for tar in tars if tar.name.startswith((f"{options.split}-", f"{options.split}_", f"{options.split}."))
-    ]
-    return chosen or tars
+def of_split(tars: Sequence[Path], split: str | None) -> list[Path]:
+    """The shards of one split, where their names or folders tell it (`train-00000.tar`, `train/0.tar`); else all."""
+    chosen = [tar for tar in tars if split is not None and told_split(tar) == split.strip().casefold()]
+    return chosen or [tar for tar in tars if split is None or not told_split(tar)] or list(tars)
+
+
+def told_split(tar: Path) -> str:
+    """The split that the name of a tar, or of its folder, tells; "" for none."""
+    for name in (tar.stem, tar.parent.name):
+        word = name.casefold().replace("_", "-").partition("-")[0].rstrip("0123456789")
+        if word in SPLIT_NAMES:
+            return word
+    return ""
 
 
 def free_name(key: str, tar: Path, taken: Callable[[str], bool]) -> str:
@@ -76,11 +89,13 @@ def free_name(key: str, tar: Path, taken: Callable[[str], bool]) -> str:
     return name
 
 
-def tar_samples(tar: Path, report: Report, options: Options) -> Iterator[TarSample]:
-    """Samples of one tar with at least one caption, in the order of their images; the rest is counted in `report`.
+def tar_samples(tar: Path, reading: Reading, keep: SplitFilter | None = None) -> Iterator[TarSample]:
+    """Samples of one tar with at least one caption, in the order of their images; the rest is counted.
 
     Raises InputError where the tar cannot be opened.
     """
+    report = reading.report
+    keep = SplitFilter(reading, untold_too=True) if keep is None else keep
     if not tar.is_file():
         raise InputError(f"{tar}: no such file")
     with open(tar, "rb") as handle:
@@ -88,30 +103,37 @@ def tar_samples(tar: Path, report: Report, options: Options) -> Iterator[TarSamp
         texts: dict[str, dict[str, Member]] = {}
         for member in tar_members(tar, report):
             key, extension = split_key(member.name)
-            if extension in IMAGE_EXTENSIONS:
+            if is_litter(member.name):
+                continue
+            if extension in ("txt", "json", NEGATIVES_EXTENSION):
+                texts.setdefault(key, {})[extension] = member
+            elif "." + extension in OTHER_PICTURES:
+                report.rows += 1
+                report.skip("picture of a format that is not read", f"{tar}:{member.name}", "save it as JPEG or PNG")
+                texts[key] = {}
+            elif "." + extension in IMAGE_SUFFIXES:
                 if key in images:
                     report.skip("second image of the same key", f"{tar}:{member.name}")
                 else:
                     images[key] = member
-            elif extension in ("txt", "json", NEGATIVES_EXTENSION):
-                texts.setdefault(key, {})[extension] = member
         for key, member in images.items():
-            report.rows += 1
             where = f"{tar}:{member.name}"
             found = texts.pop(key, {})
             own = found.pop(NEGATIVES_EXTENSION, None)
+            if not keep(_split(handle, found, tar, key)):
+                continue
+            report.rows += 1
             if not found:
                 report.skip("image without a caption file", where, f"no {key}.txt or {key}.json")
                 continue
-            if options.split is not None and _split(handle, found, report, tar) not in (None, options.split):
-                continue
-            captions, negatives = _captions(handle, tar, found, report, options)
+            captions, negatives = _captions(handle, tar, found, reading)
             if captions and own is not None:
                 negatives = _of_member(handle, tar, own, captions, report) or negatives
             if captions:
                 yield TarSample(key, where, TarImage(str(tar), *member), captions, negatives)
-        for key in texts:
-            report.skip("caption file without an image", f"{tar}:{key}")
+        for key, found in texts.items():
+            if found:
+                report.skip("caption file without an image", f"{tar}:{key}")
 
 
 def negatives_member(rows: Sequence[tuple[str, Sequence[Mapping[str, object]]]]) -> bytes:
@@ -165,29 +187,37 @@ def _object(handle: BinaryIO, tar: Path, member: Member, report: Report) -> dict
     return value
 
 
-def _split(handle: BinaryIO, found: dict[str, Member], report: Report, tar: Path) -> str | None:
+def _split(handle: BinaryIO, found: dict[str, Member], tar: Path, key: str) -> str | None:
+    """The split that a sample's JSON, its folder in the tar, or the tar's name tells."""
     value = _object(handle, tar, found["json"], Report()) if "json" in found else None
-    split = value.get("split") if value else None
-    return split if isinstance(split, str) else None
+    told = next((value[name] for name in SPLIT_COLUMNS if isinstance(value.get(name), str)), None) if value else None
+    folder = key.partition("/")[0] if "/" in key else ""
+    return told or (folder if folder.casefold() in SPLIT_NAMES else "") or told_split(tar)
 
 
 def _captions(
-    handle: BinaryIO, tar: Path, found: dict[str, Member], report: Report, options: Options
+    handle: BinaryIO, tar: Path, found: dict[str, Member], reading: Reading
 ) -> tuple[list[str], list[list[str]] | None]:
     """Captions and, where the JSON has them, their negatives.
 
-    JSON is preferred to text; a JSON without captions falls back on it.
+    `caption` and `captions` of the JSON come first, then the text file, then other keys that may hold captions.
     """
     values: list[object] = []
     negatives: object = None
+    report = reading.report
     where = f"{tar}:{next(iter(found.values())).name}"
     if "json" in found:
         where = f"{tar}:{found['json'].name}"
         value = _object(handle, tar, found["json"], report)
         if value is not None:
-            key = options.caption_key or next((k for k in ("captions", *CAPTION_COLUMNS) if value.get(k)), None)
-            if key in value:
-                values = caption_list(value[key], False)
+            sure = (reading.options.caption_key,) if reading.options.caption_key else ("captions", "caption")
+            keys = sure if "txt" in found or reading.options.caption_key else (*sure, *CAPTION_COLUMNS)
+            key = next((name for name in keys if value.get(name)), None)
+            try:
+                values = caption_list(value[key]) if key is not None else []
+            except ValueError as error:
+                report.skip("bad list of captions", where, str(error))
+                return [], None
             negatives = next((value[k] for k in NEGATIVE_KEYS if k in value), None)
     if not values and "txt" in found:
         where = f"{tar}:{found['txt'].name}"
