@@ -11,6 +11,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from compoclip.distributed import started
 from compoclip.errors import InputError
 from compoclip.io import write_text
 
@@ -23,6 +24,7 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     recipe: str = Field("custom", description="name of the recipe this came from")
+    published_batch: int | None = Field(None, description="the total batch that the recipe's source trained with")
     model: str = Field("ViT-B-32", description="open_clip architecture, a directory, or tiny")
     pretrained: str | None = Field("openai", description="open_clip tag or weights file; none for tiny and directories")
     activation: Literal["gelu", "quickgelu"] | None = Field(None, description="needed for a weights file")
@@ -47,7 +49,10 @@ class TrainConfig(BaseModel):
     weights: dict[str, float] = Field({"contrastive": 1.0}, description="term -> weight")
     options: dict[str, Any] = Field({}, description="options of the terms")
 
-    batch_size: int = Field(256, ge=1)
+    batch_size: int = Field(256, ge=1, description="samples a step of each process")
+    micro_batch: int | None = Field(
+        None, ge=1, description="samples whose activations are in memory at once; the gradient stays that of the batch"
+    )
     epochs: int = Field(5, ge=1)
     steps: int | None = Field(None, ge=0, description="stop after this many steps, whatever the epochs")
     lr: float = Field(5e-6, gt=0)
@@ -66,7 +71,7 @@ class TrainConfig(BaseModel):
     )
     lock_text: bool = Field(False, description="freeze the text tower and keep its features")
     teacher_decay: float = Field(0.9996, ge=0, le=1, description="decay of the teacher's moving average")
-    precision: Literal["fp32", "bf16"] = "fp32"
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     grad_checkpointing: bool = False
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
     seed: int = 0
@@ -123,14 +128,16 @@ def read_recipe(name: str) -> dict[str, Any]:
 def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
     """A run's configuration: the recipe, then `overrides` (fields, term weights, or options of terms by name).
 
-    The distillation weight of a recipe belongs to a batch of 256 and is scaled to the run's batch, because the term
-    sums over it (DeGLA, arXiv 2504.16801, Eq. 7). Raises InputError for names and values that do not fit.
+    The distillation weight of a recipe belongs to a batch of 256 and is scaled to the run's batch of all processes,
+    because the term sums over it (DeGLA, arXiv 2504.16801, Eq. 7). Raises InputError for names and values that do not
+    fit.
     """
     from compoclip.losses import TERMS, objective
     from compoclip.losses.objective import OPTIONS
 
     recipe = read_recipe(recipe_name)
     fields = {"recipe": recipe.get("name", recipe_name), **recipe.get("train", {})}
+    fields = {"published_batch": fields.get("batch_size"), **fields}
     wanted = recipe.get("objective", {"name": "clip"})
     chosen = {"weights": wanted["weights"]} if "weights" in wanted else {"name": wanted["name"]}
     changes = dict(wanted.get("options", {}))
@@ -150,7 +157,7 @@ def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
     weights, options = dict(built.weights), dict(built.options)
     config = _validated({**fields, "weights": weights, "options": options}, f"recipe {recipe_name}")
     if "distillation" in weights and options.get("distillation_reduction", "sum") == "sum":
-        weights["distillation"] *= REFERENCE_BATCH / config.batch_size
+        weights["distillation"] *= REFERENCE_BATCH / (config.batch_size * started())
         config = config.model_copy(update={"weights": weights})
     return config
 

@@ -15,9 +15,9 @@ import torch
 from tests.evaluation.fakes import RandomModel, picture, png, write
 from tests.test_cli import run as cli
 
+from compoclip.distributed import ALONE, joined, together
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
-from compoclip.evaluation.ranks import ALONE, joined, together
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -97,7 +97,7 @@ def test_a_failure_of_one_is_told_once_and_ends_both(tmp_path: Path) -> None:
 
 THREADS = """
 import os
-from compoclip.evaluation.ranks import joined
+from compoclip.distributed import joined
 names = lambda: {open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task")}
 with joined() as ranks:
     import open_clip  # a model is opened when the group is there

@@ -34,10 +34,10 @@ def evaluate(
 
     Example: compoclip eval tiny --tasks world --output-path results.json
     """
+    from compoclip.distributed import joined, together
     from compoclip.evaluation import evaluate as run
     from compoclip.evaluation.batching import check_batch_size
     from compoclip.evaluation.encoders import open_encoder
-    from compoclip.evaluation.ranks import joined, together
     from compoclip.progress import output
     from compoclip.report import table
 

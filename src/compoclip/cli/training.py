@@ -25,11 +25,12 @@ def train(
     lock_image: Annotated[bool, typer.Option("--lock-image", help="Freeze the image tower, cache features.")] = False,
     lock_text: Annotated[bool, typer.Option("--lock-text", help="Freeze the text tower, cache features.")] = False,
     lora: Annotated[int | None, typer.Option(help="Rank of LoRA; 0 trains all weights.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Samples a step.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Samples a step of each process.")] = None,
+    micro_batch: Annotated[int | None, typer.Option(help="Samples in memory at once; same gradient.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
     steps: Annotated[int | None, typer.Option(help="Stop after this many steps.")] = None,
     lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     eval_tasks: Annotated[str | None, typer.Option(help="Tasks at step 0 and at the end, comma-separated.")] = None,
@@ -38,17 +39,20 @@ def train(
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, key=value.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Fine-tune a model by a recipe.
+    """Fine-tune a model by a recipe; `torchrun --nproc-per-node N -m compoclip train ...` on N GPUs.
 
     Example: compoclip train fsc-clip --data captions.tsv --negatives negatives --output-dir runs/fsc
     """
     from compoclip.config import read_config, resolve
+    from compoclip.distributed import joined, together
     from compoclip.training import train as run
 
     if resume:
         if output_dir is None:
             raise InputError("--resume needs the --output-dir of the run to go on with")
-        print(run(read_config(output_dir / "config.yaml"), resume=True))
+        with joined() as ranks:
+            kept = together(ranks, lambda: read_config(output_dir / "config.yaml"))
+            print(run(kept, resume=True, ranks=ranks))
         return
     if not recipe:
         raise InputError("name a recipe; `compoclip ls recipes` lists them")
@@ -56,12 +60,13 @@ def train(
         "data": data, "model": model, "pretrained": pretrained, "activation": activation, "negatives": negatives,
         "output_dir": str(output_dir) if output_dir else None, "image_root": image_root, "image_key": image_key,
         "caption_key": caption_key, "lock_image": lock_image or None, "lock_text": lock_text or None,
-        "lora_rank": lora, "batch_size": batch_size, "epochs": epochs, "steps": steps, "lr": lr,
-        "precision": precision, "device": device, "seed": seed, "eval_data_root": eval_data_root,
+        "lora_rank": lora, "batch_size": batch_size, "micro_batch": micro_batch, "epochs": epochs, "steps": steps,
+        "lr": lr, "precision": precision, "device": device, "seed": seed, "eval_data_root": eval_data_root,
         "eval_tasks": eval_tasks.split(",") if eval_tasks else None,
     }  # fmt: skip
     overrides = {key: value for key, value in given.items() if value is not None} | _settings(settings or [])
-    print(run(resolve(recipe, overrides)))
+    with joined() as ranks:
+        print(run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks))
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:

@@ -36,7 +36,8 @@ class BatchStream:
     workers: processes that decode ahead. cache_gib: memory for preprocessed images (uint8 where the preprocessing ends
     in to-tensor and normalise); decoding then goes to as many threads instead, and mostly happens once.
     load_images: False gives batches without pixels, for a tower whose features are kept.
-    rank, world_size: every process gets its own `batch_size` rows of batches of `batch_size * world_size`.
+    rank, world_size: every process gets its own `batch_size` rows of batches of `batch_size * world_size`, which are
+    those of a single process with that batch size. A last batch that is not full is dropped, the same everywhere.
     broken_limit: largest share of unreadable images. They are replaced by the next readable sample, and listed with
     their reasons in `broken`.
     Raises InputError where the source does not fill one batch, RunError beyond `broken_limit`.
@@ -110,12 +111,12 @@ class BatchStream:
             yield self._account(collated)
 
     def all_images(self, batch_size: int = 64) -> Iterator[tuple[list[int], Tensor]]:
-        """(indices, pixels) of every readable image, once, in the source's order.
+        """(indices, pixels) of every readable image of this process's share, once, in the source's order.
 
-        Broken ones are noted and left out.
+        Whole batches are dealt to the processes in turn. Broken images are noted and left out.
         """
         scan = _Scan(self.collator, len(self.source), batch_size)
-        for collated in self._run(scan, range(len(scan)), True):
+        for collated in self._run(scan, range(self.rank, len(scan), self.world_size), True):
             batch = self._account(collated)
             if batch.indices:
                 yield batch.indices, batch.images

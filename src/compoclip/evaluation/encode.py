@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError
 from compoclip.evaluation.batching import BatchSize, caller
 from compoclip.evaluation.pictures import Picture
-from compoclip.evaluation.ranks import ALONE, Ranks
 from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.progress import Bar, bar
 

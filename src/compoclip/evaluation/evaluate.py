@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
+from compoclip.distributed import ALONE, Ranks, together
 from compoclip.environment import environment
 from compoclip.errors import InputError
 from compoclip.evaluation import results as result_file
@@ -16,7 +17,6 @@ from compoclip.evaluation.controls import controls as control_figures
 from compoclip.evaluation.encode import FeatureBank, encode
 from compoclip.evaluation.encoders import open_encoder
 from compoclip.evaluation.feature_file import FeatureFile, save_features
-from compoclip.evaluation.ranks import ALONE, Ranks, together
 from compoclip.evaluation.scoring import Grid, Outcome
 from compoclip.evaluation.scoring.comparisons import check_rule
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task

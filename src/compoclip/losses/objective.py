@@ -30,11 +30,18 @@ from compoclip.losses.unit_contrast import unit_contrast
 
 @dataclass(frozen=True)
 class Term:
-    """One term: its function, the public options it takes (option name -> argument), and what it needs of a batch."""
+    """One term: its function, the public options it takes (option name -> argument), and what it needs of a batch.
+
+    over: what its value sums over. `batch`: a sample's part depends on the other samples; `rows`: the mean of samples
+    that know nothing of each other; `negatives`: the mean of those that have a negative; `sum`: their sum. So all but
+    `batch` can be computed of a part of the batch. over_by: an option's value that changes it.
+    """
 
     function: Callable[..., Tensor]
     options: Mapping[str, str] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
+    over: str = "batch"
+    over_by: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def choices(self, option: str) -> tuple[str, ...]:
         """The values of an option that its function names; empty for a number."""
@@ -55,13 +62,25 @@ TERMS: dict[str, Term] = {
         contrastive,
         {"contrastive_negatives": "negatives", "missing_negatives": "missing", "contrastive_form": "form"},
     ),
-    "global_negative": Term(global_negative, _FOCAL, _needs("negatives")),
-    "local_negative": Term(local_negative, {**_FOCAL, "local_alignment": "alignment"}, _needs("negatives", "tokens")),
-    "image_grounded": Term(image_grounded, {}, _needs("negatives")),
-    "text_grounded": Term(
-        text_grounded, {"text_grounded_scale": "scale", "text_grounded_mask": "mask"}, _needs("negatives", "teacher")
+    "global_negative": Term(global_negative, _FOCAL, _needs("negatives"), "negatives"),
+    "local_negative": Term(
+        local_negative, {**_FOCAL, "local_alignment": "alignment"}, _needs("negatives", "tokens"), "negatives"
     ),
-    "distillation": Term(distillation, {"distillation_reduction": "reduction"}, _needs("teacher")),
+    "image_grounded": Term(image_grounded, {}, _needs("negatives"), "rows"),
+    "text_grounded": Term(
+        text_grounded,
+        {"text_grounded_scale": "scale", "text_grounded_mask": "mask"},
+        _needs("negatives", "teacher"),
+        "rows",
+        {("text_grounded_mask", "released"): "batch"},
+    ),
+    "distillation": Term(
+        distillation,
+        {"distillation_reduction": "reduction"},
+        _needs("teacher"),
+        "sum",
+        {("distillation_reduction", "mean"): "rows"},
+    ),
     "unit_contrast": Term(
         unit_contrast,
         {"unit_foils": "foils", "unit_repeats": "repeats", "unit_empty_slot": "empty_slot"},
@@ -124,12 +143,27 @@ class Objective:
         Of `negatives`, `tokens` (of images and texts), `image_tokens`, `teacher`, `units`, `phrases`, `paraphrases`
         and `margins` (thresholds that the loop carries from step to step).
         """
-        found = frozenset().union(*(TERMS[name].needs for name in self.weights))
+        found = frozenset[str]().union(*(TERMS[name].needs for name in self.weights))
         if "contrastive" in self.weights and self.options.get("contrastive_negatives", "none") != "none":
             found |= {"negatives"}
         return found
 
+    def over(self, term: str) -> str:
+        """What a term's value sums over with these options: `batch`, `rows`, `negatives` or `sum` (see `Term`)."""
+        for (option, value), changed in TERMS[term].over_by.items():
+            if self.options.get(option) == value:
+                return changed
+        return TERMS[term].over
+
+    def split(self) -> tuple[Objective, Objective]:
+        """(terms that need the whole batch, terms that a part of it is enough for); either may have no terms."""
+        wide = {name: weight for name, weight in self.weights.items() if self.over(name) == "batch"}
+        own = {name: weight for name, weight in self.weights.items() if name not in wide}
+        return Objective(wide, self.options), Objective(own, self.options)
+
     def __call__(self, features: Features) -> dict[str, Tensor]:
+        if not self.weights:
+            return {}
         for name in ("image", "text", "logit_scale"):
             require(getattr(features, name), name, next(iter(self.weights)))
         features = features.prepared()

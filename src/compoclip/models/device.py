@@ -9,7 +9,7 @@ import torch
 
 from compoclip.errors import InputError
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 def resolve_device(name: str = "auto") -> str:
@@ -34,7 +34,7 @@ def numbers(device: torch.device, precision: str) -> contextlib.AbstractContextM
     """What a forward pass runs in. Features leave it as fp32 whatever it was."""
     if precision == "fp32":
         return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
+    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
 
 
 def check_precision(precision: str) -> str:

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from compoclip.config import TrainConfig
 from compoclip.data.loader import BatchStream
+from compoclip.data.order import digest
 from compoclip.data.sources import Source, open_source
 from compoclip.data.sources.builtin import WorldSource
+from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError
 from compoclip.evaluation.task import Task
 from compoclip.models import Model
@@ -27,7 +29,7 @@ PROBED = 1000  # samples looked at for negatives of their own
 
 @dataclass
 class TrainBatch:
-    """One batch as the loop takes it; `number` counts batches within the epoch."""
+    """One batch as the loop takes it: this process's rows. `number` counts batches within the epoch."""
 
     images: Tensor | Pooled
     captions: list[str]
@@ -35,19 +37,43 @@ class TrainBatch:
     image_id: Tensor
     number: int
 
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    def parts(self, size: int | None) -> list[TrainBatch]:
+        """The batch in parts of at most `size` rows; whole where that is None."""
+        size = size or len(self)
+        spans = [slice(start, start + size) for start in range(0, len(self), size)]
+        return [self] if len(spans) == 1 else [self._rows(span) for span in spans]
+
+    def _rows(self, span: slice) -> TrainBatch:
+        images = self.images
+        if isinstance(images, Pooled):
+            tokens = None if images.tokens is None else images.tokens[span]
+            part: Tensor | Pooled = images._replace(pooled=images.pooled[span], tokens=tokens)
+        else:
+            part = images[span]
+        return TrainBatch(part, self.captions[span], self.negatives[span], self.image_id[span], self.number)
+
 
 class TrainData:
     """Batches of a run, in an order that depends on (seed, epoch) alone."""
 
     def __init__(
-        self, config: TrainConfig, stream: BatchStream, heldout: Task | None, negatives: RunNegatives | None = None
+        self,
+        config: TrainConfig,
+        stream: BatchStream,
+        heldout: Task | None,
+        negatives: RunNegatives | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.config, self.stream, self.heldout, self._negatives = config, stream, heldout, negatives
+        self.ranks = ranks
         self._frozen: FrozenImages | None = None
         self._device = torch.device("cpu")
 
     @classmethod
-    def open(cls, config: TrainConfig, model: Model, needs: frozenset[str]) -> TrainData:
+    def open(cls, config: TrainConfig, model: Model, needs: frozenset[str], ranks: Ranks = ALONE) -> TrainData:
         """Open the source, hold some of it back, and find the negatives of its captions.
 
         Raises InputError where an objective needs negatives and none are given.
@@ -79,9 +105,11 @@ class TrainData:
             caption=config.captions,
             cache_gib=0.0 if config.lock_image else config.cache_gib,
             load_images=not config.lock_image,
+            rank=ranks.rank,
+            world_size=ranks.count,
         )
         wrong = negatives.of_part(kept) if negatives is not None and kept is not None else {}
-        return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives)
+        return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives, ranks)
 
     def prepare(self, model: Model, dense: bool) -> None:
         """Compute what a frozen image tower gives, once; or find it in `feature_cache`."""
@@ -90,13 +118,15 @@ class TrainData:
         self._device = model.device  # kept features go where the projection and the losses are
         project = not self.config.unlock_image_head
         files = self._kept_features(model, project)
+        there = {key for key, path in files.items() if self.ranks.same(path.exists())}
         for with_patches in (True, False):
-            if files and files[with_patches].exists() and (with_patches or not dense):
+            if with_patches in there and (with_patches or not dense):
                 self._frozen = FrozenImages.read(files[with_patches], project, dense)
                 return
         count = len(self.stream.source)
-        self._frozen = FrozenImages.build(model, self.stream.all_images(), count, dense, project)
-        if files and not self.stream.broken:
+        self._frozen = FrozenImages.build(model, self.stream.all_images(), count, dense, project, self.ranks)
+        broken = any(self.ranks.share(bool(self.stream.broken)))
+        if files and not broken and not self.ranks.rank:
             self._frozen.write(files[dense])
 
     def _kept_features(self, model: Model, project: bool) -> dict[bool, Path]:
@@ -118,8 +148,8 @@ class TrainData:
         frozen = self._frozen
         for number, batch in enumerate(self.stream.epoch(epoch, start), start):
             images = batch.images if frozen is None else frozen.take(batch.indices, self._device)
-            place = {name: i for i, name in enumerate(dict.fromkeys(batch.image_ids))}
-            image_id = torch.tensor([place[name] for name in batch.image_ids])
+            # a hash, because the same image may be among the rows of another process
+            image_id = torch.tensor([digest(name) >> 1 for name in batch.image_ids])
             yield TrainBatch(images, batch.captions, batch.negatives, image_id, number)
 
 

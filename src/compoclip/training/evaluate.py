@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from compoclip.config import TrainConfig
+from compoclip.distributed import ALONE, Ranks
 from compoclip.evaluation import evaluate
 from compoclip.models import Model
 from compoclip.training.dataset import TrainData
 
 
-def evaluate_run(model: Model, config: TrainConfig, data: TrainData, path: Path, label: str) -> None:
-    """Measure `model` on the run's tasks and its held-out images; writes results.json at `path`."""
+def evaluate_run(
+    model: Model, config: TrainConfig, data: TrainData, path: Path, label: str, ranks: Ranks = ALONE
+) -> None:
+    """Measure `model` on the run's tasks and its held-out images, the ranks together; writes results.json at `path`."""
     extra = [data.heldout] if data.heldout is not None else []
     if not config.eval_tasks and not extra:
         return
@@ -23,4 +26,5 @@ def evaluate_run(model: Model, config: TrainConfig, data: TrainData, path: Path,
         extra=extra,
         label=label,
         output_path=path,
+        ranks=ranks,
     )

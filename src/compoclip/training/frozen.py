@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError, RunError
 from compoclip.io import atomic_path
 from compoclip.models import Model
@@ -32,9 +33,15 @@ class FrozenImages:
     @classmethod
     @torch.no_grad()
     def build(
-        cls, model: Model, batches: Iterable[tuple[Sequence[int], Tensor]], count: int, dense: bool, project: bool
+        cls,
+        model: Model,
+        batches: Iterable[tuple[Sequence[int], Tensor]],
+        count: int,
+        dense: bool,
+        project: bool,
+        ranks: Ranks = ALONE,
     ) -> FrozenImages:
-        """Run the backbone over (indices, pixels) batches that cover 0..count-1.
+        """Run the backbone over (indices, pixels) batches that, over all ranks, cover 0..count-1.
 
         Raises RunError where the features would not fit `CACHE_LIMIT_GIB`.
         """
@@ -55,8 +62,15 @@ class FrozenImages:
             pooled[list(indices)] = out.pooled.float().cpu()
             if tokens is not None and out.tokens is not None:
                 tokens[list(indices)] = out.tokens.float().cpu()
-        if pooled is None:
+        shapes = ranks.share(None if pooled is None else (pooled.shape, None if tokens is None else tokens.shape))
+        known = next((shape for shape in shapes if shape is not None), None)
+        if known is None:
             raise RunError("no images to compute features of")
+        if ranks.count > 1:  # rows of other ranks are zero here, so that their sum is everyone's rows
+            pooled = ranks.total(torch.zeros(known[0]) if pooled is None else pooled)
+            if known[1] is not None:
+                tokens = ranks.total(torch.zeros(known[1]) if tokens is None else tokens)
+        assert pooled is not None
         return cls(pooled, tokens, project)
 
     def write(self, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,64 +14,76 @@ import torch
 from torch import nn
 
 from compoclip.config import TrainConfig
+from compoclip.distributed import ALONE, Ranks, agreed, together
 from compoclip.environment import environment
 from compoclip.errors import InputError, RunError
-from compoclip.io import write_json
+from compoclip.io import read_json, write_json
 from compoclip.losses import objective
 from compoclip.models import Model, load, save
+from compoclip.models.device import resolve_device
 from compoclip.models.image_tower import projection_parameters
 from compoclip.models.lora import Lora
 from compoclip.models.teacher import Teacher
 from compoclip.models.text_tower import text_parameters
+from compoclip.training.backward import backward
 from compoclip.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
 from compoclip.training.dataset import TrainData
 from compoclip.training.evaluate import evaluate_run
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.optim import adamw, cosine_lr
-from compoclip.training.runlog import RunLog
-from compoclip.training.towers import batch_features
+from compoclip.training.runlog import NoLog, RunLog
+from compoclip.training.towers import Towers
 
 MAX_LOGIT_SCALE = math.log(100.0)  # CLIP (Radford et al. 2021), section 2.5
 
 
-def train(config: TrainConfig, resume: bool = False) -> Path:
+def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Path:
     """Fine-tune as `config` says; returns the run directory.
 
     The directory gets `config.yaml`, `env.json`, `metrics.jsonl`, `checkpoints/`, `results-base.json` (the model before
     any step), `export/` (an open_clip folder, LoRA merged) and `results.json`. With `resume`, goes on from the newest
     checkpoint; on a CPU the result is byte-equal to that of a run that was never stopped.
+    `ranks` are several processes that share the run (`distributed.joined`): each has `batch_size` rows of every batch,
+    and the first one writes.
     Raises InputError for input that does not fit, RunError where the loss is no longer finite.
     """
-    run = _prepare(config, resume)
+    run = Path(config.output_dir)
+    together(ranks, lambda: None if ranks.rank else _prepare(config, run, resume))
+    config = together(ranks, lambda: _same_total(config, run, ranks))
     torch.manual_seed(config.seed)
     goal = objective(config.weights, **config.options)
-    model = load(config.model_name, _device(config.device), config.activation)
-    data = TrainData.open(config, model, goal.needs)
-    lora = _choose_parameters(model, config)
+    model = together(ranks, lambda: load(config.model_name, resolve_device(config.device), config.activation))
+    data = together(ranks, lambda: TrainData.open(config, model, goal.needs, ranks))
+    lora = together(ranks, lambda: _choose_parameters(model, config))
+    ranks.copy_from_first(model.clip)
     teacher = Teacher(model.clip, config.teacher_decay) if "teacher" in goal.needs else None
     teacher_clip = teacher.clip if teacher else None
     betas = (config.beta1, config.beta2)
     optimizer = adamw(model.clip, config.lr, config.weight_decay, betas, config.eps)
+    scaler = torch.amp.GradScaler(model.device.type, enabled=config.precision == "fp16")
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
+    if not ranks.rank:
+        print(batch_account(config, len(data.stream), data.stream.samples, ranks), file=sys.stderr)
 
     step, position = 0, {"epoch": 0, "batch": 0}
     saved = checkpoints(run / "checkpoints")
     if saved:
         step, position = load_checkpoint(saved[-1], model.clip, teacher_clip, optimizer)
     else:
-        if not (run / "results-base.json").exists():
-            evaluate_run(model, config, data, run / "results-base.json", label="base")
+        if not ranks.same((run / "results-base.json").exists()):
+            evaluate_run(model, config, data, run / "results-base.json", "base", ranks)
         torch.manual_seed(config.seed)  # training must not depend on whether the base was measured just now
 
     data.prepare(model, dense="tokens" in goal.needs)
     frozen_texts = FrozenTexts(model.clip, "tokens" in goal.needs) if config.lock_text else None
+    towers = Towers(model, config.negatives_per_caption, teacher_clip, frozen_texts, config.precision)
     _training_mode(model.clip, config)
     trainable = [p for p in model.clip.parameters() if p.requires_grad]
-    autocast = contextlib.nullcontext if config.precision == "fp32" else _bf16(model.device)
 
-    with RunLog(run, total, step) as log, _repeatable(model.device):
+    with RunLog(run, total, step) if not ranks.rank else NoLog() as log, _repeatable(model.device):
         for epoch in range(position["epoch"], config.epochs):
-            for batch in data.batches(epoch, position["batch"] if epoch == position["epoch"] else 0):
+            start = position["batch"] if epoch == position["epoch"] else 0
+            for batch in agreed(ranks, data.batches(epoch, start)):
                 if step >= total:
                     break
                 started = time.perf_counter()
@@ -78,58 +91,54 @@ def train(config: TrainConfig, resume: bool = False) -> Path:
                 for group in optimizer.param_groups:
                     group["lr"] = lr
 
-                with autocast():
-                    features = batch_features(
-                        model,
-                        batch.images,
-                        batch.captions,
-                        batch.negatives,
-                        config.negatives_per_caption,
-                        goal.needs,
-                        teacher_clip,
-                        batch.image_id,
-                        frozen_texts,
-                    )
-                terms = goal(features)
+                optimizer.zero_grad(set_to_none=True)
+                terms = backward(goal, batch.parts(config.micro_batch), towers, ranks, scaler.get_scale())
                 loss = torch.stack(list(terms.values())).sum()
                 if not torch.isfinite(loss):
                     bad = ", ".join(f"{name} {value.item():g}" for name, value in terms.items())
                     raise RunError(f"step {step}: the loss is not finite ({bad}); lower lr or use grad_clip")
 
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
+                ranks.sum_gradients(trainable)
+                scaler.unscale_(optimizer)
                 norm = torch.nn.utils.clip_grad_norm_(trainable, config.grad_clip or math.inf)
-                optimizer.step()
+                scaler.step(optimizer)
+                scaler.update()
                 with torch.no_grad():
                     model.clip.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
                 if teacher:
                     teacher.update()
 
                 step += 1
-                place = {"epoch": epoch, "batch": batch.number + 1}
+                place = {"epoch": epoch, "batch": batch.number + 1, "total": config.batch_size * ranks.count}
                 logged = step % config.log_every == 0 or step in (1, total)
                 values = {}
                 if logged:
-                    rate = len(batch.captions) / (time.perf_counter() - started)
+                    rate = len(batch) * ranks.count / (time.perf_counter() - started)
                     values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
                     values |= {"lr": lr, "grad_norm": norm.item(), "scale": model.scale, "samples_per_second": rate}
                 log.step(step, values, logged)
                 if step == total or (config.checkpoint_every and step % config.checkpoint_every == 0):
                     keep = config.keep_checkpoints
-                    save_checkpoint(run / "checkpoints", step, place, model.clip, teacher_clip, optimizer, keep)
+                    error = None
+                    if not ranks.rank:
+                        try:
+                            save_checkpoint(run / "checkpoints", step, place, model.clip, teacher_clip, optimizer, keep)
+                        except RunError as caught:
+                            error = caught
+                    ranks.check(error)
 
     if lora:
         lora.merge()
     model.clip.eval()
     model.info = {**model.info, "name": str(run), "recipe": config.recipe, "base": config.model_name, "sha256": None}
-    save(model, run / "export")
-    evaluate_run(load(run / "export", model.device.type), config, data, run / "results.json", label=config.recipe)
+    together(ranks, lambda: None if ranks.rank else save(model, run / "export"))
+    exported = model if ranks.rank else load(run / "export", model.device.type)  # other machines may not see the folder
+    evaluate_run(exported, config, data, run / "results.json", config.recipe, ranks)
     return run
 
 
-def _prepare(config: TrainConfig, resume: bool) -> Path:
+def _prepare(config: TrainConfig, run: Path, resume: bool) -> None:
     """The run directory with its configuration; refuses to write over another run."""
-    run = Path(config.output_dir)
     previous = run / "config.yaml"
     if previous.exists() and not resume:
         raise InputError(f"{run}: a run is here already; add --resume to go on with it, or choose another --output-dir")
@@ -139,15 +148,30 @@ def _prepare(config: TrainConfig, resume: bool) -> Path:
     if not resume:
         write_json(run / "env.json", environment())
         config.write(previous)
-    return run
 
 
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"device={name}: no CUDA device here; use cpu or auto")
-    return name
+def _same_total(config: TrainConfig, run: Path, ranks: Ranks) -> TrainConfig:
+    """The configuration with the `batch_size` that keeps a resumed run's total, whatever the number of processes."""
+    saved = checkpoints(run / "checkpoints")
+    wanted = read_json(saved[-1] / "state.json")["position"].get("total") if saved else None
+    if wanted is None or wanted == config.batch_size * ranks.count:
+        return config
+    if wanted % ranks.count:
+        raise InputError(f"{run}: its batches of {wanted} cannot be shared by {ranks.count} processes alike")
+    return config.model_copy(update={"batch_size": wanted // ranks.count})
+
+
+def batch_account(config: TrainConfig, batches: int, samples: int, ranks: Ranks) -> str:
+    """What a step and an epoch are made of, in one line."""
+    total = config.batch_size * ranks.count
+    each = f" ({ranks.count} processes of {config.batch_size})" if ranks.count > 1 else ""
+    parts = f", activations of {config.micro_batch} at a time" if config.micro_batch else ""
+    line = f"batches of {total}{each}{parts}; {batches} an epoch"
+    line += f", {samples - batches * total} of {samples} samples left out of each"
+    published = config.published_batch
+    if published is not None and published != total:
+        line += f"; recipe {config.recipe} was published with batches of {published}"
+    return line
 
 
 def _choose_parameters(model: Model, config: TrainConfig) -> Lora | None:
@@ -201,7 +225,3 @@ def _repeatable(device: torch.device) -> Iterator[None]:
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         memory.fill_uninitialized_memory = fill
-
-
-def _bf16(device: torch.device):
-    return lambda: torch.autocast(device.type, torch.bfloat16)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +12,84 @@ from torch import Tensor
 
 from compoclip.losses import Features
 from compoclip.models import Model
+from compoclip.models.device import numbers
 from compoclip.models.image_tower import Pooled, image_backbone, image_projection
 from compoclip.models.text_tower import TextOutput, encode_ids
 from compoclip.training.frozen import FrozenTexts
+
+
+class Rows(Protocol):
+    """Rows of a batch as the towers take them; see `batch_features`."""
+
+    images: Tensor | Pooled
+    captions: list[str]
+    negatives: list[list[str]]
+    image_id: Tensor
+
+    def __len__(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Towers:
+    """What turns rows of a batch into features, as a run has it."""
+
+    model: Model
+    per_caption: int
+    teacher: Any | None = None
+    frozen_texts: FrozenTexts | None = None
+    precision: str = "fp32"
+
+    def features(self, rows: Rows, needs: frozenset[str]) -> Features:
+        with numbers(self.model.device, self.precision):
+            return batch_features(
+                self.model,
+                rows.images,
+                rows.captions,
+                rows.negatives,
+                self.per_caption,
+                needs,
+                self.teacher,
+                rows.image_id,
+                self.frozen_texts,
+            )
+
+    def with_negatives(self, rows: Rows, needs: frozenset[str]) -> int:
+        """How many rows have a negative that counts."""
+        mask = batch_texts(self.model, rows.captions, rows.negatives, self.per_caption, needs).negative_mask
+        return 0 if mask is None else int(mask.any(dim=1).sum())
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The distinct texts of a batch as token ids (N, L), and where its captions and negatives are among them.
+
+    of_caption (B,); of_negative (B, K) and negative_mask (B, K), None where no term needs negatives.
+    """
+
+    texts: list[str]
+    ids: Tensor
+    of_caption: Tensor
+    of_negative: Tensor | None
+    negative_mask: Tensor | None
+
+
+def batch_texts(
+    model: Model,
+    captions: Sequence[str],
+    negatives: Sequence[Sequence[str]],
+    per_caption: int,
+    needs: frozenset[str],
+) -> Texts:
+    """Tokenise a batch. A missing negative, and one that equals its caption after tokenising, is masked."""
+    device = model.device
+    chosen = [list(row)[:per_caption] for row in negatives] if "negatives" in needs else [[] for _ in captions]
+    texts = list(dict.fromkeys([*captions, *(text for row in chosen for text in row)]))
+    place = {text: i for i, text in enumerate(texts)}
+    ids = model.tokenize(texts).to(device)
+    of_caption = torch.tensor([place[c] for c in captions], dtype=torch.long, device=device)
+    if "negatives" not in needs:
+        return Texts(texts, ids, of_caption, None, None)
+    return Texts(texts, ids, of_caption, *_negative_index(chosen, per_caption, place, ids, of_caption))
 
 
 def batch_features(
@@ -35,17 +111,15 @@ def batch_features(
     """
     dense = "tokens" in needs
     device = model.device
-    chosen = [list(row)[:per_caption] for row in negatives] if "negatives" in needs else [[] for _ in captions]
-    texts = list(dict.fromkeys([*captions, *(text for row in chosen for text in row)]))
-    place = {text: i for i, text in enumerate(texts)}
-    ids = model.tokenize(texts).to(device)
-    encoded = (
-        frozen_texts.encode(texts, ids) if frozen_texts is not None else encode_ids(model.clip, ids, dense, share=True)
-    )
-    of_caption = torch.tensor([place[c] for c in captions], dtype=torch.long, device=device)
+    found = batch_texts(model, captions, negatives, per_caption, needs)
+    ids, of_caption, of_negative = found.ids, found.of_caption, found.of_negative
+    if frozen_texts is not None:
+        encoded = frozen_texts.encode(found.texts, ids)
+    else:
+        encoded = encode_ids(model.clip, ids, dense, share=True)
 
     if isinstance(images, Tensor):
-        images = images.to(device)
+        images = images.to(device, non_blocking=True)
     backbone = images if isinstance(images, Pooled) else image_backbone(model.clip.visual, images, dense)
     visual = image_projection(model.clip.visual, backbone)
 
@@ -55,11 +129,9 @@ def batch_features(
         "text": pooled[of_caption],
         "image_id": None if image_id is None else image_id.to(device),
     }
-    of_negative = None
-    if "negatives" in needs:
-        of_negative, mask = _negative_index(chosen, per_caption, place, ids, of_caption)
-        values |= {"negatives": pooled[of_negative], "negative_mask": mask}
-    if encoded.tokens is not None and encoded.mask is not None:
+    if of_negative is not None:
+        values |= {"negatives": pooled[of_negative], "negative_mask": found.negative_mask}
+    if dense and encoded.tokens is not None and encoded.mask is not None:
         values |= {
             "image_tokens": visual.tokens,
             "text_tokens": encoded.tokens[of_caption],
@@ -91,7 +163,6 @@ def _negative_index(
     return index, mask & ~same
 
 
-@torch.no_grad()
 def _teacher_features(
     teacher: Any,
     images: Tensor | Pooled,
@@ -101,10 +172,18 @@ def _teacher_features(
     of_negative: Tensor | None,
 ) -> dict[str, Tensor]:
     """The teacher's pooled features of the same batch. What is frozen is the same in student and teacher."""
-    backbone = images if isinstance(images, Pooled) else image_backbone(teacher.visual, images)
-    image = image_projection(teacher.visual, backbone._replace(tokens=None)).pooled
-    text = F.normalize((frozen or encode_ids(teacher, ids, share=True)).pooled.float(), dim=-1)
-    out = {"teacher_image": F.normalize(image.float(), dim=-1), "teacher_text": text[of_caption]}
+    with torch.inference_mode():
+        backbone = images if isinstance(images, Pooled) else image_backbone(teacher.visual, images)
+        image = image_projection(teacher.visual, backbone._replace(tokens=None)).pooled
+        words = (frozen or encode_ids(teacher, ids, share=True)).pooled
+    # copied, because the losses keep them for their gradients, which tensors of inference mode are not allowed
+    image, text = (F.normalize(_full(pooled), dim=-1) for pooled in (image, words))
+    out = {"teacher_image": image, "teacher_text": text[of_caption]}
     if of_negative is not None:
         out["teacher_negatives"] = text[of_negative]
     return out
+
+
+def _full(values: Tensor) -> Tensor:
+    """A copy without graph, in float32 where it is of half precision."""
+    return values.detach().clone().to(torch.promote_types(values.dtype, torch.float32))
