@@ -9,7 +9,7 @@ import pytest
 
 from compoclip.negatives import KINDS, Generator, Vocabulary
 from compoclip.negatives.captions import read_captions
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 
 ENDINGS = ["", ",", ".", "'s", "-", "/", '"', ")", "(", "!", " a", " an", " the", " and", " of", " no", " not", " two"]
 

@@ -9,8 +9,8 @@ import pytest
 from compoclip.language.lexicon import is_blocked
 from compoclip.negatives import Generator, Vocabulary, generate
 from compoclip.negatives.candidates import adjective_candidates, noun_candidates
-from compoclip.negatives.gates import normalised, refused
 from compoclip.negatives.inspect import article_errors
+from compoclip.negatives.judge import Judge, normalised
 from compoclip.negatives.vocabulary import default_vocabulary
 
 ALL = ["swap-nouns", "swap-adjectives", "replace-nouns", "replace-adjectives", "replace-relations", "shuffle"]
@@ -105,14 +105,13 @@ def test_only_the_changed_word_changes():
 
 
 def test_gates_refuse_and_count():
-    own = normalised("A red car.")
-    assert refused("a RED  car", own, frozenset(), set()) == "same-as-caption"
-    assert refused("A car.", own, frozenset({"a car"}), set()) == "true-of-image"
-    earlier: set[str] = set()
-    assert refused("A blue car.", own, frozenset(), earlier) is None
-    assert refused("a blue car", own, frozenset(), earlier) == "repeated"
+    judge = Judge("A red car.", ["A car."])
+    assert judge.refuses("a RED  car") == "same-as-caption"
+    assert judge.refuses("A car.") == "true-of-image"
+    assert judge.refuses("A blue car.") is None
+    assert judge.refuses("a blue car") == "repeated"
     long = " ".join(["dog"] * 80)
-    assert refused(long + " cat", normalised(long), frozenset(), set()) == "cut-off"
+    assert Judge(long).refuses(long + " cat") == "cut-off"
     generator = Generator("shuffle-1", per_caption=30)
     list(generator.run(["three green stars"], ["x"]))
     assert generator.refusals["shuffle-1/repeated"] > 0

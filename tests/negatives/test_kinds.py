@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from compoclip.negatives import BUNDLES, KINDS, generate, resolve_kinds
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 
 
 def texts(caption: str, kind: str, seed: int = 0) -> set[str]:

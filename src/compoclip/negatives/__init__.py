@@ -1,6 +1,6 @@
 """Captions in, hard negative captions out.
 
->>> generate(["a man rides a brown horse"], kinds=["swap-nouns", "replace-nouns"], per_caption=2, seed=0)
+>>> generate(["a dog chases a red ball"], kinds=["swap-nouns", "replace-nouns"], per_caption=2, seed=0)
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from pathlib import Path
 from compoclip.errors import InputError
 from compoclip.language.parser import Parser, shared_parser
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.gates import normalised, refused
-from compoclip.negatives.kinds import KINDS, resolve_kinds
+from compoclip.negatives.judge import Judge
+from compoclip.negatives.kinds import KINDS, Proposal, resolve_kinds
 from compoclip.negatives.types import Negative
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import WORD, Vocabulary, default_vocabulary
@@ -60,13 +60,11 @@ class Generator:
             others_here = others[index] if others else ()
             words = frozenset(word for text in others_here for word in WORD.findall(text.lower()))
             view = View(parsed, words)
-            yield self._negatives(view, ids[index], frozenset(map(normalised, others_here)))
+            yield self._negatives(view, ids[index], Judge(view.parsed.text, others_here))
 
-    def _negatives(self, view: View, caption_id: str, truths: frozenset[str]) -> list[Negative]:
+    def _negatives(self, view: View, caption_id: str, judge: Judge) -> list[Negative]:
         if not view.words:
             return []
-        own = normalised(view.parsed.text)
-        earlier: set[str] = set()
         streams = []
         for kind in self.kinds:
             draw = Draw(self.seed, caption_id, self.epoch, kind.name)
@@ -79,7 +77,7 @@ class Generator:
             for name, proposals in streams:
                 if len(found) == self.per_caption:
                     break
-                negative = self._next(name, proposals, own, truths, earlier)
+                negative = self._next(name, proposals, judge)
                 if negative is not None:
                     found.append(negative)
                     self.made[name] += 1
@@ -87,11 +85,9 @@ class Generator:
             streams = alive
         return found
 
-    def _next(
-        self, name: str, proposals: Iterator, own: str, truths: frozenset[str], earlier: set[str]
-    ) -> Negative | None:
+    def _next(self, name: str, proposals: Iterator[Proposal], judge: Judge) -> Negative | None:
         for text, edits in proposals:
-            gate = refused(text, own, truths, earlier)
+            gate = judge.refuses(text, edits)
             if gate is None:
                 return Negative(text, name, edits)
             self.refusals[f"{name}/{gate}"] += 1

@@ -12,7 +12,7 @@ from compoclip.io import read_json
 from compoclip.language.inflect import indefinite_article
 from compoclip.language.lexicon import is_blocked
 from compoclip.negatives.blind import Pair, blind, tokens
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 from compoclip.negatives.sample import Sample
 from compoclip.negatives.store import MANIFEST, iterate
 from compoclip.negatives.types import Negative

@@ -14,7 +14,7 @@ import pytest
 from compoclip.errors import InputError
 from compoclip.language.lexicon import is_blocked
 from compoclip.language.words import word_set
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 from compoclip.negatives.llm.checks import check
 from compoclip.negatives.llm.examples import Example, draw_examples, examples, read_examples
 from compoclip.negatives.llm.kinds import LLM_KINDS

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from compoclip.errors import InputError
 from compoclip.negatives import KINDS, resolve_kinds
-from compoclip.negatives.gates import GATES
+from compoclip.negatives.judge import GATES
 from compoclip.negatives.llm.checks import REASONS as CHECKS
 from compoclip.negatives.llm.judging import REASONS as READING
 from compoclip.negatives.llm.merging import NO_REPLY

@@ -16,7 +16,7 @@ import yaml
 from compoclip.errors import InputError, RunError
 from compoclip.io import write_text
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 from compoclip.negatives.llm.answers import Answer, counted
 from compoclip.negatives.llm.asking import Asking, run_session
 from compoclip.negatives.llm.checks import check

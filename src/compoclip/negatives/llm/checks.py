@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 from compoclip.language.lexicon import is_blocked
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.llm.replies import parse_reply
 from compoclip.negatives.llm.rules import keeps_meaning, keeps_rule, reads_broken, singular, words

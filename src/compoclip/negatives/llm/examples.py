@@ -12,7 +12,7 @@ import yaml
 
 from compoclip.errors import InputError
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 from compoclip.negatives.llm.kinds import LLM_KINDS
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from compoclip.negatives.gates import normalised, refused
+from compoclip.negatives.judge import Judge
 from compoclip.negatives.kinds import Proposal
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.checks import check
@@ -39,14 +39,14 @@ def judged(questions: Questions, place: int, caption: Caption, kind: str, kept: 
     """Read the replies kept for a caption; a round follows only where those before gave nothing usable."""
     passed: list[Proposal] = []
     reasons: Counter[str] = Counter()
-    earlier: set[str] = set()
+    judge = Judge(caption.text, caption.others)
     for k in range(questions.options.rounds):
         request = questions.request(place, caption, kind, k)
         answer = kept.get(request.digest)
         if answer is None:
             return Judged(passed, reasons, request)
         for text, reason in _rewrites(answer, kind, caption.text, questions.options):
-            reason = reason or _gated(text, caption, earlier, passed)
+            reason = reason or _gated(text, caption, judge, passed)
             if reason:
                 reasons[reason] += 1
         if (wanted := questions.options.rewrites) < len(passed):
@@ -75,12 +75,12 @@ def _rewrites(answer: Answer, kind: str, caption: str, options: LLMOptions) -> I
         yield "", "too-few"
 
 
-def _gated(text: str, caption: Caption, earlier: set[str], passed: list[Proposal]) -> str:
+def _gated(text: str, caption: Caption, judge: Judge, passed: list[Proposal]) -> str:
     text = dressed(text, caption.text)
-    truths = frozenset(map(normalised, caption.others))
-    reason = refused(text, normalised(caption.text), truths, earlier)
+    edits = edits_between(caption.text, text)
+    reason = judge.refuses(text, edits)
     if reason is None:
-        passed.append((text, edits_between(caption.text, text)))
+        passed.append((text, edits))
     return reason or ""
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.gates import normalised
+from compoclip.negatives.judge import normalised
 from compoclip.negatives.kinds import LLM_PREFIX
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.judging import judged
