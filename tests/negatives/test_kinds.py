@@ -17,7 +17,8 @@ def texts(caption: str, kind: str, seed: int = 0) -> set[str]:
 @pytest.mark.parametrize(
     ("kind", "caption", "expected"),
     [
-        ("swap-nouns", "A man rides a brown horse.", {"A horse rides a brown man."}),
+        ("swap-nouns", "A man rides a brown horse.", set()),  # no colour comes to a person
+        ("swap-nouns", "A dog chases a brown horse.", {"A horse chases a brown dog."}),
         ("swap-nouns", "Two dogs chase a cat.", {"Two cats chase a dog."}),
         ("swap-noun-phrases", "A man rides a brown horse.", {"A brown horse rides a man."}),
         ("swap-adjectives", "A big dog with a small cat.", {"A small dog with a big cat."}),
@@ -70,7 +71,7 @@ def test_all_negatives_of_a_caption(kind, caption, expected):
         ("attribute-material", "A wooden bench", "A metal bench"),
         ("attribute-state", "An open door", "A closed door"),
         ("count", "Two dogs on grass", "Three dogs on grass"),
-        ("count", "Two dogs on grass", "One dog on grass"),
+        ("count", "Exactly two dogs on grass", "Exactly one dog on grass"),
         ("count", "A man with a dog", "A man with two dogs"),
         ("negation", "A man with a dog", "A man with no dog"),
         ("negation", "There is a dog on a bed.", "There is no dog on a bed."),

@@ -59,7 +59,7 @@ NOUN_CLASSES: dict[str, str] = {
 
 # One way only: the first may give way to these, not these to the first.
 DIRECTED_LINES = """
-person dog cow horse sheep cat bear
+person chef soldier dancer farmer nurse musician fireman policeman pilot
 stuffed_animal car truck boat
 adult child baby dog
 plate pan bowl basket

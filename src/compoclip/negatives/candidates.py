@@ -16,6 +16,8 @@ from compoclip.language.classes import members, near_synonyms
 from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import Lexicon, is_blocked, shared_lexicon
 from compoclip.language.nouns import NOUN_CLASSES
+from compoclip.negatives.judge import same_thing
+from compoclip.negatives.neighbours import Neighbours
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL
 from compoclip.negatives.vocabulary import Vocabulary
 
@@ -50,7 +52,16 @@ def noun_candidates(word: str, vocabulary: Vocabulary, unfit: frozenset[str] = f
         weights = _relatives(word, vocabulary)
     if len(weights) < 2 and not plain:
         weights |= _same_field(word, vocabulary)
+    for other in neighbours(vocabulary).of(word):
+        if other not in weights and not same_thing(word, other) and other not in LIFELESS and plausible(other):
+            weights[other] = vocabulary.noun(other)
     return _table({w: c for w, c in weights.items() if w not in close})
+
+
+@lru_cache(maxsize=16)
+def neighbours(vocabulary: Vocabulary) -> Neighbours:
+    """The neighbours of the vocabulary's nouns, made once."""
+    return Neighbours(vocabulary, visible_nouns(vocabulary))
 
 
 @lru_cache(maxsize=16)

@@ -13,11 +13,16 @@ _MASK = (1 << 64) - 1
 
 
 class Draw:
-    """A stream of choices from BLAKE2b of its key, eight 64-bit numbers a block."""
+    """A stream of choices from BLAKE2b of its key, eight 64-bit numbers a block.
 
-    __slots__ = ("_block", "_digest", "_left")
+    loose: nothing is thinned out, so that whatever may be made is (`chance` is always true).
+    held: has something been held back that a loose draw would let pass?
+    """
 
-    def __init__(self, *key: str | int) -> None:
+    __slots__ = ("_block", "_digest", "_left", "held", "loose")
+
+    def __init__(self, *key: str | int, loose: bool = False) -> None:
+        self.loose, self.held = loose, False
         self._digest = hashlib.blake2b("\x1f".join(map(str, key)).encode()).digest()
         self._block, self._left = int.from_bytes(self._digest, "little"), 8
 
@@ -53,8 +58,11 @@ class Draw:
         return found
 
     def chance(self, part: int, whole: int) -> bool:
-        """True in `part` of `whole` cases, always where part is no less than whole."""
-        return part >= whole or self.below(whole) < part
+        """True in `part` of `whole` cases, always where part is no less than whole or the draw is a loose one."""
+        if self.loose or part >= whole or self.below(whole) < part:
+            return True
+        self.held = True
+        return False
 
     def weighted(self, cumulative: Sequence[int]) -> int:
         """A position drawn by integer weights, given as their running sums."""

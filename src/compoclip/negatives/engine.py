@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from compoclip.errors import InputError
+from compoclip.language.identify import other_language
 from compoclip.language.parser import Parser, shared_parser
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import Judge
-from compoclip.negatives.kinds import KINDS, Proposal, resolve_kinds
+from compoclip.negatives.kinds import KINDS, Kind, Proposal, resolve_kinds
 from compoclip.negatives.types import Negative
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import WORD, Vocabulary, default_vocabulary
+from compoclip.negatives.written import Piece, Written
 
 
 def caption_key(caption: str) -> str:
@@ -26,8 +29,15 @@ class Generator:
     """Rules, vocabulary and seed, ready to run over captions.
 
     What comes out for a caption depends on (seed, caption id, epoch, kind), the vocabulary and the other captions of
-    its image; not on batches, order or processes. `refusals` counts what the gates held back, by "kind/gate", and
-    `made` counts negatives by kind.
+    its image; not on batches, order or processes. Kinds of content come first; of word orders a caption gets one at
+    most, where content leaves room (any number where nothing else is asked for).
+
+    thin: what captions say far more often than it could be replaced gives way only so often that text alone does not
+    tell (for evaluation sets); else what this holds back fills places that would stay empty.
+    english_only: captions in another language are left alone. reads: how many characters of a caption the text tower
+    reads; sentences that end later are left as they are (default: those within the first 60 words).
+    `refusals` counts what the gates held back, by "kind/gate", `made` negatives by kind, `languages` the captions left
+    alone by language.
     """
 
     def __init__(
@@ -38,6 +48,10 @@ class Generator:
         epoch: int = 0,
         vocabulary: Vocabulary | Iterable[str] | None = None,
         parser: Parser | str | Path | None = None,
+        *,
+        thin: bool = False,
+        english_only: bool = True,
+        reads: Callable[[str], int] | None = None,
     ) -> None:
         if per_caption < 1:
             raise InputError(f"per_caption is {per_caption}; ask for at least one negative a caption")
@@ -49,49 +63,103 @@ class Generator:
             vocabulary = Vocabulary(Counter(word.lower() for word in vocabulary))
         self.vocabulary = vocabulary
         self.parser = parser if isinstance(parser, Parser) else shared_parser(str(parser) if parser else None)
+        self.thin, self.english_only, self.reads = thin, english_only, reads
         self.refusals: Counter[str] = Counter()
+        self.languages: Counter[str] = Counter()
         self.made: Counter[str] = Counter()
 
     def run(
         self, captions: Sequence[str], ids: Sequence[str], others: Sequence[Sequence[str]] | None = None
     ) -> Iterator[list[Negative]]:
         """Negatives of each caption, in order. `others[i]`: other true captions of caption i's image."""
-        for index, parsed in enumerate(self.parser.parse(captions)):
+        written = [self._read(caption) for caption in captions]
+        parsed = self.parser.parse(piece.text for one in written for piece in one.pieces)
+        for index, one in enumerate(written):
             others_here = others[index] if others else ()
-            words = frozenset(word for text in others_here for word in WORD.findall(text.lower()))
-            view = View(parsed, words)
-            yield self._negatives(view, ids[index], Judge(view.parsed.text, others_here))
+            known = frozenset(word for text in others_here for word in WORD.findall(text.lower()))
+            views = [View(next(parsed), known | self._elsewhere(one, piece)) for piece in one.pieces]
+            yield self._negatives(one, views, ids[index], Judge(one.text, others_here))
 
-    def _negatives(self, view: View, caption_id: str, judge: Judge) -> list[Negative]:
-        if not view.words:
-            return []
-        streams = []
-        for kind in self.kinds:
-            draw = Draw(self.seed, caption_id, self.epoch, kind.name)
-            streams.append((kind.name, kind.propose(view, draw, self.vocabulary)))
-        if self.per_caption < len(streams):  # so that every kind comes up over a set of captions
-            streams = Draw(self.seed, caption_id, self.epoch, "order").shuffled(streams)
+    def _read(self, caption: str) -> Written:
+        written = Written(caption, self.reads)
+        if self.english_only and (language := other_language(written.text)):
+            self.languages[language] += 1
+            written.pieces = []
+        return written
+
+    @staticmethod
+    def _elsewhere(written: Written, piece: Piece) -> frozenset[str]:
+        """The words of the caption's other sentences, which no replacement uses either."""
+        if len(written.pieces) < 2:
+            return frozenset()
+        rest = written.text[: piece.start] + written.text[piece.start + len(piece.text) :]
+        return frozenset(WORD.findall(rest.lower()))
+
+    def _negatives(self, written: Written, views: list[View], caption_id: str, judge: Judge) -> list[Negative]:
         found: list[Negative] = []
-        while streams and len(found) < self.per_caption:
-            alive = []
-            for name, proposals in streams:
-                if len(found) == self.per_caption:
-                    break
-                negative = self._next(name, proposals, judge)
-                if negative is not None:
-                    found.append(negative)
-                    self.made[name] += 1
-                    alive.append((name, proposals))
-            streams = alive
+        if not any(view.words for view in views):
+            return found
+        content = [kind for kind in self.kinds if not kind.order]
+        caption = Caption(written, views, caption_id, judge)
+        held = self._fill(found, caption, content, self.per_caption)
+        if not self.thin:
+            self._fill(found, caption, held, self.per_caption, loose=True)
+        orders = [kind for kind in self.kinds if kind.order]
+        most = min(self.per_caption, len(found) + 1) if content else self.per_caption
+        self._fill(found, caption, orders, most)
         return found
 
-    def _next(self, name: str, proposals: Iterator[Proposal], judge: Judge) -> Negative | None:
+    def _fill(
+        self, found: list[Negative], caption: Caption, kinds: Sequence[Kind], most: int, loose: bool = False
+    ) -> list[Kind]:
+        """One negative of each kind in turn, until there are `most` or no kind has another.
+
+        Returns the kinds that have held something back.
+        """
+        if len(found) >= most:
+            return []
+        draws = [Draw(self.seed, caption.caption_id, self.epoch, kind.name, loose=loose) for kind in kinds]
+        streams = [(kind, self._proposals(kind, caption, draw)) for kind, draw in zip(kinds, draws)]
+        if self.per_caption < len(streams):  # so that every kind comes up over a set of captions
+            streams = Draw(self.seed, caption.caption_id, self.epoch, "order").shuffled(streams)
+        while streams and len(found) < most:
+            alive = []
+            for kind, proposals in streams:
+                if len(found) == most:
+                    break
+                negative = self._next(kind, proposals, caption.judge, loose)
+                if negative is not None:
+                    found.append(negative)
+                    self.made[kind.name] += 1
+                    alive.append((kind, proposals))
+            streams = alive
+        return [kind for kind, draw in zip(kinds, draws) if draw.held]
+
+    def _proposals(self, kind: Kind, caption: Caption, draw: Draw) -> Iterator[Proposal]:
+        """What a kind proposes for the caption's sentences, in drawn order."""
+        written = caption.written
+        places = range(len(caption.views))
+        for at in draw.shuffled(places) if len(places) > 1 else places:
+            for text, edits in kind.propose(caption.views[at], draw, self.vocabulary):
+                yield written.put_back(written.pieces[at], text, edits, kind.name == "replace-nouns")
+
+    def _next(self, kind: Kind, proposals: Iterator[Proposal], judge: Judge, loose: bool) -> Negative | None:
         for text, edits in proposals:
             gate = judge.refuses(text, edits)
             if gate is None:
-                return Negative(text, name, edits)
-            self.refusals[f"{name}/{gate}"] += 1
+                return Negative(text, kind.name, edits)
+            if not (loose and gate == "repeated"):  # what the first round has made comes up again in the second
+                self.refusals[f"{kind.name}/{gate}"] += 1
         return None
+
+
+class Caption(NamedTuple):
+    """A caption while its negatives are made."""
+
+    written: Written
+    views: list[View]
+    caption_id: str
+    judge: Judge
 
 
 def generate(

@@ -61,11 +61,14 @@ def done(out: Path, number: int) -> bool:
     return (out / shard_name(number)).is_file() and tally_path(out, number).is_file()
 
 
+TALLIED = ("made", "refused", "negatives_a_caption", "other_languages")  # captions left alone, by language, come last
+
+
 def counts(out: Path, number_of_shards: int) -> dict[str, Any]:
     if (out / MANIFEST).is_file():
         found = read_json(out / MANIFEST)
-        return {key: found[key] for key in ("negatives", "coverage", "made", "refused", "negatives_a_caption")}
-    totals: dict[str, Counter[str]] = {"made": Counter(), "refused": Counter(), "negatives_a_caption": Counter()}
+        return {key: found[key] for key in ("negatives", "coverage", *TALLIED) if key in found}
+    totals: dict[str, Counter[str]] = {name: Counter() for name in TALLIED}
     for number in range(number_of_shards):
         for name, own in read_json(tally_path(out, number)).items():
             totals[name].update(own)

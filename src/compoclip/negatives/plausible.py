@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
-from compoclip.language.lexicon import caption_contexts
+from compoclip.language.lexicon import caption_contexts, lemma, shared_lexicon
 
 WORD = re.compile(r"[a-z0-9]+|'s")
 START, END = "^", "$"
 LEAST = 2  # a run that occurs once is its caption's own and says nothing
+TOGETHER = "&"
 BACK_OFF = math.log(0.4)
 Gram = tuple[str, ...]
 
@@ -41,6 +42,24 @@ def runs(captions: Iterable[str]) -> dict[str, int]:
         for n in (1, 2, 3):
             counts.update(zip(*(words[at:] for at in range(n))))
     return {"\t".join(gram): count for gram, count in sorted(counts.items()) if count >= LEAST}
+
+
+def noun_places(captions: Iterable[str]) -> dict[str, int]:
+    """How often a noun lemma stands after two words and before another ("dog, with a, on"; tabs between the three).
+
+    With "&" in the place of the two words, how many captions name both nouns ("dog, &, man").
+    """
+    counts: Counter[str] = Counter()
+    for caption in captions:
+        words = [START, *marked(WORD.findall(caption.lower()))]
+        named = set()
+        for at in range(2, len(words) - 1):
+            stem = lemma(words[at], "n")
+            if "n" + stem in shared_lexicon():
+                named.add(stem)
+                counts[f"{stem}\t{words[at - 2]} {words[at - 1]}\t{words[at + 1]}"] += 1
+        counts.update(f"{one}\t{TOGETHER}\t{other}" for one in named for other in named if one < other)
+    return {place: count for place, count in sorted(counts.items()) if count > 1 or TOGETHER not in place}
 
 
 class Contexts:

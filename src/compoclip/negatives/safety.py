@@ -10,177 +10,205 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache, reduce
+from operator import or_
 
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.words import words
 
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*|[.,;:]")
-ADULT, MINOR, PERSON, ANIMAL, SENSITIVE = "adult", "minor", "person", "animal", "sensitive"
 _REACH = 4  # words before a person that may describe him
-# A description goes no farther back than one of these.
-_EDGES = words("safety", "edges")
-_LINKS = words("safety", "links")
-_CLASSES = ("marking", "marking_worn", "colour", "origin", "insulting", "harm", "violence")
-_BE = words("safety", "being")
 
 
-@lru_cache(maxsize=50_000)
-def stems(word: str) -> frozenset[str]:
-    """The word and its lemmas as a noun, a verb and an adjective."""
-    return frozenset((word, lemma(word, "n"), lemma(word, "v"), lemma(word, "a")))
+class Class:
+    """What a word is, as far as the gate asks: flags, as plain numbers because there are many to compare.
+
+    PERSON: of no age; EDGE: a description of a person goes no farther back; LINK: no deed reaches across it.
+    """
+
+    ADULT, MINOR, PERSON, ANIMAL, SENSITIVE, MARKING, MARKING_WORN, COLOUR, ORIGIN = (1 << at for at in range(9))
+    INSULTING, HARM, RIDING, VIOLENCE, EDGE, LINK = (1 << at for at in range(9, 15))
 
 
-def _is(word: str, name: str) -> bool:
-    return not words("safety", name).isdisjoint(stems(word))
+PEOPLE = Class.ADULT | Class.MINOR | Class.PERSON
+_MARKS = Class.MARKING | Class.MARKING_WORN
+_TINTS = Class.COLOUR | Class.ORIGIN
+_DEEDS = Class.HARM | Class.RIDING
+_LISTED = {
+    name: int(getattr(Class, name.upper()))
+    for name in ("marking", "marking_worn", "colour", "origin", "insulting", "harm", "riding", "violence")
+}
 
 
-@lru_cache(maxsize=50_000)
-def label(word: str) -> str:
-    """adult, minor, person, animal or sensitive; "" for every other word."""
-    for name in (MINOR, ADULT):
-        if _is(word, name):
-            return name
-    if _is(word, SENSITIVE):
-        return SENSITIVE
-    stem = lemma(word, "n")
+@lru_cache(maxsize=100_000)
+def classes(word: str) -> int:
+    """The classes of a lower-case word or of one of its lemmas, as flags of `Class`."""
+    stems = {word, lemma(word, "n"), lemma(word, "v"), lemma(word, "a")}
+    found = _age_or_kind(stems, lemma(word, "n"))
+    for name, flag in _LISTED.items():
+        if not words("safety", name).isdisjoint(stems):
+            found |= flag
+    for name in ("colour", "origin"):  # as they stand: "browns" is no colour of anybody
+        if word not in words("safety", name):
+            found &= ~_LISTED[name]
+    if word in words("safety", "edges") or (word.endswith(("s", "ing")) and not found & Class.MARKING):
+        found |= Class.EDGE
+    if word in words("safety", "links"):
+        found |= Class.LINK
+    return found
+
+
+def _age_or_kind(stems: set[str], stem: str) -> int:
+    for name in ("minor", "adult", "sensitive"):
+        if not words("safety", name).isdisjoint(stems):
+            return int(getattr(Class, name.upper()))
     if stem in words("safety", "person"):
-        return PERSON
+        return Class.PERSON
     if stem in words("safety", "no_person"):
-        return ""
+        return 0
     senses = shared_lexicon().senses(stem, "n")
     field = shared_lexicon().lexfile(senses[0].synset) if senses else 0
-    if field == 18:
-        return PERSON
-    return ANIMAL if field == 5 else ""
+    return {18: Class.PERSON, 5: Class.ANIMAL}.get(field, 0)
 
 
-def is_person(word: str) -> bool:
-    return label(word) in (ADULT, MINOR, PERSON)
+class Facts:
+    """What the gate compares of one text, worked out where it is asked for."""
+
+    def __init__(self, found: list[str]) -> None:
+        self.words = found
+        self.flags = [classes(word) for word in found]
+        self.any = reduce(or_, self.flags, 0)
+
+    @cached_property
+    def order(self) -> list[tuple[int, str]]:
+        """Adults, minors and what is sensitive, as they come."""
+        kept = Class.ADULT | Class.MINOR | Class.SENSITIVE
+        return [
+            (flags & kept, word if flags & Class.SENSITIVE else "")
+            for word, flags in zip(self.words, self.flags)
+            if flags & kept
+        ]
+
+    @cached_property
+    def living(self) -> list[bool]:
+        """For each person and animal, as they come: is it an animal?"""
+        return [bool(flags & Class.ANIMAL) for flags in self.flags if flags & (PEOPLE | Class.ANIMAL)]
+
+    @cached_property
+    def people(self) -> list[int]:
+        return [i for i, flags in enumerate(self.flags) if flags & PEOPLE]
+
+    @cached_property
+    def marked(self) -> bool:
+        """Is a person described by origin, faith, age, disability or body?"""
+        return bool(self.any & Class.MARKING_WORN) or any(self._said(i, Class.MARKING) for i in self.people)
+
+    @cached_property
+    def insulting(self) -> set[str]:
+        return {lemma(word, "n") for word, flags in zip(self.words, self.flags) if flags & Class.INSULTING}
+
+    @cached_property
+    def coloured(self) -> Counter[tuple[str, str]]:
+        """(colour or origin, person of whom it is said)"""
+        return Counter((word, lemma(self.words[i], "n")) for i in self.people for word in self._said(i, _TINTS))
+
+    @cached_property
+    def harmed(self) -> Counter[str]:
+        """Deeds that do harm to a person, and violence at large."""
+        deeds = Counter(lemma(deed, "v") for i in self.people for deed in self._done_to(i))
+        deeds.update(lemma(word, "v") for word, flags in zip(self.words, self.flags) if flags & Class.VIOLENCE)
+        return deeds
+
+    def _start(self, at: int) -> int:
+        """Where what is said of the person at `at` begins: "black" of "a black and white man"."""
+        start = at
+        while start > 0 and at - start < _REACH and not self.flags[start - 1] & Class.EDGE:
+            start -= 1
+            if start and self.words[start - 1] in ("and", ",") and self.flags[start] & Class.COLOUR:
+                start -= 1
+        return start
+
+    def _said(self, at: int, kind: int) -> list[str]:
+        """Words of a class that describe the person at `at`, before the noun or after "is"."""
+        after = range(at + 2, at + 3) if self.words[at + 1 : at + 2] and self.words[at + 1] in _BEING else range(0)
+        places = (*range(self._start(at), at), *after)
+        return [self.words[i] for i in places if i < len(self.words) and self.flags[i] & kind]
+
+    def _done_to(self, at: int) -> list[str]:
+        """Harm done to the person at `at`: the verb right before what is said of him and his article."""
+        start = self._start(at)
+        deeds = [self.words[i] for i in range(start, at) if self.flags[i] & Class.HARM]
+        while start > 0 and self._between(start - 1):
+            start -= 1
+        if start and (self.flags[start - 1] & Class.HARM or self._rides(start - 1)):
+            deeds.append(self.words[start - 1])
+        return deeds
+
+    def _between(self, at: int) -> bool:
+        flags = self.flags[at]
+        return bool(flags & Class.EDGE) and not flags & (Class.LINK | _DEEDS | PEOPLE)
+
+    def _rides(self, at: int) -> bool:
+        """Does a person ride, and not an animal (which is a swap as good as others)?"""
+        if not self.flags[at] & Class.RIDING:
+            return False
+        before = (flags for flags in reversed(self.flags[:at]) if flags & (PEOPLE | Class.ANIMAL))
+        return not next(before, Class.PERSON) & Class.ANIMAL
 
 
-@lru_cache(maxsize=50_000)
-def _ends_before(word: str) -> bool:
-    """Does a description begin only after this word: an article, a preposition, a verb, another thing?"""
-    return word in _EDGES or (word.endswith(("s", "ing")) and not _is(word, "marking"))
+@lru_cache(maxsize=256)
+def _facts(text: str) -> Facts:
+    return Facts(_words(text))
 
 
 def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-class Facts:
-    """What the gate compares of one text. `order` keeps adults, minors, animals and what is sensitive as they come."""
-
-    def __init__(self, text: str) -> None:
-        self.words = _words(text)
-        labels = [label(word) for word in self.words]
-        people = [i for i, name in enumerate(labels) if name in (ADULT, MINOR, PERSON)]
-        self.sensitive = SENSITIVE in labels
-        self.minors = MINOR in labels
-        self.order = [name for name in labels if name in (ADULT, MINOR, SENSITIVE)]
-        self.things = Counter(
-            next(iter(sorted(stems(word)))) for word, name in zip(self.words, labels) if name == SENSITIVE
-        )
-        self.living = [
-            (PERSON if name != ANIMAL else ANIMAL) for name in labels if name in (ADULT, MINOR, PERSON, ANIMAL)
-        ]
-        self.marked = any(self._describes(i, "marking") for i in people) or any(
-            _is(word, "marking_worn") for word in self.words
-        )
-        self.insulting = {lemma(word, "n") for word in self.words if _is(word, "insulting")}
-        self.coloured = Counter(
-            (word, lemma(self.words[i], "n"))
-            for i in people
-            for name in ("colour", "origin")
-            for word in self._said(i, name)
-        )
-        self.harmed = Counter(deed for i in people for deed in self._done_to(i))
-        self.violence = Counter(lemma(word, "v") for word in self.words if _is(word, "violence"))
-
-    def _before(self, at: int) -> Sequence[str]:
-        start = at
-        while start > 0 and at - start < _REACH and not _ends_before(self.words[start - 1]):
-            start -= 1
-            if self.words[start - 1 : start] in (["and"], [","]) and _is(self.words[start], "colour"):
-                start -= 1  # "a black and white man"
-        return self.words[start:at]
-
-    def _said(self, at: int, name: str) -> list[str]:
-        """Words of a class that describe the person at `at`, before the noun or after "is"."""
-        after = self.words[at + 1 : at + 3]
-        later = after[1:] if after[:1] and after[0] in _BE else []
-        return [word for word in (*self._before(at), *later) if word in words("safety", name)]
-
-    def _describes(self, at: int, name: str) -> bool:
-        return bool(self._said(at, name))
-
-    def _done_to(self, at: int) -> list[str]:
-        """Harm done to the person at `at`: the verb right before what is said of him and his article."""
-        start = at - len(self._before(at))
-        deeds = [word for word in self.words[start:at] if _is(word, "harm")]
-        while start > 0 and self.words[start - 1] in _EDGES - _LINKS:
-            start -= 1
-        if start and (_is(self.words[start - 1], "harm") or self._rides(start - 1)):
-            deeds.append(self.words[start - 1])
-        return [lemma(word, "v") for word in deeds]
-
-    def _rides(self, at: int) -> bool:
-        """Does a person ride, and not an animal (which is a swap as good as others)?"""
-        if not _is(self.words[at], "riding"):
-            return False
-        before = (label(word) for word in reversed(self.words[:at]))
-        return next((name for name in before if name in (ADULT, MINOR, PERSON, ANIMAL)), "") != ANIMAL
-
-
-@lru_cache(maxsize=256)
-def facts(text: str) -> Facts:
-    return Facts(text)
-
-
-@lru_cache(maxsize=50_000)
-def _neutral(word: str) -> bool:
-    """Is the word of none of the gate's classes?"""
-    return not label(word) and not any(_is(word, name) for name in _CLASSES)
-
-
 def harmful(caption: str, negative: str) -> str | None:
-    """Why the negative must not be made, in a few words; None where nothing speaks against it."""
-    old = facts(caption)
-    words_now = _words(negative)
-    if len(words_now) == len(old.words) and all(
-        a == b or (_neutral(a) and _neutral(b)) for a, b in zip(old.words, words_now)
+    """Why the negative must not be made, in a few words; None where nothing speaks against it.
+
+    >>> harmful("A boy drinks milk.", "A boy drinks beer.")
+    'a minor and something sensitive'
+    """
+    old, found = _facts(caption), _words(negative)
+    if len(found) == len(old.words) and not any(
+        (classes(a) | classes(b)) & ~_NEUTRAL for a, b in zip(old.words, found) if a != b
     ):
         return None  # what has changed says nothing of all this
-    new = Facts(negative)
-    touchy = (old.minors or new.minors) and (old.sensitive or new.sensitive)
-    if touchy and (old.order != new.order or old.things != new.things):
+    new = Facts(found)
+    either = old.any | new.any
+    if either & Class.MINOR and either & Class.SENSITIVE and old.order != new.order:
         return "a minor and something sensitive"
-    if old.marked or new.marked:
+    if not either & PEOPLE:
+        return None
+    if either & _MARKS and either & (Class.ANIMAL | Class.INSULTING) and (old.marked or new.marked):
         if _turned(old.living, new.living):
             return "a person of some origin, faith, age or body becomes an animal"
         if new.insulting - old.insulting:
             return "an animal's name beside a person of some origin, faith, age or body"
-    if _newly_coloured(old, new):
+    if either & _TINTS and _newly_coloured(old, new):
         return "a colour or an origin comes to a person"
-    if new.harmed - old.harmed or new.violence - old.violence:
+    if new.any & (_DEEDS | Class.VIOLENCE) and new.harmed - old.harmed:
         return "harm comes to a person"
     return None
 
 
-def _turned(old: list[str], new: list[str]) -> bool:
+def _turned(old: list[bool], new: list[bool]) -> bool:
     """Does an animal stand where a person stood, or the other way round?"""
-    if len(old) != len(new):
-        return new.count(ANIMAL) > old.count(ANIMAL)
-    return old != new
+    return old != new if len(old) == len(new) else sum(new) > sum(old)
 
 
 def _newly_coloured(old: Facts, new: Facts) -> bool:
     """Is a colour or an origin said of another person than before? A person of another name may take it over."""
-    came, went = new.coloured - old.coloured, old.coloured - new.coloured
-    known = {lemma(word, "n") for word in old.words}
+    came = new.coloured - old.coloured
     if not came:
         return False
+    went = old.coloured - new.coloured
+    known = {lemma(word, "n") for word in old.words}
     taken = all(noun not in known for _, noun in came)  # "a black man" -> "a black woman"
     return not taken or Counter(word for word, _ in came.elements()) != Counter(word for word, _ in went.elements())
+
+
+_BEING = words("safety", "being")
+_NEUTRAL = Class.EDGE | Class.LINK

@@ -74,6 +74,7 @@ class ShardMaker:
         if self.generator is not None:
             self.generator.made.clear()
             self.generator.refusals.clear()
+            self.generator.languages.clear()
             refusals = self.generator.refusals
             texts = [caption.text for caption in captions]
             found = self.generator.run(texts, [c.caption_id for c in captions], [c.others for c in captions])
@@ -82,7 +83,8 @@ class ShardMaker:
         rows = [(caption.caption_id, caption.text, negatives) for caption, negatives in zip(captions, found)]
         made = Counter(negative.kind for *_, negatives in rows for negative in negatives)
         short = Counter(str(len(negatives)) for _, _, negatives in rows)
-        tally = {"made": made, "refused": refusals, "negatives_a_caption": short}
+        languages = self.generator.languages if self.generator is not None else Counter()
+        tally = {"made": made, "refused": refusals, "negatives_a_caption": short, "other_languages": languages}
         return Shard(shard_bytes(rows), {name: dict(sorted(counts.items())) for name, counts in tally.items()})
 
     def _with_replies(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from compoclip.language.lexicon import caption_counts, lemma
-from compoclip.negatives.plausible import Contexts, runs
+from compoclip.negatives.plausible import Contexts, noun_places, runs
 
 WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*")
 SAMPLE = 10_000  # captions that runs of words are learned from: enough, and no more to carry to every worker
@@ -26,7 +26,7 @@ class Vocabulary:
 
     def __init__(self, counts: Mapping[str, int]) -> None:
         self.counts = dict(sorted(counts.items()))
-        self._words = {word: count for word, count in self.counts.items() if word[:1] != "\t"}
+        self._words = {word: count for word, count in self.counts.items() if word[:1] not in "\t\n"}
         self.lemmas: Counter[str] = Counter()
         for word, count in self._words.items():
             stem = lemma(word, "n")
@@ -48,7 +48,15 @@ class Vocabulary:
 
         sample = heapq.nsmallest(SAMPLE, counted(), key=lambda caption: (zlib.crc32(caption.encode()), caption))
         words = {word: count for word, count in counts.items() if count >= least}
-        return cls(words | {"\t" + run: count for run, count in runs(sample).items()})
+        places = {"\n" + place: count for place, count in noun_places(sample).items()}
+        return cls(words | {"\t" + run: count for run, count in runs(sample).items()} | places)
+
+    def noun_places(self) -> Iterator[tuple[str, str, str, int]]:
+        """(noun lemma, the two words before it, the word after it, how often), where the captions at hand say so."""
+        for key, count in self.counts.items():
+            if key[:1] == "\n":
+                noun, before, after = key[1:].split("\t")
+                yield noun, before, after, count
 
     @property
     def contexts(self) -> Contexts:

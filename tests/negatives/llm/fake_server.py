@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from compoclip.negatives.llm.kinds import LLM_KINDS
 
-NOUNS = ("dog", "cat", "horse", "man", "woman", "boy", "girl", "cow", "sheep", "bird")
+NOUNS = ("dog", "cat", "horse", "zebra", "bear", "goat", "fox", "rabbit", "lion", "tiger")
 COLOURS = ("red", "blue", "green", "black", "white")
 VERBS = ("chases", "follows", "watches")
 

@@ -23,6 +23,11 @@ class Kind(NamedTuple):
     description: str
     propose: Callable[[View, Draw, Vocabulary], Iterator[Proposal]]
 
+    @property
+    def order(self) -> bool:
+        """Does it only put the words in another order?"""
+        return self.name.startswith(("shuffle", "order"))
+
 
 KINDS: dict[str, Kind] = {
     kind.name: kind

@@ -70,6 +70,13 @@ def best_first(
         yield view.rewrite(changes), (view.edit(*swap.one), view.edit(*swap.other))
 
 
+def loss(view: View, vocabulary: Vocabulary, changes: list[Change]) -> float:
+    """Log-likelihood (nats) that the caption loses by the changes, by the captions' own runs of words."""
+    words = plain(view.lower)
+    new = [START, *filter(None, _spliced(words, sorted(changes))), END]
+    return vocabulary.contexts.loss([START, *filter(None, words), END], new)
+
+
 def _spliced(words: list[str], changes: list[Change]) -> list[str]:
     """The words with the changes, which are in order and do not overlap."""
     new: list[str] = []

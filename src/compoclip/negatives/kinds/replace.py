@@ -15,6 +15,7 @@ from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates, weighted_words
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.kinds.exchange import loss
 from compoclip.negatives.kinds.replaceable import gives_way, preposition, really_plural, unborne
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
@@ -53,6 +54,7 @@ TINGED = word_set("off light dark pale lushly lime navy olive forest sky mint ro
 HUGE = word_set("huge giant")
 HALVES = word_set("space shaven cut horn rig dish")  # green space, clean shaven, big horn sheep, deep dish pizza
 VERY = word_set("very so too really rather")
+OPEN = 2.5  # nats that a replacement from the captions' own words may lose
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
@@ -61,7 +63,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
 
     Nouns of the everyday classes come first, others only where a caption has none of them.
     """
-    whole = [noun for noun in view.nouns if gives_way(view, noun)]
+    whole = [noun for noun in view.nouns if gives_way(view, noun, draw)]
     if not whole:
         return
     everyday = members("n")
@@ -94,6 +96,8 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             bare = noun.article < 0 and not noun.plural and not noun.counted
             if bare and noun.lemma in MASS and not mass:
                 changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
+            if word not in everyday.get(noun.lemma, ()) and loss(view, vocabulary, changes) > OPEN:
+                continue  # words of no class have to read well there
             text, made = view.rewrite(changes), True
             yield text, (view.edit(start, noun.head + 1, form),)
 

@@ -8,6 +8,7 @@ from compoclip.language.nouns import NOT_REPLACED, NOUN_CLASSES
 from compoclip.language.places import GROUND
 from compoclip.language.words import word_set
 from compoclip.negatives.candidates import is_animate
+from compoclip.negatives.draw import Draw
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, Noun, View
 
 WET = word_set("river lake pond pool ocean grass snow")
@@ -59,9 +60,13 @@ UNFIT: dict[str, frozenset[str]] = {
 }
 
 
-def gives_way(view: View, noun: Noun) -> bool:
-    """Is the noun a whole name, not a part of one that the parser cut ("fire hydrant"), and free to give way?"""
-    if noun.lemma in NOT_REPLACED:
+def gives_way(view: View, noun: Noun, draw: Draw) -> bool:
+    """Is the noun a whole name, not a part of one that the parser cut ("fire hydrant"), and free to give way?
+
+    Words that seldom make a good negative do so where the draw is a loose one.
+    """
+    if noun.lemma in NOT_REPLACED and not draw.loose:
+        draw.held = True
         return False
     tags, lower = view.parsed.tags, view.lower
     after, before = noun.head + 1, noun.start - 1
