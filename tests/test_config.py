@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from compoclip.config import read_config, read_recipe, recipe_names, resolve
+from compoclip.config import read_config, resolve
 from compoclip.errors import InputError
 from compoclip.losses import OBJECTIVES, objective
+from compoclip.recipes.reading import read_recipe, recipe_names
 
 
 def test_every_recipe_resolves_and_names_its_source() -> None:
@@ -77,3 +78,53 @@ def test_a_recipe_file_is_as_good_as_a_name(tmp_path: Path) -> None:
     path.write_text("summary: mine\nlr: 3\n")
     with pytest.raises(InputError, match="lr"):
         resolve(str(path), {})
+
+
+def test_recipes_say_what_the_published_rows_are_made_of() -> None:
+    names = set(recipe_names())
+    fsc = {
+        f"{m}{d}" for m in ("negclip", "fsc-clip", "fsc-clip-lora") for d in ("", "-cc3m", "-laion", "-b16", "-dcxl")
+    }
+    assert fsc | {"clip-fsc", "clip-cc3m", "clip-laion", "fsc-clip-l14", "fsc-clip-lora-l14"} <= names
+    assert {"degla", "degla-released", "degla-negatives", "degla-igc", "degla-tgc", "degla-igc-tgc", "clip"} <= names
+    for name in names:
+        recipe = read_recipe(name)
+        if recipe.get("group") in ("FSC-CLIP", "DeGLA", "baselines"):
+            for key in ("data", "negatives", "hardware", "ranks", "differences"):
+                assert recipe[key], (name, key)
+        expected = recipe.get("expected")
+        if expected:
+            assert expected["source"]
+            assert expected["figures"]
+            assert expected["tolerance"]["default"] > 0
+            assert all(isinstance(v, float) for v in expected["figures"].values())
+
+
+def test_a_recipe_inherits_and_says_only_what_differs() -> None:
+    cc3m = resolve("fsc-clip-lora-cc3m", {})
+    assert (cc3m.weights["global_negative"], cc3m.lora_rank, cc3m.lr) == (1.0, 4, 5e-5)
+    assert read_recipe("fsc-clip-lora-cc3m")["expected"]["figures"] == {
+        "comp": 53.9, "zeroshot": 53.6, "i2t": 56.1, "t2i": 54.0,
+    }  # fmt: skip
+    large = resolve("fsc-clip-l14", {})
+    assert (large.model, large.batch_size, large.weights["local_negative"]) == ("ViT-L-14", 256, 0.5)
+    assert resolve("fsc-clip-b16", {}).batch_size == 128
+    released = resolve("degla-released", {})
+    assert released.options["text_grounded_mask"] == "released"
+    assert "distillation" not in resolve("degla-igc-tgc", {}).weights
+    assert "expected" not in read_recipe("clip-laion")
+
+
+def test_recipes_of_ones_own_extend_and_may_not_go_in_circles(tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine.yaml", tmp_path / "other.yaml"
+    mine.write_text("extends: fsc-clip\ntrain: {lr: 1.0e-4, warmup: null}\nobjective: {options: {focal_gamma: 1.0}}\n")
+    config = resolve(str(mine), {})
+    assert (config.lr, config.batch_size, config.options["focal_gamma"]) == (1e-4, 256, 1.0)
+    assert config.weights["local_negative"] == 0.2
+    mine.write_text(f"extends: {other}\n")
+    other.write_text(f"extends: {mine}\n")
+    with pytest.raises(InputError, match="extend each other"):
+        read_recipe(str(mine))
+    mine.write_text("extends: fsc-clip\nlr: 3\n")
+    with pytest.raises(InputError, match=r"unknown keys \['lr'\]"):
+        read_recipe(str(mine))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from compoclip.distributed import started
 from compoclip.errors import InputError
 from compoclip.io import write_text
+from compoclip.recipes.reading import read_recipe, read_yaml
 
 REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
 
@@ -96,33 +96,7 @@ class TrainConfig(BaseModel):
 
 def read_config(path: Path) -> TrainConfig:
     """A run's `config.yaml`."""
-    return _validated(_read_yaml(path), str(path))
-
-
-def recipe_names() -> list[str]:
-    folder = resources.files("compoclip") / "recipes"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
-
-
-def read_recipe(name: str) -> dict[str, Any]:
-    """A recipe by name or by path: `summary`, `source`, `objective`, `train` and perhaps `expected`.
-
-    Raises InputError for a name that is not there, listing what is.
-    """
-    if name.endswith((".yaml", ".yml")):
-        recipe = _read_yaml(Path(name))
-    elif name in recipe_names():
-        recipe = yaml.safe_load((resources.files("compoclip") / "recipes" / f"{name}.yaml").read_text("utf-8"))
-    else:
-        close = get_close_matches(name, recipe_names(), n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        raise InputError(
-            f"unknown recipe {name!r}{hint}; known: {', '.join(recipe_names())}, or the path of a YAML file"
-        )
-    unknown = set(recipe) - {"name", "summary", "source", "objective", "train", "expected", "notes"}
-    if unknown or not isinstance(recipe.get("train", {}), dict):
-        raise InputError(f"recipe {name}: unknown keys {sorted(unknown)}; fields of the run go under 'train'")
-    return recipe
+    return _validated(read_yaml(path), str(path))
 
 
 def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
@@ -168,17 +142,3 @@ def _validated(values: dict[str, Any], where: str) -> TrainConfig:
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}:{where} is not valid YAML") from None
-    if not isinstance(value, dict):
-        raise InputError(f"{path}: expected a mapping of settings")
-    return value

@@ -43,9 +43,28 @@ def _methods() -> list[tuple[str, str]]:
 
 
 def _recipes() -> list[tuple[str, str]]:
-    from compoclip.config import read_recipe, recipe_names
+    """Recipes in groups, the group's name before its first."""
+    from compoclip.recipes.reading import read_recipe, recipe_names
 
-    return [(name, read_recipe(name)["summary"]) for name in recipe_names()]
+    recipes = {name: read_recipe(name) for name in recipe_names()}
+    groups = dict.fromkeys(str(r.get("group", "this project")) for r in recipes.values())
+    rows: list[tuple[str, str]] = []
+    for group in groups:
+        rows.append((f"{group}:", ""))
+        own = [(name, r["summary"]) for name, r in recipes.items() if str(r.get("group", "this project")) == group]
+        rows += [(f"  {name}", summary) for name, summary in own]
+    return rows
+
+
+def resolved_recipe(name: str) -> str:
+    """A recipe as YAML with everything it inherits, and the run's settings that follow from it."""
+    import yaml
+
+    from compoclip.config import resolve
+    from compoclip.recipes.reading import read_recipe
+
+    body = {**read_recipe(name), "resolved": resolve(name, {}).model_dump(mode="json", exclude_defaults=True)}
+    return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _negatives() -> list[tuple[str, str]]:

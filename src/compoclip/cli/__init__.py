@@ -109,14 +109,20 @@ app.command()(runs.env)
 @app.command()
 def ls(
     what: Annotated[str, typer.Argument(help="methods, recipes, negatives, tasks or models.")] = "",
+    name: Annotated[str, typer.Argument(help="A recipe, to be shown with everything it inherits.")] = "",
     debug: Debug = False,
 ) -> None:
     """What there is: methods, recipes, negatives, tasks, models.
 
     Example: compoclip ls recipes
     """
-    from compoclip.listing import listing
+    from compoclip.listing import listing, resolved_recipe
 
+    if name:
+        if what != "recipes":
+            raise InputError("only a recipe can be shown: compoclip ls recipes NAME")
+        print(resolved_recipe(name), end="")
+        return
     for line in listing(what):
         print(line)
 

@@ -35,9 +35,13 @@ def data_get(
 
     Example: compoclip data get sugarcrepe --data-root data
     """
-    from compoclip.data.getting import get
+    from compoclip.data.getting import get, get_training_set
+    from compoclip.data.training_sets import is_training_set
     from compoclip.evaluation.supplies import get_task, is_task
 
+    if is_training_set(name) and not is_task(name):
+        tell(get_training_set(name, data_root, keep_archives))
+        return
     tell(get_task(name, data_root, keep_archives) if is_task(name) else get(name, data_root, keep_archives))
 
 

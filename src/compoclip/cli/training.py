@@ -34,6 +34,7 @@ def train(
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     eval_tasks: Annotated[str | None, typer.Option(help="Tasks at step 0 and at the end, comma-separated.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder of named sets, for --data coco and the like.")] = None,
     eval_data_root: Annotated[str | None, typer.Option(help="Folder of the tasks' data.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from --output-dir's newest checkpoint.")] = False,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, key=value.")] = None,
@@ -64,6 +65,7 @@ def train(
         "lr": lr, "precision": precision, "device": device, "seed": seed, "eval_data_root": eval_data_root,
         "eval_tasks": eval_tasks.split(",") if eval_tasks else None,
     }  # fmt: skip
+    given |= _named(recipe, given, data_root)
     overrides = {key: value for key, value in given.items() if value is not None} | _settings(settings or [])
     with joined() as ranks:
         print(run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks))
@@ -83,3 +85,19 @@ def _settings(pairs: list[str]) -> dict[str, Any]:
         except yaml.YAMLError:
             raise InputError(f"--set {pair}: the value is not valid YAML") from None
     return out
+
+
+def _named(recipe: str, given: dict[str, Any], root: Path | None) -> dict[str, str]:
+    """Where a named training set lies; the recipe's own where --data-root is given and --data is not."""
+    from compoclip.data.training_sets import is_training_set, locate
+    from compoclip.recipes.reading import read_recipe
+
+    name = given["data"]
+    if name is None and root is not None:
+        name = str(read_recipe(recipe).get("data", "")).split(" ")[0]
+    if name is None or not is_training_set(name) or Path(name).exists():
+        return {}
+    if root is None:
+        raise InputError(f"--data {name} is a named set: add --data-root with the folder it lies in")
+    found = locate(name, root)
+    return {key: value for key, value in found.items() if key == "data" or given.get(key) is None}

@@ -37,6 +37,14 @@ class Hub:
 
 
 @dataclass(frozen=True)
+class Archive:
+    """An archive among the files of a hub's repository, and the folder it is unpacked into."""
+
+    archive: str
+    into: str
+
+
+@dataclass(frozen=True)
 class Expected:
     """What a complete copy holds: a path or pattern below the data folder, and how many files match it."""
 
@@ -60,6 +68,7 @@ class Entry:
     hub: Hub | None = None
     needs: tuple[str, ...] = ()
     note: str | None = None
+    unpack: tuple[Archive, ...] = ()
 
     @property
     def how(self) -> str:
@@ -92,6 +101,7 @@ def _entry(name: str, fields: dict[str, Any]) -> Entry:
     fields = dict(fields)
     fields["fetch"] = tuple(Download(**item) for item in fields.get("fetch", ()))
     fields["files"] = tuple(Expected(**item) for item in fields.get("files", ()))
+    fields["unpack"] = tuple(Archive(**item) for item in fields.get("unpack", ()))
     fields["needs"] = tuple(fields.get("needs", ()))
     if "hub" in fields:
         hub = dict(fields["hub"])

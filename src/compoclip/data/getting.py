@@ -10,6 +10,7 @@ from typing import Any
 from compoclip.data.catalog import Download, Entry, Hub, entry
 from compoclip.data.checking import check_entry
 from compoclip.data.fetch import fetch_file
+from compoclip.data.training_sets import locate, training_sets
 from compoclip.data.unpack import unpack
 from compoclip.data.unpacked import record, record_path, unfinished
 from compoclip.errors import InputError, RunError
@@ -37,7 +38,36 @@ def get(
         fetched = [row for download in chosen.fetch for row in _fetch(download, root, keep_archives, wait)]
     if chosen.hub is not None:
         fetched.append({"path": str(_from_hub(chosen, chosen.hub, root)), "checksum_known": True})
+    for item in chosen.unpack:
+        archive = root / item.archive
+        if not archive.is_file():
+            raise RunError(f"{chosen.name}: {archive} is not among the files that came; look at {chosen.home}")
+        fetched.append({"path": str(archive), "unpacked": unpack(archive, root / item.into)})
     return {"name": chosen.name, "fetched": fetched, "check": check_entry(chosen, root)}
+
+
+def get_training_set(
+    name: str, root: str | Path, keep_archives: bool = False, wait: Callable[[float], Any] = time.sleep
+) -> dict[str, Any]:
+    """Every part of a training set (its table, its photos); what a form guards is told, and the others are fetched.
+
+    Raises InputError where every part has to be seen to by hand.
+    Returns `{"name", "parts": {part: get's report}, "by_hand": {part: what to do}, "data": a run's settings or None}`.
+    """
+    parts: dict[str, Any] = {}
+    hand: dict[str, str] = {}
+    for part in training_sets()[name]["parts"]:
+        try:
+            parts[part] = get(part, root, keep_archives, wait)
+        except InputError as error:
+            hand[part] = str(error)
+    if hand and not parts:
+        raise InputError("; ".join(hand.values()))
+    try:
+        settings = locate(name, root)
+    except InputError:
+        settings = None
+    return {"name": name, "parts": parts, "by_hand": hand, "data": settings}
 
 
 def _fetch(
