@@ -16,12 +16,17 @@ from compoclip.io import write_text
 from compoclip.recipes.reading import read_recipe, read_yaml
 
 REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
+# what a resumed run may change: how long, on what, and what is written
+MAY_CHANGE = frozenset({"steps", "epochs", "device", "workers", "cache_gib", "micro_batch", "log_every"}) | {
+    "checkpoint_every",
+    "keep_checkpoints",
+}
 
 
 class TrainConfig(BaseModel):
     """Everything a training run depends on. A field's description is its help on the command line."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     recipe: str = Field("custom", description="name of the recipe this came from")
     published_batch: int | None = Field(None, description="the total batch that the recipe's source trained with")
@@ -102,38 +107,72 @@ def read_config(path: Path) -> TrainConfig:
 def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
     """A run's configuration: the recipe, then `overrides` (fields, term weights, or options of terms by name).
 
+    `weights` replaces the recipe's terms as a whole, `options` sets those it names; a term's or an option's own name
+    sets that one.
+
     The distillation weight of a recipe belongs to a batch of 256 and is scaled to the run's batch of all processes,
     because the term sums over it (DeGLA, arXiv 2504.16801, Eq. 7). Raises InputError for names and values that do not
     fit.
     """
-    from compoclip.losses import TERMS, objective
-    from compoclip.losses.objective import OPTIONS
-
     recipe = read_recipe(recipe_name)
     fields = {"recipe": recipe.get("name", recipe_name), **recipe.get("train", {})}
     fields = {"published_batch": fields.get("batch_size"), **fields}
     wanted = recipe.get("objective", {"name": "clip"})
     chosen = {"weights": wanted["weights"]} if "weights" in wanted else {"name": wanted["name"]}
-    changes = dict(wanted.get("options", {}))
+    return _overridden(fields, chosen, dict(wanted.get("options", {})), overrides, f"recipe {recipe_name}")
+
+
+def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> TrainConfig:
+    """`config` with `overrides`, as `resolve` takes them. Raises InputError for names and values that do not fit."""
+    fields = config.model_dump()
+    weights = fields.pop("weights")
+    if _scaled(weights, config.options):
+        weights["distillation"] *= config.batch_size * started() / REFERENCE_BATCH
+    return _overridden(fields, {"weights": weights}, fields.pop("options"), overrides, "settings")
+
+
+def _overridden(
+    fields: dict[str, Any],
+    chosen: dict[str, Any],
+    options: dict[str, Any],
+    overrides: Mapping[str, Any],
+    where: str,
+) -> TrainConfig:
+    """chosen: the objective, by `name` or by `weights`, the distillation weight for a batch of 256."""
+    from compoclip.losses import TERMS, objective
+    from compoclip.losses.objective import OPTIONS
+
+    changes = {key: value for key, value in overrides.items() if key in TERMS or key in OPTIONS}
+    if "objective" in overrides:
+        chosen, options = {"name": overrides["objective"]}, {}
+    built = objective(chosen["weights"] if "weights" in chosen else chosen["name"], **options)
+    weights, options = dict(built.weights), dict(built.options)
     for key, value in overrides.items():
-        if key in TERMS or key in OPTIONS:
-            changes[key] = value
-        elif key == "objective":
-            chosen, changes = {"name": value}, {k: v for k, v in changes.items() if k in overrides}
+        if key in ("weights", "options"):
+            if not isinstance(value, Mapping):
+                raise InputError(f"{key}={value!r}: write a mapping, such as --set '{key}={{...}}'")
+            if key == "weights":
+                weights = dict(value)
+            else:
+                options |= value
         elif key in TrainConfig.model_fields:
             fields[key] = value
-        else:
+        elif key not in changes and key != "objective":
             known = [*TrainConfig.model_fields, "objective", *TERMS, *OPTIONS]
             close = get_close_matches(key, known, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise InputError(f"unknown setting {key!r}{hint}; see `compoclip train --help`")
-    built = objective(chosen["weights"] if "weights" in chosen else chosen["name"], **changes)
-    weights, options = dict(built.weights), dict(built.options)
-    config = _validated({**fields, "weights": weights, "options": options}, f"recipe {recipe_name}")
-    if "distillation" in weights and options.get("distillation_reduction", "sum") == "sum":
+    built = objective(weights, **{**options, **changes})
+    weights = dict(built.weights)
+    config = _validated({**fields, "weights": weights, "options": dict(built.options)}, where)
+    if _scaled(weights, built.options):
         weights["distillation"] *= REFERENCE_BATCH / (config.batch_size * started())
         config = config.model_copy(update={"weights": weights})
     return config
+
+
+def _scaled(weights: Mapping[str, float], options: Mapping[str, Any]) -> bool:
+    return "distillation" in weights and options.get("distillation_reduction", "sum") == "sum"
 
 
 def _validated(values: dict[str, Any], where: str) -> TrainConfig:

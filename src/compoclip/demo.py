@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.blending import sweep
-from compoclip.config import TrainConfig, read_config, resolve
+from compoclip.config import TrainConfig, resolve
 from compoclip.data import world
 from compoclip.data.sources.builtin import WorldSource
 from compoclip.errors import InputError
@@ -20,6 +20,7 @@ from compoclip.negatives.build import build
 from compoclip.progress import console, output
 from compoclip.report import table, write_report
 from compoclip.training import train
+from compoclip.training.run_directory import CONFIG, absolute, read_run
 
 METHODS = {  # label -> recipe
     "plain fine-tuning": "clip",
@@ -128,10 +129,10 @@ def _say(text: str) -> None:
 
 def _resumable(config: TrainConfig) -> bool:
     """Whether this very run is there already; InputError where another one is."""
-    there = Path(config.output_dir) / "config.yaml"
-    if not there.exists():
+    run = Path(config.output_dir)
+    if not (run / CONFIG).exists():
         return False
-    if read_config(there) != config:
+    if absolute(read_run(run)) != absolute(config):
         raise InputError(
             f"{config.output_dir}: a run with other settings is here; name another --out folder, or remove this one"
         )

@@ -1,4 +1,4 @@
-"""The two ways a command fails: the user's input is wrong (exit 2), or a run could not finish (exit 1)."""
+"""The ways a command fails: the user's input is wrong (exit 2), a run could not finish (exit 1), or was stopped."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,11 @@ class InputError(ValueError):
 
 class RunError(RuntimeError):
     """A run that started on good input could not finish. The message names the cause and the mend."""
+
+    status = 1
+
+
+class Stopped(RunError):
+    """A run was asked to stop and has saved what it needs to go on; exit status 75, "try again later" (sysexits.h)."""
+
+    status = 75

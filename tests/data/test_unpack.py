@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
 import tarfile
@@ -13,6 +12,7 @@ import pytest
 
 from compoclip.data.unpack import contents, unpack
 from compoclip.errors import RunError
+from compoclip.locks import exclusive
 
 from .conftest import write_tar
 
@@ -106,10 +106,8 @@ def test_bombs_broken_and_cut_archives(tmp_path: Path) -> None:
 def test_two_processes_do_not_unpack_one_archive(tmp_path: Path) -> None:
     path, out = zipped(tmp_path / "x.zip", GOOD), tmp_path / "out"
     out.mkdir()
-    with open(out / ".x.zip.lock", "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(RunError, match="another process is unpacking"):
-            unpack(path, out)
+    with exclusive(out / ".x.zip.lock", "held"), pytest.raises(RunError, match="another process is unpacking"):
+        unpack(path, out)
     unpack(path, out)
     assert files(out) == PLAIN
 

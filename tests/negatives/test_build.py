@@ -10,6 +10,7 @@ import pytest
 
 from compoclip.cli import main
 from compoclip.errors import InputError
+from compoclip.locks import LOCK, exclusive
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
 from compoclip.negatives.captions import read_captions
@@ -199,3 +200,16 @@ def test_epochs_are_builds_of_their_own_and_are_resumed(tmp_path, capsys):
         build(tmp_path / "a.txt", tmp_path / f"alone-{number}", "shuffle", epoch=4 + number)
         assert list(iterate(tmp_path / f"out/epoch-{number}")) == list(iterate(tmp_path / f"alone-{number}"))
     assert list(iterate(tmp_path / "out/epoch-0")) != list(iterate(tmp_path / "out/epoch-1"))
+
+
+def test_two_builds_do_not_share_a_folder(captions, reference, tmp_path):
+    out = tmp_path / "out"
+    with exclusive(out / LOCK, "held"):
+        (out / ".captions.1.tmp").write_bytes(b"the other build's")
+        with pytest.raises(InputError, match="another build is writing here"):
+            build(captions, out, KINDS, per_caption=4, seed=3, shard_size=100)
+        assert (out / ".captions.1.tmp").exists()
+    build(captions, out, KINDS, per_caption=4, seed=3, shard_size=100)
+    for shard in reference.glob("*.parquet"):
+        assert (out / shard.name).read_bytes() == shard.read_bytes()
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]

@@ -87,4 +87,16 @@ def test_each_text_is_computed_once(clip, monkeypatch):
         assert out.pooled.shape == (len(texts), 24)
         assert out.tokens is None
         assert not out.pooled.requires_grad
-    assert seen == [2, 1]
+    assert seen == [1, 1, 1]
+
+
+def test_a_text_s_features_do_not_depend_on_what_else_is_new(clip):
+    model = clip("vit")
+    batch = captions(9, seed=1)
+    together = FrozenTexts(model.clip, dense=True).encode(batch, model.tokenize(batch))
+    kept = FrozenTexts(model.clip, dense=True)
+    for text in batch[4:5], batch[7:], batch[1:3]:  # as after a resume
+        kept.encode(text, model.tokenize(text))
+    again = kept.encode(batch, model.tokenize(batch))
+    assert torch.equal(together.pooled, again.pooled)
+    assert torch.equal(together.tokens, again.tokens)

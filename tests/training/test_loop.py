@@ -15,11 +15,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from compoclip.config import TrainConfig, read_config, resolve
+from compoclip.config import TrainConfig, resolve
 from compoclip.errors import InputError, RunError
 from compoclip.models import load
 from compoclip.training import train
 from compoclip.training.checkpoint import checkpoints
+from compoclip.training.run_directory import read_run
 
 SMALL = {
     "model": "tiny",
@@ -80,7 +81,7 @@ def test_a_run_leaves_what_the_contract_names(tmp_path: Path) -> None:
     assert (base["label"], tuned["label"]) == ("base", "degla")
     assert base["tasks"]["heldout"]["subsets"].keys() == tuned["tasks"]["heldout"]["subsets"].keys()
     assert base["model"]["sha256"] != tuned["model"]["sha256"]
-    assert read_config(run / "config.yaml") == config("degla", tmp_path / "run")
+    assert read_run(run) == config("degla", tmp_path / "run")
 
 
 def test_the_export_is_the_trained_model_and_the_base_is_untouched(tmp_path: Path) -> None:
@@ -227,10 +228,11 @@ def test_kept_features_of_a_locked_tower_give_the_same_run(tmp_path: Path) -> No
     kept = {**locked, "feature_cache": str(tmp_path / "features")}
     assert weights(train(config("fsc-clip", tmp_path / "first", **kept))) == fresh
     files = list((tmp_path / "features").iterdir())
-    assert len(files) == 1
+    assert {path.suffix for path in files} == {".lock", ".safetensors"}
+    assert len(files) == 2
     assert weights(train(config("fsc-clip", tmp_path / "second", **kept))) == fresh
     train(config("negclip", tmp_path / "pooled", **kept))
     assert list((tmp_path / "features").iterdir()) == files
-    files[0].write_bytes(b"not features")
+    next(path for path in files if path.suffix == ".safetensors").write_bytes(b"not features")
     with pytest.raises(InputError, match="delete it"):
         train(config("fsc-clip", tmp_path / "broken", **kept))

@@ -140,7 +140,11 @@ def main(arguments: list[str] | None = None) -> None:
     except InputError as error:
         _fail(str(error), 2, arguments)
     except RunError as error:
-        _fail(str(error), 1, arguments)
+        _fail(str(error), error.status, arguments)
+    except OSError as error:
+        if error.filename is None:
+            _fail(f"{error}; run again with --debug for the traceback", 1, arguments)
+        _fail(f"{error.filename}: {error.strerror or error}", 1, arguments)
     except Exception as error:
         # typer brings its own copy of click, under a private name: its usage errors are known by what they can do
         if type(error).__name__ == "NoArgsIsHelpError":

@@ -44,18 +44,14 @@ def train(
 
     Example: compoclip train fsc-clip --data captions.tsv --negatives negatives --output-dir runs/fsc
     """
-    from compoclip.config import read_config, resolve
+    from compoclip.config import resolve
     from compoclip.distributed import joined, together
     from compoclip.training import train as run
+    from compoclip.training.resume import resumed_config
 
-    if resume:
-        if output_dir is None:
-            raise InputError("--resume needs the --output-dir of the run to go on with")
-        with joined() as ranks:
-            kept = together(ranks, lambda: read_config(output_dir / "config.yaml"))
-            print(run(kept, resume=True, ranks=ranks))
-        return
-    if not recipe:
+    if resume and output_dir is None:
+        raise InputError("--resume needs the --output-dir of the run to go on with")
+    if not recipe and not resume:
         raise InputError("name a recipe; `compoclip ls recipes` lists them")
     given: dict[str, Any] = {
         "data": data, "model": model, "pretrained": pretrained, "activation": activation, "negatives": negatives,
@@ -68,7 +64,10 @@ def train(
     given |= _named(recipe, given, data_root)
     overrides = {key: value for key, value in given.items() if value is not None} | _settings(settings or [])
     with joined() as ranks:
-        print(run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks))
+        if resume and output_dir is not None:
+            print(run(together(ranks, lambda: resumed_config(output_dir, recipe, overrides)), resume=True, ranks=ranks))
+        else:
+            print(run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks))
 
 
 def _settings(pairs: list[str]) -> dict[str, Any]:

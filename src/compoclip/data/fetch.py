@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import http.client
 import json
@@ -19,6 +18,7 @@ from typing import Any, BinaryIO
 from compoclip.data.catalog import Download
 from compoclip.errors import InputError, RunError
 from compoclip.io import write_text
+from compoclip.locks import exclusive
 from compoclip.progress import bar
 
 BLOCK = 1 << 20
@@ -68,6 +68,14 @@ def fetch_file(download: Download, root: Path, wait: Callable[[float], Any] = ti
     if path.exists():
         return _check(path, path, download, 0)
     part, note = path.with_name(path.name + ".part"), path.with_name(path.name + ".part.json")
+    busy = f"{part}: another process is fetching this file; wait for it"
+    with exclusive(path.with_name(path.name + ".part.lock"), busy, remove=True, error=RunError):
+        if path.exists():  # that process has just ended
+            return _check(path, path, download, 0)
+        return _fetch(download, path, part, note, wait)
+
+
+def _fetch(download: Download, path: Path, part: Path, note: Path, wait: Callable[[float], Any]) -> Fetched:
     state = _State.read(note, download.url)
     if part.exists() and not (state.version or download.checksum):
         part.unlink()  # nothing proves that these bytes belong to what the server has now
@@ -140,20 +148,12 @@ def _one_try(
         advance(start - have)
         descriptor = os.open(part, os.O_RDWR | os.O_CREAT, 0o644)
         with open(descriptor, "r+b") as handle:
-            _lock(handle, part)
             handle.truncate(start)
             handle.seek(start)
             _copy(answer, handle, total - start if total >= 0 else None, advance)
             size = handle.tell()
             os.fsync(handle.fileno())
     return size == total if total >= 0 else True
-
-
-def _lock(handle: BinaryIO, part: Path) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise RunError(f"{part}: another process is fetching this file; wait for it") from None
 
 
 def _span(answer: Any) -> tuple[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import Any, Literal
@@ -101,21 +102,46 @@ class BatchStream:
         full, rest = divmod(self.samples, together)
         return full + (1 if rest and not self.drop_last and self.world_size == 1 else 0)
 
-    def epoch(self, epoch: int, start_batch: int = 0) -> Iterator[Batch]:
-        """The batches of one epoch from `start_batch` on. Raises InputError for a start beyond the epoch's end."""
+    def epoch(self, epoch: int, start_batch: int = 0, stop_batch: int | None = None) -> Iterator[Batch]:
+        """The batches of one epoch from `start_batch` on, before `stop_batch` where it is given; no other is decoded.
+
+        Raises InputError for a start beyond the epoch's end.
+        """
+        stop = len(self) if stop_batch is None else min(stop_batch, len(self))
         if not 0 <= start_batch <= len(self):
             raise InputError(f"batch {start_batch} of an epoch of {len(self)}: the data or the batch size has changed")
         order = permutation(self.samples, self.seed, epoch)
         plan = _Plan(self, order, epoch)
-        for collated in self._run(plan, range(start_batch, len(self)), self.collator.load_images):
+        for collated in self._run(plan, range(start_batch, stop), self.collator.load_images):
             yield self._account(collated)
 
-    def all_images(self, batch_size: int = 64) -> Iterator[tuple[list[int], Tensor]]:
-        """(indices, pixels) of every readable image of this process's share, once, in the source's order.
+    def needed(self, batches: int) -> list[int]:
+        """Indices of the images in a run's first `batches` batches, of all processes; without those that stand in."""
+        if batches >= len(self):
+            return list(range(len(self.source)))
+        chosen = permutation(self.samples, self.seed, 0)[: batches * self.batch_size * self.world_size]
+        return sorted({index for index, _ in self._samples_of(chosen)})
+
+    def stand_ins(self, indices: Iterable[int]) -> list[int]:
+        """What stands in for those of the images `indices` that are known to be broken."""
+        count, found = len(self.source), set()
+        for index in indices:
+            while index in self.broken and len(self.broken) < count:
+                index = (index + 1) % count
+                found.add(index)
+        return sorted(found)
+
+    def note_broken(self, found: Mapping[int, str]) -> None:
+        """Take note of unreadable images, which other processes may have met."""
+        self.broken.update(found)
+        self.collator.known_broken.update(found)
+
+    def images(self, indices: Sequence[int], batch_size: int = 64) -> Iterator[tuple[list[int], Tensor]]:
+        """(indices, pixels) of this process's share of the readable ones of the images `indices`, in that order.
 
         Whole batches are dealt to the processes in turn. Broken images are noted and left out.
         """
-        scan = _Scan(self.collator, len(self.source), batch_size)
+        scan = _Scan(self.collator, indices, batch_size)
         for collated in self._run(scan, range(self.rank, len(scan), self.world_size), True):
             batch = self._account(collated)
             if batch.indices:
@@ -124,7 +150,9 @@ class BatchStream:
     def places(self, order: np.ndarray, number: int) -> list[tuple[int, int]]:
         """(sample index, caption index or -1) of this process's rows of one batch."""
         start = (number * self.world_size + self.rank) * self.batch_size
-        chosen = order[start : start + self.batch_size]
+        return self._samples_of(order[start : start + self.batch_size])
+
+    def _samples_of(self, chosen: np.ndarray) -> list[tuple[int, int]]:
         if self._ends is None:
             return [(int(i), -1) for i in chosen]
         samples = np.searchsorted(self._ends, chosen, side="right")
@@ -145,6 +173,7 @@ class BatchStream:
             sampler=list(numbers),
             num_workers=min(self.workers, max(1, len(numbers))),
             collate_fn=_same,
+            worker_init_fn=_ignore_sigterm,
             generator=torch.Generator().manual_seed(self.seed),  # without one, torch draws from its global state
         )
         try:
@@ -156,8 +185,7 @@ class BatchStream:
             raise RunError(f"{why} Use fewer workers, or more memory (or /dev/shm) for them.") from None
 
     def _account(self, collated: Collated) -> Batch:
-        self.broken.update(collated.broken)
-        self.collator.known_broken.update(collated.broken)
+        self.note_broken(collated.broken)
         self.replaced += collated.replaced
         if collated.batch is not None:
             self._tried += len(collated.batch.indices)
@@ -186,16 +214,16 @@ class _Plan(Dataset[Collated]):
 
 
 class _Scan(Dataset[Collated]):
-    """Every image once, in order, without stand-ins."""
+    """Some images, in order, without stand-ins."""
 
-    def __init__(self, collator: Collator, count: int, batch_size: int) -> None:
-        self.collator, self.count, self.batch_size = collator, count, batch_size
+    def __init__(self, collator: Collator, indices: Sequence[int], batch_size: int) -> None:
+        self.collator, self.indices, self.batch_size = collator, indices, batch_size
 
     def __len__(self) -> int:
-        return -(-self.count // self.batch_size)
+        return -(-len(self.indices) // self.batch_size)
 
     def make(self, number: int, pool: ThreadPoolExecutor | None) -> Collated:
-        span = range(number * self.batch_size, min(self.count, (number + 1) * self.batch_size))
+        span = self.indices[number * self.batch_size : (number + 1) * self.batch_size]
         found = list((pool.map if pool else map)(self._one, span))
         broken = {index: item for index, item in zip(span, found) if isinstance(item, str)}
         images = [item for item in found if isinstance(item, Tensor)]
@@ -214,6 +242,11 @@ class _Scan(Dataset[Collated]):
 
     def __getitem__(self, number: int) -> Collated:
         return self.make(number, None)
+
+
+def _ignore_sigterm(worker: int) -> None:
+    """Schedulers send it to every process; a worker that dies of it would take the step and its checkpoint along."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _same(item: Any) -> Any:

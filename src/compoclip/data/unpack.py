@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -16,6 +15,7 @@ from typing import IO
 
 from compoclip.data.images.names import safe_name
 from compoclip.errors import RunError
+from compoclip.locks import exclusive
 from compoclip.progress import track
 
 MAX_RATIO = 200  # unpacked to packed size; photos do not shrink, and text does by a tenth
@@ -34,7 +34,10 @@ def unpack(archive: Path, into: Path) -> int:
     Raises RunError for a name that leaves the folder, a link or device, an encrypted member, a bomb, too little space,
     and an archive that is broken.
     """
-    with _members(archive) as members, _alone(archive, into):
+    busy = (
+        f"{archive}: another process is unpacking it into {into}; wait for it"  # what a killed one left is overwritten
+    )
+    with _members(archive) as members, exclusive(into / f".{archive.name}.lock", busy, remove=True, error=RunError):
         return _write(members, archive, into)
 
 
@@ -55,22 +58,6 @@ def _members(archive: Path) -> Iterator[list[_Member]]:
                 yield list(_tar_members(archive, tar))
     except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError) as error:
         raise RunError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from None
-
-
-@contextmanager
-def _alone(archive: Path, into: Path) -> Iterator[None]:
-    """Keeps a second process from unpacking the same archive; what a killed one left is overwritten."""
-    into.mkdir(parents=True, exist_ok=True)
-    lock = into / f".{archive.name}.lock"
-    with open(lock, "w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RunError(f"{archive}: another process is unpacking it into {into}; wait for it") from None
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
 
 
 def _refused(archive: Path, name: str, why: str) -> RunError:

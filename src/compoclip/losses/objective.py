@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -204,7 +205,7 @@ def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     for term, weight in weights.items():
         if term not in TERMS:
             raise InputError(_unknown("term", term, TERMS))
-        if not isinstance(weight, (int, float)) or weight != weight or weight < 0:
+        if not isinstance(weight, (int, float)) or not math.isfinite(weight) or weight < 0:
             raise InputError(f"the weight of {term!r} must be a number of at least 0, not {weight!r}")
     weights = {term: float(weight) for term, weight in weights.items() if weight}
     if not weights:
@@ -219,9 +220,12 @@ def _option(name: str, value: Any) -> Any:
             raise InputError(f"{name}={value!r}: choose one of {', '.join(choices)}")
         return value
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        raise InputError(f"{name}={value!r}: a number is wanted") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{name}={value!r}: a finite number is wanted")
+    return number
 
 
 def _unknown(what: str, name: str, known: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_json
+from compoclip.locks import LOCK, exclusive
 from compoclip.negatives.shards import tally_path
 from compoclip.negatives.store import MANIFEST, shard_name
 
@@ -30,11 +31,12 @@ def opened(out: Path, resume: bool) -> Iterator[None]:
     if before(out) is None and out.is_dir() and any(out.glob("negatives-*.parquet")):
         raise InputError(f"{out}: holds shards without a manifest; name another --out folder")
     made = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    for leftover in out.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
     try:
-        yield
+        busy = f"{out}: another build is writing here; let it end, or name another --out folder"
+        with exclusive(out / LOCK, busy, remove=True):
+            for leftover in out.glob(".*.tmp"):  # of a build that was killed: nobody else writes here now
+                leftover.unlink(missing_ok=True)
+            yield
     except InputError:
         if made:
             with contextlib.suppress(OSError):

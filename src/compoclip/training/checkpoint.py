@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,20 @@ def save_checkpoint(
     teacher: nn.Module | None,
     optimizer: torch.optim.Optimizer,
     keep: int,
+    identity: dict[str, Any] | None = None,
+    spare: Collection[int] = (),
 ) -> Path:
-    """Write `folder/step-NNNNNNNN/` and drop all but the newest `keep`.
+    """Write `folder/step-NNNNNNNN/` and drop all but the newest `keep` and those of the steps `spare`.
 
-    position: JSON values that tell where in the data the run is. The state of torch's random generators goes with it.
+    position: JSON values that tell where in the data the run is. identity: those that tell which run it is. The state
+    of torch's random generators goes with them. Raises RunError for weights that are not finite, which are not worth
+    keeping and must not push out those that are, and where nothing can be written.
     """
-    final = folder / f"step-{step:08d}"
-    temporary = folder / f".step-{step:08d}.tmp"
+    wrong = next((name for name, value in model.named_parameters() if not torch.isfinite(value).all()), None)
+    if wrong is not None:
+        raise RunError(f"step {step}: the weights are no longer finite ({wrong}); no checkpoint is written of them")
+    final = folder / _name(step)
+    temporary = folder / f".{_name(step)}.tmp"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(".step-*"):  # of a process that died while it wrote or dropped one
@@ -49,7 +57,7 @@ def save_checkpoint(
         tensors, steps = _optimizer_state(model, optimizer)
         save_file(tensors, temporary / "optimizer.safetensors")
         save_file(_random_state(), temporary / "random.safetensors")
-        state = {"schema": 1, "step": step, "position": position, "optimizer_steps": steps}
+        state = {"schema": 1, "step": step, "position": position, "identity": identity, "optimizer_steps": steps}
         (temporary / "state.json").write_text(json.dumps(state, indent=2))
         for path in temporary.iterdir():
             sync(path)
@@ -57,11 +65,18 @@ def save_checkpoint(
             _drop(final)
         os.replace(temporary, final)
         sync(folder)
-        for old in checkpoints(folder)[:-keep]:
-            _drop(old)
+        kept = {path.name for path in checkpoints(folder)[-keep:]} | {_name(number) for number in spare}
+        for old in checkpoints(folder):
+            if old.name not in kept:
+                _drop(old)
     except (OSError, SafetensorError) as error:
+        shutil.rmtree(temporary, ignore_errors=True)  # half of one takes room that --resume may need
         raise RunError(f"{final}: cannot write the checkpoint ({error}); free space and use --resume") from error
     return final
+
+
+def _name(step: int) -> str:
+    return f"step-{step:08d}"
 
 
 def _drop(path: Path) -> None:
@@ -78,30 +93,57 @@ def checkpoints(folder: Path) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_dir() and _NAME.match(p.name))
 
 
+def read_state(path: Path) -> dict[str, Any]:
+    """A checkpoint's `state.json`: step, position, identity. Raises InputError where it is damaged; see `_damaged`."""
+    try:
+        state = read_json(path / "state.json")
+        if not isinstance(state, dict) or not {"step", "position", "optimizer_steps"} <= set(state):
+            raise InputError("state.json is not a checkpoint's")
+        return state
+    except (InputError, OSError) as error:
+        raise _damaged(path, str(error)) from error
+
+
 def load_checkpoint(
     path: Path, model: nn.Module, teacher: nn.Module | None, optimizer: torch.optim.Optimizer
 ) -> tuple[int, dict[str, Any]]:
     """Restore everything in place; returns the step and the position in the data.
 
-    Raises InputError where the checkpoint belongs to another model or objective.
+    Raises InputError where the checkpoint is damaged (naming the one before it), and where it belongs to another model
+    or objective.
     """
-    state = read_json(path / "state.json")
+    state = read_state(path)
     if (path / "teacher.safetensors").exists() != (teacher is not None):
         raise InputError(
             f"{path}: does not belong to this run (its objective has {'a' if teacher is None else 'no'} teacher)"
         )
+    names = ("model", "teacher", "optimizer", "random") if teacher is not None else ("model", "optimizer", "random")
     try:
-        model.load_state_dict(load_file(path / "model.safetensors"))
+        parts = {name: load_file(path / f"{name}.safetensors") for name in names}
+    except (OSError, SafetensorError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from error
+    try:
+        model.load_state_dict(parts["model"])
         if teacher is not None:
-            teacher.load_state_dict(load_file(path / "teacher.safetensors"))
-        _restore_optimizer(load_file(path / "optimizer.safetensors"), state["optimizer_steps"], model, optimizer)
-        random = load_file(path / "random.safetensors")
-        torch.set_rng_state(random["cpu"])
-        if torch.cuda.is_available() and "cuda" in random:
-            torch.cuda.set_rng_state(random["cuda"])
+            teacher.load_state_dict(parts["teacher"])
+        _restore_optimizer(parts["optimizer"], state["optimizer_steps"], model, optimizer)
+        torch.set_rng_state(parts["random"]["cpu"])
+        if torch.cuda.is_available() and "cuda" in parts["random"]:
+            torch.cuda.set_rng_state(parts["random"]["cuda"])
         return int(state["step"]), state["position"]
-    except (RuntimeError, KeyError, OSError, SafetensorError) as error:
+    except (RuntimeError, KeyError) as error:
         raise InputError(f"{path}: does not belong to this run ({str(error).splitlines()[0]})") from error
+
+
+def _damaged(path: Path, why: str) -> InputError:
+    """The message for a checkpoint that cannot be read: it says which older one there is, and how to go on from it."""
+    older = [other for other in checkpoints(path.parent) if other.name < path.name]
+    how = (
+        f"remove this folder, and --resume goes on from {older[-1].name}"
+        if older
+        else "there is no older one, so the run has to be started again in another --output-dir"
+    )
+    return InputError(f"{path}: is damaged ({why}); {how}")
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

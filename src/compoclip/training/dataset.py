@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -20,6 +18,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.task import Task
 from compoclip.models import Model
 from compoclip.models.image_tower import Pooled
+from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import heldout_task, split
 from compoclip.training.negatives import RunNegatives, negatives_of
@@ -36,6 +35,7 @@ class TrainBatch:
     negatives: list[list[str]]
     image_id: Tensor
     number: int
+    names: list[str]  # image ids, for messages
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -53,7 +53,8 @@ class TrainBatch:
             part: Tensor | Pooled = images._replace(pooled=images.pooled[span], tokens=tokens)
         else:
             part = images[span]
-        return TrainBatch(part, self.captions[span], self.negatives[span], self.image_id[span], self.number)
+        names = self.names[span]
+        return TrainBatch(part, self.captions[span], self.negatives[span], self.image_id[span], self.number, names)
 
 
 class TrainData:
@@ -111,46 +112,48 @@ class TrainData:
         wrong = negatives.of_part(kept) if negatives is not None and kept is not None else {}
         return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives, ranks)
 
-    def prepare(self, model: Model, dense: bool) -> None:
-        """Compute what a frozen image tower gives, once; or find it in `feature_cache`."""
+    def prepare(self, model: Model, dense: bool, steps: int) -> None:
+        """Compute what a frozen image tower gives for the run's `steps`, once; or find it in `feature_cache`."""
         if not self.config.lock_image:
             return
         self._device = model.device  # kept features go where the projection and the losses are
-        project = not self.config.unlock_image_head
-        files = self._kept_features(model, project)
-        there = {key for key, path in files.items() if self.ranks.same(path.exists())}
-        for with_patches in (True, False):
-            if with_patches in there and (with_patches or not dense):
-                self._frozen = FrozenImages.read(files[with_patches], project, dense)
+        stream, project = self.stream, not self.config.unlock_image_head
+        indices, first = stream.needed(steps), not self.ranks.rank
+        with FeatureStore.opened(self.config.feature_cache, model, stream.source, indices, project, first) as store:
+            found = self.ranks.same(None if store is None else store.find(dense))
+            if found is not None:
+                self._frozen = FrozenImages.read(found, project, dense)
                 return
-        count = len(self.stream.source)
-        self._frozen = FrozenImages.build(model, self.stream.all_images(), count, dense, project, self.ranks)
-        broken = any(self.ranks.share(bool(self.stream.broken)))
-        if files and not broken and not self.ranks.rank:
-            self._frozen.write(files[dense])
+            count = len(stream.source)
+            batches = self._images(indices)
+            self._frozen = FrozenImages.build(model, batches, count, dense, project, self.ranks, len(indices))
+            if store is not None and first and not stream.broken:
+                self._frozen.write(store.path(dense))
 
-    def _kept_features(self, model: Model, project: bool) -> dict[bool, Path]:
-        """Where features of these images by these weights are kept, with patches (True) and without."""
-        if self.config.feature_cache is None:
-            return {}
-        weights = hashlib.sha256()
-        for name, value in sorted(model.clip.visual.state_dict().items()):
-            weights.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-        key = f"{weights.hexdigest()}{model.config['preprocess_cfg']}{self.stream.source.fingerprint}{project}"
-        stem = hashlib.sha256(key.encode()).hexdigest()[:24]
-        folder = Path(self.config.feature_cache)
-        return {True: folder / f"{stem}-patches.safetensors", False: folder / f"{stem}.safetensors"}
+    def _images(self, indices: list[int]) -> Iterator[tuple[list[int], Tensor]]:
+        """Pixels of these images, then of those that stand in for unreadable ones among them."""
+        wanted, done = indices, set(indices)
+        while wanted:
+            yield from self.stream.images(wanted)
+            for found in self.ranks.share(dict(self.stream.broken)):
+                self.stream.note_broken(found)
+            wanted = [index for index in self.stream.stand_ins(indices) if index not in done]
+            done.update(wanted)
 
-    def batches(self, epoch: int, start: int) -> Iterator[TrainBatch]:
-        """Batches `start` and on of an epoch."""
+    @property
+    def negatives_fingerprint(self) -> str | None:
+        return None if self._negatives is None else self._negatives.fingerprint()
+
+    def batches(self, epoch: int, start: int, most: int) -> Iterator[TrainBatch]:
+        """At most `most` batches of an epoch, from batch `start` on."""
         if self._negatives is not None:
             self.stream.collator.negatives = self._negatives.of_epoch(epoch)
         frozen = self._frozen
-        for number, batch in enumerate(self.stream.epoch(epoch, start), start):
+        for number, batch in enumerate(self.stream.epoch(epoch, start, start + most), start):
             images = batch.images if frozen is None else frozen.take(batch.indices, self._device)
             # a hash, because the same image may be among the rows of another process
             image_id = torch.tensor([digest(name) >> 1 for name in batch.image_ids])
-            yield TrainBatch(images, batch.captions, batch.negatives, image_id, number)
+            yield TrainBatch(images, batch.captions, batch.negatives, image_id, number, batch.image_ids)
 
 
 def _brings_negatives(source: Source) -> bool:

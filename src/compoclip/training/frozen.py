@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -40,25 +41,28 @@ class FrozenImages:
         dense: bool,
         project: bool,
         ranks: Ranks = ALONE,
+        needed: int | None = None,
     ) -> FrozenImages:
-        """Run the backbone over (indices, pixels) batches that, over all ranks, cover 0..count-1.
+        """Run the backbone over (indices, pixels) batches with indices below `count`, `needed` of them over all ranks.
 
         Raises RunError where the features would not fit `CACHE_LIMIT_GIB`.
         """
+        needed = count if needed is None else needed
         pooled = tokens = None
         model.clip.eval()
         for indices, pixels in track(batches, "image features"):
             out = image_backbone(model.clip.visual, pixels.to(model.device), dense)
             out = image_projection(model.clip.visual, out) if project else out
             if pooled is None:
-                pooled = torch.zeros(count, out.pooled.shape[1])
-                size = pooled.numel() * 4 * (1 + (out.tokens.shape[1] if out.tokens is not None else 0)) / 2**30
+                width, patches = out.pooled.shape[1], out.tokens.shape[1] if out.tokens is not None else 0
+                size = needed * width * 4 * (1 + patches) / 2**30
                 if size > CACHE_LIMIT_GIB:
                     raise RunError(
-                        f"features of {count} images need {size:.0f} GiB, over the limit of {CACHE_LIMIT_GIB:.0f}: "
+                        f"features of {needed} images need {size:.0f} GiB, over the limit of {CACHE_LIMIT_GIB:.0f}: "
                         "drop the terms that need patches, or train without lock_image"
                     )
-                tokens = None if out.tokens is None else torch.zeros(count, *out.tokens.shape[1:])
+                pooled = _zeros(count, width)
+                tokens = None if out.tokens is None else _zeros(count, *out.tokens.shape[1:])
             pooled[list(indices)] = out.pooled.float().cpu()
             if tokens is not None and out.tokens is not None:
                 tokens[list(indices)] = out.tokens.float().cpu()
@@ -67,9 +71,9 @@ class FrozenImages:
         if known is None:
             raise RunError("no images to compute features of")
         if ranks.count > 1:  # rows of other ranks are zero here, so that their sum is everyone's rows
-            pooled = ranks.total(torch.zeros(known[0]) if pooled is None else pooled)
+            pooled = ranks.total(_zeros(*known[0]) if pooled is None else pooled)
             if known[1] is not None:
-                tokens = ranks.total(torch.zeros(known[1]) if tokens is None else tokens)
+                tokens = ranks.total(_zeros(*known[1]) if tokens is None else tokens)
         assert pooled is not None
         return cls(pooled, tokens, project)
 
@@ -94,8 +98,17 @@ class FrozenImages:
         return kind(self.pooled[rows].to(device), None if self.tokens is None else self.tokens[rows].to(device))
 
 
+def _zeros(*shape: int) -> Tensor:
+    """Zeros that take memory only where something is written to them."""
+    return torch.from_numpy(np.zeros(shape, dtype=np.float32))
+
+
 class FrozenTexts:
-    """Features of a frozen text tower by caption, filled as captions come."""
+    """Features of a frozen text tower by caption, filled as captions come.
+
+    On a CPU each text is computed by itself: in a batch the last bits of its features depend on what else is in it,
+    and a resumed run has other texts left to compute than one that was never stopped.
+    """
 
     def __init__(self, clip: torch.nn.Module, dense: bool, limit: int = 500_000) -> None:
         self.clip, self.dense, self.limit = clip, dense, limit
@@ -108,9 +121,10 @@ class FrozenTexts:
         if len(self._kept) + len(new) > self.limit:
             self._kept.clear()
             new = list(range(len(texts)))
-        if new:
-            out = encode_ids(self.clip, ids[new], self.dense)
-            for row, i in enumerate(new):
+        alone = ids.device.type == "cpu"
+        for group in [[i] for i in new] if alone else [new] if new else []:
+            out = encode_ids(self.clip, ids[group], self.dense)
+            for row, i in enumerate(group):
                 tokens = mask = None
                 if out.tokens is not None and out.mask is not None:
                     length = int(out.mask[row].nonzero().max()) + 1 if out.mask[row].any() else 1

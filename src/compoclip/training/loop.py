@@ -16,8 +16,7 @@ from torch import nn
 from compoclip.config import TrainConfig
 from compoclip.distributed import ALONE, Ranks, agreed, together
 from compoclip.environment import environment
-from compoclip.errors import InputError, RunError
-from compoclip.io import read_json, write_json
+from compoclip.errors import InputError, RunError, Stopped
 from compoclip.losses import objective
 from compoclip.models import Model, load, save
 from compoclip.models.device import resolve_device
@@ -26,12 +25,16 @@ from compoclip.models.lora import Lora
 from compoclip.models.teacher import Teacher
 from compoclip.models.text_tower import text_parameters
 from compoclip.training.backward import backward
-from compoclip.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
+from compoclip.training.checkpoint import checkpoints, load_checkpoint, read_state, save_checkpoint
 from compoclip.training.dataset import TrainData
 from compoclip.training.evaluate import evaluate_run
+from compoclip.training.finite import not_finite, not_finite_gradient
 from compoclip.training.frozen import FrozenTexts
+from compoclip.training.identity import identity, refuse_other
 from compoclip.training.optim import adamw, cosine_lr
+from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
+from compoclip.training.stopping import StopRequest, listening
 from compoclip.training.towers import Towers
 
 MAX_LOGIT_SCALE = math.log(100.0)  # CLIP (Radford et al. 2021), section 2.5
@@ -45,11 +48,17 @@ def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Pa
     checkpoint; on a CPU the result is byte-equal to that of a run that was never stopped.
     `ranks` are several processes that share the run (`distributed.joined`): each has `batch_size` rows of every batch,
     and the first one writes.
-    Raises InputError for input that does not fit, RunError where the loss is no longer finite.
+    Raises InputError for input that does not fit, RunError where the loss is no longer finite, Stopped after SIGTERM.
     """
-    run = Path(config.output_dir)
-    together(ranks, lambda: None if ranks.rank else _prepare(config, run, resume))
-    config = together(ranks, lambda: _same_total(config, run, ranks))
+    path = Path(config.output_dir)
+    with contextlib.ExitStack() as stack:
+        run = together(ranks, lambda: RunDirectory(path) if ranks.rank else stack.enter_context(open_run(path, resume)))
+        return _train(absolute(config), run, stack.enter_context(listening()), ranks)
+
+
+def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ranks) -> Path:
+    asked = config
+    config = together(ranks, lambda: _same_total(asked, run, ranks))
     torch.manual_seed(config.seed)
     goal = objective(config.weights, **config.options)
     model = together(ranks, lambda: load(config.model_name, resolve_device(config.device), config.activation))
@@ -64,28 +73,35 @@ def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Pa
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
     if not ranks.rank:
         print(batch_account(config, len(data.stream), data.stream.samples, ranks), file=sys.stderr)
+    prints = (data.stream.source, data.negatives_fingerprint, model.device)
+    own = together(ranks, lambda: {} if ranks.rank else identity(asked, *prints))
 
     step, position = 0, {"epoch": 0, "batch": 0}
-    saved = checkpoints(run / "checkpoints")
+    saved = checkpoints(run.checkpoints)
     if saved:
+        together(ranks, lambda: None if ranks.rank else refuse_other(saved[-1], own))
         step, position = load_checkpoint(saved[-1], model.clip, teacher_clip, optimizer)
-    else:
+        if step > total:
+            raise InputError(f"{run.path}: has taken {step} steps already, more than the {total} asked for")
+    together(ranks, lambda: None if ranks.rank else run.begin(asked, environment()))
+    if not saved:
         if not ranks.same((run / "results-base.json").exists()):
             evaluate_run(model, config, data, run / "results-base.json", "base", ranks)
         torch.manual_seed(config.seed)  # training must not depend on whether the base was measured just now
 
-    data.prepare(model, dense="tokens" in goal.needs)
+    data.prepare(model, dense="tokens" in goal.needs, steps=total)
     frozen_texts = FrozenTexts(model.clip, "tokens" in goal.needs) if config.lock_text else None
     towers = Towers(model, config.negatives_per_caption, teacher_clip, frozen_texts, config.precision)
     _training_mode(model.clip, config)
     trainable = [p for p in model.clip.parameters() if p.requires_grad]
 
-    with RunLog(run, total, step) if not ranks.rank else NoLog() as log, _repeatable(model.device):
+    with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, _repeatable(model.device):
+        stop.at_once = False
         for epoch in range(position["epoch"], config.epochs):
+            if step >= total:
+                break
             start = position["batch"] if epoch == position["epoch"] else 0
-            for batch in agreed(ranks, data.batches(epoch, start)):
-                if step >= total:
-                    break
+            for batch in agreed(ranks, data.batches(epoch, start, total - step)):
                 started = time.perf_counter()
                 lr = cosine_lr(step, total, config.lr, config.warmup)
                 for group in optimizer.param_groups:
@@ -95,12 +111,14 @@ def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Pa
                 terms = backward(goal, batch.parts(config.micro_batch), towers, ranks, scaler.get_scale())
                 loss = torch.stack(list(terms.values())).sum()
                 if not torch.isfinite(loss):
-                    bad = ", ".join(f"{name} {value.item():g}" for name, value in terms.items())
-                    raise RunError(f"step {step}: the loss is not finite ({bad}); lower lr or use grad_clip")
+                    parts = batch.parts(config.micro_batch)
+                    raise RunError(not_finite(step, terms, parts, towers, goal.needs))
 
                 ranks.sum_gradients(trainable)
                 scaler.unscale_(optimizer)
                 norm = torch.nn.utils.clip_grad_norm_(trainable, config.grad_clip or math.inf)
+                if not torch.isfinite(norm) and not scaler.is_enabled():  # before it reaches the weights
+                    raise RunError(not_finite_gradient(step, model.clip, batch.names))
                 scaler.step(optimizer)
                 scaler.update()
                 with torch.no_grad():
@@ -117,47 +135,43 @@ def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Pa
                     values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
                     values |= {"lr": lr, "grad_norm": norm.item(), "scale": model.scale, "samples_per_second": rate}
                 log.step(step, values, logged)
-                if step == total or (config.checkpoint_every and step % config.checkpoint_every == 0):
+                due = config.checkpoint_every and step % config.checkpoint_every == 0
+                stopping = bool(ranks.total(torch.tensor(int(stop.asked))))
+                if step == total or due or stopping:
                     keep = config.keep_checkpoints
                     error = None
                     if not ranks.rank:
                         try:
-                            save_checkpoint(run / "checkpoints", step, place, model.clip, teacher_clip, optimizer, keep)
+                            run.check_there()
+                            save_checkpoint(
+                                run.checkpoints, step, place, model.clip, teacher_clip, optimizer, keep, own
+                            )
                         except RunError as caught:
                             error = caught
                     ranks.check(error)
+                if stopping and step < total:
+                    raise Stopped(f"{run.path}: stopped at step {step} by SIGTERM, checkpoint written; use --resume")
+    stop.at_once = True
 
     if lora:
         lora.merge()
     model.clip.eval()
-    model.info = {**model.info, "name": str(run), "recipe": config.recipe, "base": config.model_name, "sha256": None}
+    name = str(run.path)
+    model.info = {**model.info, "name": name, "recipe": config.recipe, "base": config.model_name, "sha256": None}
     together(ranks, lambda: None if ranks.rank else save(model, run / "export"))
     exported = model if ranks.rank else load(run / "export", model.device.type)  # other machines may not see the folder
     evaluate_run(exported, config, data, run / "results.json", config.recipe, ranks)
-    return run
+    return run.path
 
 
-def _prepare(config: TrainConfig, run: Path, resume: bool) -> None:
-    """The run directory with its configuration; refuses to write over another run."""
-    previous = run / "config.yaml"
-    if previous.exists() and not resume:
-        raise InputError(f"{run}: a run is here already; add --resume to go on with it, or choose another --output-dir")
-    if resume and not previous.exists():
-        raise InputError(f"{run}: nothing to resume here (no config.yaml)")
-    run.mkdir(parents=True, exist_ok=True)
-    if not resume:
-        write_json(run / "env.json", environment())
-        config.write(previous)
-
-
-def _same_total(config: TrainConfig, run: Path, ranks: Ranks) -> TrainConfig:
+def _same_total(config: TrainConfig, run: RunDirectory, ranks: Ranks) -> TrainConfig:
     """The configuration with the `batch_size` that keeps a resumed run's total, whatever the number of processes."""
-    saved = checkpoints(run / "checkpoints")
-    wanted = read_json(saved[-1] / "state.json")["position"].get("total") if saved else None
+    saved = checkpoints(run.checkpoints)
+    wanted = read_state(saved[-1])["position"].get("total") if saved else None
     if wanted is None or wanted == config.batch_size * ranks.count:
         return config
     if wanted % ranks.count:
-        raise InputError(f"{run}: its batches of {wanted} cannot be shared by {ranks.count} processes alike")
+        raise InputError(f"{run.path}: its batches of {wanted} cannot be shared by {ranks.count} processes alike")
     return config.model_copy(update={"batch_size": wanted // ranks.count})
 
 

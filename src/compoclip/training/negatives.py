@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from compoclip.data.collate import Lookup, Maker
 from compoclip.data.sources import Source
 from compoclip.data.sources.base import Sample
 from compoclip.errors import InputError
+from compoclip.io import sha256_file
+from compoclip.language.parser import parser_version
 
 
 class RunNegatives(Protocol):
@@ -22,6 +25,10 @@ class RunNegatives(Protocol):
 
     def of_part(self, part: Source) -> Mapping[str, Sequence[str]]:
         """Negatives by caption, of the first epoch, for the images of `part`."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Hash of what they are made from, wherever that lies."""
         ...
 
 
@@ -44,6 +51,13 @@ class BuiltNegatives:
 
     def of_part(self, part: Source) -> dict[str, list[str]]:
         return self.of_epoch(0)
+
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for folder in self.folders:
+            for path in sorted(folder.glob("*.parquet")):
+                digest.update(f"{path.name} {sha256_file(path)}\n".encode())
+        return digest.hexdigest()
 
     def _lookup(self, folder: Path) -> dict[str, list[str]]:
         from compoclip.negatives.store import iterate
@@ -92,6 +106,9 @@ class FreshNegatives:
 
     def of_epoch(self, epoch: int) -> FreshNegatives:
         return self
+
+    def fingerprint(self) -> str:
+        return parser_version(None)  # all else are settings, and versions that a checkpoint keeps
 
     def of_part(self, part: Source) -> dict[str, list[str]]:
         samples = [part[index] for index in range(len(part))]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from importlib import util
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from compoclip.errors import RunError
 from compoclip.io import write_text
-from compoclip.progress import Bar
+from compoclip.progress import Bar, console
 
 
 class RunLog:
@@ -44,24 +46,41 @@ class RunLog:
         """values: `loss`, each named term, `lr`, `grad_norm`, `scale`, `samples_per_second`."""
         note = None
         if log:
-            self._file.write(json.dumps({"step": step, **values}) + "\n")
-            self._file.flush()
-            if self._board is not None:
-                for name, value in values.items():
-                    self._board.add_scalar(f"train/{name}", value, step)
+            self._write({"step": step, **values})
+            self._plot({f"train/{name}": value for name, value in values.items()}, step)
             hidden = {"lr", "grad_norm", "scale", "samples_per_second"}
             note = " ".join(f"{name} {value:.3f}" for name, value in values.items() if name not in hidden)
             note += f" | {values['samples_per_second']:.0f} img/s"
         self.bar.advance(1, note)
+
+    def _write(self, line: dict[str, float]) -> None:
+        """Raises RunError where the disk is full or the folder is gone."""
+        try:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror or error}); use --resume then") from error
+
+    def _plot(self, values: dict[str, float], step: int) -> None:
+        """Curves are an extra: where TensorBoard cannot write them, the run goes on without."""
+        try:
+            if self._board is not None:
+                for name, value in values.items():
+                    self._board.add_scalar(name, value, step)
+        except OSError as error:
+            self._board = None
+            console.print(f"warning: no more TensorBoard curves ({error})", markup=False, soft_wrap=True)
 
     def __enter__(self) -> RunLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self.bar.close()
-        self._file.close()
-        if self._board is not None:
-            self._board.close()
+        with suppress(OSError):  # what could not be written has been said
+            self._file.close()
+        with suppress(OSError):
+            if self._board is not None:
+                self._board.close()
 
 
 class NoLog:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +27,8 @@ from compoclip.progress import Bar, bar, console
 
 
 def collect(questions: Questions, table: CaptionTable, shard_size: int, out: Path) -> dict[str, Any] | None:
-    """`Collection.run`, by one program at a time, or all would be asked twice. Raises InputError for a second one."""
-    with _alone(out):
-        return Collection(questions, table, shard_size, out).run()
-
-
-@contextmanager
-def _alone(out: Path) -> Iterator[None]:
-    try:
-        import fcntl
-    except ImportError:  # not there on Windows
-        yield
-        return
-    path = out / ".asking.lock"
-    with open(path, "wb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"{out}: another program is getting replies for this folder; let it end first") from None
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+    """`Collection.run`; the folder is locked by the build, or all would be asked twice."""
+    return Collection(questions, table, shard_size, out).run()
 
 
 class Collection:
