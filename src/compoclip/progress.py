@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -20,6 +21,12 @@ console = Console(stderr=True, highlight=False)
 def output() -> Console:
     """A console on standard output, for results; `console` is for what goes on meanwhile."""
     return Console(highlight=False)
+
+
+def say(text: str) -> None:
+    """One line on standard error, from the first process of a run alone."""
+    if os.environ.get("RANK", "0") == "0":
+        console.print(text, markup=False, soft_wrap=True)
 
 
 class Bar:

@@ -137,14 +137,19 @@ def test_retrieval_reads_other_tables(tmp_path: Path, suffix: str) -> None:
         text = 'filepath,title\n0.png,"a, ""b""\nand c"\n1.png,d\n'
     else:
         text = "\n".join(json.dumps({"image": i, "captions": [c, c + " too"]}) for i, c in rows)
-    got = retrieval.read_captions(write(tmp_path / f"captions.{suffix}", text))
+    write(tmp_path / f"captions.{suffix}", text)
+    for i in range(2):
+        write(tmp_path / f"{i}.png", png(picture(i)))
+    got = {sample.image_id: sample.captions for sample in retrieval.open_set(tmp_path)}
     assert got["0.png"][0] == 'a, "b" and c'
     assert [len(v) for v in got.values()] == ([1, 1] if suffix == "csv" else [2, 2])
 
 
 def test_a_tsv_with_a_quote_that_never_closes_is_read_as_letters(tmp_path: Path) -> None:
-    path = write(tmp_path / "captions.tsv", 'image\tcaption\n0.png\t"he said\n1.png\tplain\n')
-    assert retrieval.read_captions(path) == {"0.png": ['"he said'], "1.png": ["plain"]}
+    write(tmp_path / "captions.tsv", 'image\tcaption\n0.png\t"he said\n1.png\tplain\n')
+    for i in range(2):
+        write(tmp_path / f"{i}.png", png(picture(i)))
+    assert [sample.captions for sample in retrieval.open_set(tmp_path)] == [('"he said',), ("plain",)]
 
 
 def test_retrieval_from_webdataset_tars(tmp_path: Path) -> None:
@@ -160,10 +165,10 @@ def test_retrieval_from_webdataset_tars(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("image\tcaption\n0.png\t\n", r"captions.tsv: line 2 has no captions or caption .*its columns: image, caption"),
-        ("a\tb\n0.png\tx\n", "line 2 has no image or filepath"),
-        ("image\tcaption\n", "no rows"),
-        ("image\tcaption\nnone.png\tx\n", "none of its images, such as none.png"),
+        ("image\tcaption\n0.png\t\n", r"no usable sample: .*1 empty caption \(first: .*captions.tsv:2"),
+        ("a\tb\n0.png\tx\n", r"no image column found \(columns: a, b\)"),
+        ("image\tcaption\n", "no usable sample"),
+        ("image\tcaption\nnone.png\tx\n", "1 missing image .*'none.png' is not in"),
     ],
 )
 def test_bad_caption_tables_are_named(tmp_path: Path, text: str, says: str) -> None:
@@ -175,11 +180,12 @@ def test_bad_caption_tables_are_named(tmp_path: Path, text: str, says: str) -> N
 
 def test_bad_shards_are_named(tmp_path: Path) -> None:
     write_tar(tmp_path / "r" / "t-0.tar", {"a.jpg": b"x", "a.json": b"{}"})
-    with pytest.raises(InputError, match=r"a\.json holds no captions"):
+    with pytest.raises(InputError, match=r"1 no caption \(first: .*a\.json"):
         TASKS["retrieval"].load(Request(tmp_path))
     write_tar(tmp_path / "r" / "t-0.tar", {"a.jpg": b"x", "a.json": b'{"captions": ["x"]}', "b.jpg": b"x"})
-    with pytest.raises(InputError, match=r"image b\.jpg has no"):
-        TASKS["retrieval"].load(Request(tmp_path))
+    subset = TASKS["retrieval"].load(Request(tmp_path))
+    assert subset.subsets[0].texts == [["x"]]  # type: ignore[attr-defined]
+    assert "1 image without a caption file (first" in str(subset.found["read"])
     empty = tmp_path / "r" / "empty"
     empty.mkdir()
     with pytest.raises(DataMissing, match="looked at"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from compoclip.negatives.engine import caption_key
+from compoclip.negatives.store import caption_key
 from compoclip.negatives.table import Caption, CaptionTable
 
 Row = tuple[str, str, str]

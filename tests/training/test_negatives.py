@@ -103,34 +103,39 @@ def test_builds_of_several_epochs_are_taken_in_turn(source, epochs):
     assert isinstance(found, BuiltNegatives)
     for epoch in (0, 1, 2, 3, 5):
         kept = read_negatives(epochs / f"epoch-{epoch % 3}")
-        wanted = {caption: [n.text for n in negatives] for caption, negatives in kept.values() if negatives}
-        assert found.of_epoch(epoch) == wanted
-    assert found.of_epoch(0) != found.of_epoch(1)
-    assert found.of_part(source) == found.of_epoch(3)
+        wanted = {key: [n.text for n in negatives] for key, (_, negatives) in kept.items() if negatives}
+        assert {key: texts for key, (_, texts) in found.of_epoch(epoch).by_id.items()} == wanted
+    assert found.of_epoch(0).by_id != found.of_epoch(1).by_id
+    assert {key: texts for key, texts in found.of_part(source).items() if texts} == {
+        key: texts for key, (_, texts) in found.of_epoch(3).by_id.items()
+    }
 
 
 def test_kinds_are_chosen_by_name_and_by_bundle(source, epochs):
     only = BuiltNegatives([epochs / "epoch-0"], ["shuffle"]).of_epoch(0)
     bundle = BuiltNegatives([epochs / "epoch-0"], ["fsc-clip"]).of_epoch(0)  # has swap-nouns and replace-nouns
-    for caption, negatives in read_negatives(epochs / "epoch-0").values():
+    for key, (_, negatives) in read_negatives(epochs / "epoch-0").items():
         shuffles = [n.text for n in negatives if n.kind == "shuffle"]
         if shuffles:
-            assert only[caption] == shuffles
+            assert only.by_id[key][1] == shuffles
         others = [n.text for n in negatives if n.kind != "shuffle"]
         if others:
-            assert bundle[caption] == others
+            assert bundle.by_id[key][1] == others
 
 
 def test_the_batches_of_an_epoch_have_its_negatives(source, epochs):
     found = BuiltNegatives([epochs / f"epoch-{number}" for number in range(3)], KINDS)
     data = TrainData(TrainConfig(), stream(source, None), None, found)
     for epoch in (0, 1, 2, 4):
-        wanted = found.of_epoch(epoch)
+        of_data = [(c, found.of_epoch(epoch).of(s, k)) for s in source for k, c in enumerate(s.captions)]
+        by_text: dict[str, set[str]] = {}
+        for caption, texts in of_data:
+            by_text.setdefault(caption, set()).update(texts)
         batches = list(data.batches(epoch, 0))
         assert sum(map(len, (row for batch in batches for row in batch.negatives))) > SCENES
         for batch in batches:
             for caption, texts in zip(batch.captions, batch.negatives):
-                assert set(texts) <= set(wanted.get(caption, ()))
+                assert set(texts) <= by_text[caption]
 
 
 def first_epoch(negatives: str, source: WorldSource) -> object:

@@ -2,8 +2,9 @@
 
 - Karpathy's splits: BLIP's list (`coco_karpathy_test.json`), Karpathy's own (`dataset_coco.json`), CLIP_benchmark's in
   COCO's form (`coco_test_karpathy.json`);
-- a table of image names and captions (`test_1k_flickr.csv`);
-- rows with their images (`rows`): Hugging Face data sets, webdataset tars.
+- a table of image names and captions (`test_1k_flickr.csv`).
+
+A user's own sets are read as training reads them; see `tasks/retrieval`.
 """
 
 from __future__ import annotations
@@ -16,15 +17,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.mirrors import pictures
-from compoclip.evaluation.pictures import Picture, Store, beside, is_image, open_store
-from compoclip.evaluation.rows import Row
+from compoclip.evaluation.pictures import Store, beside, is_image, open_store
 from compoclip.evaluation.tables import SUFFIXES, field, read_table
 from compoclip.io import read_json
 
 IMAGE_KEYS = ("image", "filepath", "file", "filename", "image_path")
 CAPTION_KEYS = ("captions", "caption", "sentences", "title", "raw", "text")
-Samples = list[tuple[Picture | None, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -142,27 +140,6 @@ def find_store(root: Path, known: Known, wanted: Sequence[str]) -> Store | None:
         if store is not None and any(store.get(name) for name in wanted):
             return store
     return None
-
-
-def read_pictures(rows: Sequence[Row], folder: Path) -> Samples:
-    """Rows with their images, one entry an image however many rows have it."""
-    found: dict[str, tuple[Picture, list[str]]] = {}
-    missing: Samples = []
-    for where, row in rows:
-        own = pictures(row)
-        if len(own) != 1:
-            raise InputError(f"{folder}: {where}: one image is needed, not {len(own)}")
-        value: Any = row["txt"].splitlines() if isinstance(row.get("txt"), str) else None
-        value = value or next((row[k] for k in CAPTION_KEYS if row.get(k)), None)
-        if isinstance(value, list):
-            value = [v for v in value if not isinstance(v, str) or v.strip()]
-        texts = captions_of(f"{folder}: {where}", value)
-        picture = own[0]
-        if picture is None:
-            missing.append((None, texts))
-        else:
-            found.setdefault(picture.key, (picture, []))[1].extend(texts)
-    return [*found.values(), *missing]
 
 
 def is_captioned(folder: Path) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.data.columnar import ColumnarTable, split_files
+from compoclip.data.sources.columns import SPLIT_NAMES
 from compoclip.errors import InputError
 from compoclip.evaluation.own_layouts import OWN_LAYOUTS
 from compoclip.evaluation.pictures import Picture, Store, beside, is_image, open_store
@@ -100,16 +101,29 @@ def _whole(folder: Path) -> Store | None:
 
 
 def by_class(store: Store) -> dict[str, list[str]]:
-    """Image names by the folder they lie in, both sorted; {} where an image lies in no class folder."""
+    """Image names by class folder, both sorted (numbers by value); {} where an image lies in none.
+
+    A class is a folder at the top, below folders that hold all images; what lies in folders inside it is of the class.
+    Where the folders at the top are splits, only the classes of the test split count, or of the first one.
+    """
+    names = [name for name in store.names() if is_image(name)]
+    paths = [PurePosixPath(name).parts for name in names]
+    above = 0
+    while paths and all(len(p) > above + 2 and p[above] == paths[0][above] for p in paths):
+        above += 1
+    tops = {p[above].casefold() for p in paths if len(p) > above + 2}
+    if paths and len(tops) > 1 and tops <= set(SPLIT_NAMES) and all(len(p) > above + 2 for p in paths):
+        split = next((name for name in ("test", "testing", "val", "validation") if name in tops), min(tops))
+        own = [k for k, p in enumerate(paths) if p[above].casefold() == split]
+        names, paths = [names[k] for k in own], [paths[k] for k in own]
+        above += 1
+    if any(len(p) < above + 2 for p in paths):
+        return {}
     found: dict[str, list[str]] = {}
-    for name in store.names():
-        if not is_image(name):
-            continue
-        parts = PurePosixPath(name).parts
-        if len(parts) < 2:
-            return {}
-        found.setdefault(parts[-2], []).append(name)
-    return {label: sorted(found[label]) for label in sorted(found)}
+    for name, path in zip(names, paths):
+        found.setdefault(path[above], []).append(name)
+    numbers = all(label.isdecimal() for label in found)
+    return {label: sorted(found[label]) for label in sorted(found, key=int if numbers else str)}
 
 
 def read_class_folders(store: Store | None) -> LabelledImages | None:

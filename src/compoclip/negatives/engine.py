@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -14,15 +13,11 @@ from compoclip.language.parser import Parser, shared_parser
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import Judge
 from compoclip.negatives.kinds import KINDS, Kind, Proposal, resolve_kinds
+from compoclip.negatives.store import caption_key
 from compoclip.negatives.types import Negative
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import WORD, Vocabulary, default_vocabulary
 from compoclip.negatives.written import Piece, Written
-
-
-def caption_key(caption: str) -> str:
-    """The id of a caption that brings none: a hash of its text, so that its place among others does not matter."""
-    return hashlib.blake2b(caption.encode("utf-8"), digest_size=8).hexdigest()
 
 
 class Generator:

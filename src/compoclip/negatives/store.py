@@ -49,6 +49,11 @@ def _schema() -> Any:
     return pa.schema([("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))])
 
 
+def caption_key(caption: str) -> str:
+    """The id of a caption that brings none: a hash of its text, so that its place among others does not matter."""
+    return hashlib.blake2b(caption.encode("utf-8"), digest_size=8).hexdigest()
+
+
 def caption_hash(caption_id: str, caption: str) -> int:
     """Sums of these are equal where captions and their ids are, whatever their order; see `captions_hash`."""
     return int.from_bytes(hashlib.blake2b(f"{caption_id}\x1f{caption}".encode(), digest_size=16).digest(), "little")

@@ -15,8 +15,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from compoclip.errors import RunError
-from compoclip.negatives.engine import caption_key
-from compoclip.negatives.store import caption_hash, captions_hash
+from compoclip.negatives.store import caption_hash, caption_key, captions_hash
 
 CACHE_KIB = 8192
 ENOUGH_CAPTIONS = 300  # from here on, replacements come from the caption set's own words

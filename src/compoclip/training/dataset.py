@@ -18,12 +18,12 @@ from compoclip.errors import InputError
 from compoclip.evaluation.task import Task
 from compoclip.models import Model
 from compoclip.models.image_tower import Pooled
+from compoclip.models.tokens import context_length, is_cut
+from compoclip.progress import say
 from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import heldout_task, split
 from compoclip.training.negatives import RunNegatives, negatives_of
-
-PROBED = 1000  # samples looked at for negatives of their own
 
 
 @dataclass
@@ -86,15 +86,13 @@ class TrainData:
             whole = WorldSource(config.seed, config.world_scenes)
         else:
             whole = open_source(config.data, config.image_root, config.image_key, config.caption_key, config.split)
+        say(f"data: {whole.name}: {whole.report}")
         source, kept = split(whole, config.held_out)
         wants = "negatives" in needs and config.negatives_per_caption > 0
-        negatives = negatives_of(config, whole) if wants else None
+        negatives = negatives_of(config, whole, model.tokenizer) if wants else None
         first = negatives.of_epoch(0) if negatives is not None else None
-        if wants and (first is None or first == {}) and not _brings_negatives(source):
-            raise InputError(
-                "this objective needs hard negatives: build them (compoclip negatives build) and give --negatives DIR, "
-                "or give --negatives generate"
-            )
+        if cut := sum(is_cut(model.tokenizer, caption) for sample in whole for caption in sample.captions):
+            say(f"data: {cut} captions are longer than the text tower's {context_length(model.tokenizer)} tokens: cut")
         stream = BatchStream(
             source,
             batch_size=config.batch_size,
@@ -154,8 +152,3 @@ class TrainData:
             # a hash, because the same image may be among the rows of another process
             image_id = torch.tensor([digest(name) >> 1 for name in batch.image_ids])
             yield TrainBatch(images, batch.captions, batch.negatives, image_id, number, batch.image_ids)
-
-
-def _brings_negatives(source: Source) -> bool:
-    """Does the data hold negatives of its own, as far as the first samples show?"""
-    return any(source[index].negatives is not None for index in range(min(len(source), PROBED)))

@@ -81,7 +81,7 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[str]]) -> Task:
         for picture, sample in readable:
             for number, caption in enumerate(sample.captions):
                 own = sample.negatives[number] if sample.negatives else ()
-                for wrong in [*own, *negatives.get(caption, ())]:
+                for wrong in [*own, *negatives.get(sample.caption_ids[number], ())]:
                     images.append([picture])
                     rows.append((caption, wrong))
         if rows:

@@ -14,6 +14,7 @@ from compoclip.data.sources.base import Sample
 from compoclip.errors import InputError
 from compoclip.io import sha256_file
 from compoclip.language.parser import parser_version
+from compoclip.training.joined import Joined, check_coverage, read_joined
 
 
 class RunNegatives(Protocol):
@@ -24,7 +25,7 @@ class RunNegatives(Protocol):
         ...
 
     def of_part(self, part: Source) -> Mapping[str, Sequence[str]]:
-        """Negatives by caption, of the first epoch, for the images of `part`."""
+        """Negatives by caption id, of the first epoch, for the images of `part`."""
         ...
 
     def fingerprint(self) -> str:
@@ -38,19 +39,28 @@ class BuiltNegatives:
     One folder is in memory at a time. kinds: those to keep, as far as a caption has any of them; none for all.
     """
 
-    def __init__(self, folders: Sequence[Path], kinds: Sequence[str]) -> None:
-        self.folders, self.kinds = list(folders), kept_kinds(kinds)
-        self._read: tuple[int, dict[str, list[str]]] | None = None
+    def __init__(self, folders: Sequence[Path], kinds: Sequence[str], tokenizer: Any = None) -> None:
+        self.folders, self.kinds, self.tokenizer = list(folders), kept_kinds(kinds), tokenizer
+        self.by_text = False
+        self._read: tuple[int, Joined] | None = None
 
-    def of_epoch(self, epoch: int) -> dict[str, list[str]]:
+    def of_epoch(self, epoch: int) -> Joined:
+        from compoclip.negatives.store import iterate
+
         place = epoch % len(self.folders)
         if self._read is None or self._read[0] != place:
             self._read = None  # the old ones go before the new ones come
-            self._read = place, self._lookup(self.folders[place])
+            self._read = place, read_joined(iterate(self.folders[place]), self.kinds, self.tokenizer)
+            self._read[1].by_text = self.by_text  # as was found for the first epoch
         return self._read[1]
 
     def of_part(self, part: Source) -> dict[str, list[str]]:
-        return self.of_epoch(0)
+        joined = self.of_epoch(0)
+        return {
+            caption_id: joined.of(sample, number)
+            for sample in part
+            for number, caption_id in enumerate(sample.caption_ids)
+        }
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256()
@@ -58,16 +68,6 @@ class BuiltNegatives:
             for path in sorted(folder.glob("*.parquet")):
                 digest.update(f"{path.name} {sha256_file(path)}\n".encode())
         return digest.hexdigest()
-
-    def _lookup(self, folder: Path) -> dict[str, list[str]]:
-        from compoclip.negatives.store import iterate
-
-        found: dict[str, list[str]] = {}
-        for _, caption, rows in iterate(folder):
-            own = [row.text for row in rows if row.kind in self.kinds] or [row.text for row in rows]
-            if own:
-                found[caption] = own
-        return found
 
 
 def kept_kinds(names: Sequence[str]) -> frozenset[str]:
@@ -114,7 +114,7 @@ class FreshNegatives:
         samples = [part[index] for index in range(len(part))]
         places = [(sample, number) for sample in samples for number in range(len(sample.captions))]
         made = self.make([sample for sample, _ in places], [number for _, number in places], 0)
-        return {sample.captions[number]: texts for (sample, number), texts in zip(places, made) if texts}
+        return {sample.caption_ids[number]: texts for (sample, number), texts in zip(places, made) if texts}
 
     def make(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[list[str]]:
         """For each sample, the negatives of its caption of that number."""
@@ -125,7 +125,7 @@ class FreshNegatives:
             self._generator = Generator(self.kinds, self.per_caption, self.seed, vocabulary=words)
         self._generator.epoch = epoch
         captions = [sample.captions[number] for sample, number in zip(samples, numbers)]
-        ids = [f"{sample.image_id}#{number}" for sample, number in zip(samples, numbers)]
+        ids = [sample.caption_ids[number] for sample, number in zip(samples, numbers)]
         others = [
             sorted({other for other in sample.captions if other != caption})
             for sample, caption in zip(samples, captions)
@@ -133,11 +133,16 @@ class FreshNegatives:
         return [[negative.text for negative in row] for row in self._generator.run(captions, ids, others)]
 
 
-def negatives_of(config: TrainConfig, source: Source) -> RunNegatives | None:
-    """What `config.negatives` names; None where it names nothing. Raises InputError where it is not there."""
+def negatives_of(config: TrainConfig, source: Source, tokenizer: Any = None) -> RunNegatives | None:
+    """What `config.negatives` names; None where it names nothing.
+
+    tokenizer: of the model, to leave out negatives that equal their caption where it is cut. Says how many captions
+    have any. Raises InputError where the folder is not there, or none of its negatives is of a caption of the data.
+    """
     from compoclip.negatives.store import epoch_folders
 
     if config.negatives is None:
+        check_coverage(source, None, None)
         return None
     if config.negatives == "generate":
         if not config.negative_kinds:
@@ -146,4 +151,7 @@ def negatives_of(config: TrainConfig, source: Source) -> RunNegatives | None:
     folder = Path(config.negatives)
     if not folder.is_dir():
         raise InputError(f"{config.negatives}: no such folder; give one that `negatives build` wrote, or `generate`")
-    return BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds)
+    built = BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds, tokenizer)
+    check_coverage(source, built.of_epoch(0), built.folders[0])
+    built.by_text = built.of_epoch(0).by_text
+    return built

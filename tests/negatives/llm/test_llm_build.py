@@ -14,8 +14,8 @@ from compoclip.cli import main
 from compoclip.errors import RunError
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
-from compoclip.negatives.engine import caption_key
 from compoclip.negatives.llm.options import LLMOptions
+from compoclip.negatives.store import caption_key
 
 
 def test_workers_and_shards_change_no_row(some_captions: Path, undisturbed: Path, tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from fake_server import FakeServer, asked, caption
 from llm_builds import COUNT, KINDS, files_of, recorded, run
 
 from compoclip.errors import InputError
-from compoclip.negatives.engine import caption_key
 from compoclip.negatives.llm.kept import mend
+from compoclip.negatives.store import caption_key
 
 
 def start(some_captions: Path, out: Path, url: str, *more: str) -> subprocess.Popen[bytes]:

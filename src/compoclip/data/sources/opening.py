@@ -131,8 +131,8 @@ def _folder(path: Path, options: Options, images: bool) -> Input:
     tars = sorted(path.glob("*.tar")) or sorted(path.glob("*/*.tar"))
     if tars:
         return Input(str(path), path, partial(tar_records, tars))
-    if parquet := hub_files(path, options):
-        return _columnar(parquet, path, options)
+    if files := hub_files(path, options) or sorted(path.glob("data-*.arrow")):
+        return _columnar(files, path, options)
     others = sorted(child for child in path.iterdir() if child.suffix.lower() in TABLE_SUFFIXES)
     names = [name for name in walk(path) if not is_litter(name)]
     if len(others) == 1 and not any(name.endswith(".txt") for name in names):

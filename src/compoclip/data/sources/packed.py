@@ -13,7 +13,7 @@ from compoclip.data.columnar import CellImage
 from compoclip.data.images import FileImage, ImageRef, TarImage, ZipImage
 from compoclip.data.report import Report
 from compoclip.data.sources.base import Sample, Source
-from compoclip.errors import InputError
+from compoclip.data.sources.rows import NoSample
 
 
 class PackedSource(Source):
@@ -58,7 +58,7 @@ class PackedSource(Source):
         del self._digest
         if not len(self):
             why = f": {self.report}" if self.report.total_skipped or self.report.other_splits else ""
-            raise InputError(f"{self.name}: no usable sample{why}")
+            raise NoSample(f"{self.name}: no usable sample{why}")
         self.report.check(self.name)
         return self
 

@@ -16,6 +16,10 @@ class NoSplit(InputError):
     """A split was asked for that the data does not tell of."""
 
 
+class NoSample(InputError):
+    """Nothing in the data can be used, or none of its images is there."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One row of a table. `number` is what a person sees (the line of a text file); `index` counts data rows from 0."""

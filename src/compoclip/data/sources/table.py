@@ -87,6 +87,7 @@ def table_records(table: Table, reading: Reading) -> Iterator[Record]:
         held = layout.image in table.held
         if name is None and (reading.images or (layout.image and not held)):
             told.skip(ABSENT if held else "no image name", spot)
+            told.missing_images.update({spot: None} if held else {})
             continue
         captions = _captions(cells.get(layout.caption), plural, spot, told)
         ids = reading.ids(name or "", len(captions), cells.get(id_column) if id_column else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from compoclip.errors import InputError
@@ -12,6 +13,7 @@ from compoclip.evaluation.scoring import MultiLabel, Subset, ZeroShot
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
 from compoclip.evaluation.tasks.retrieval import table_of
+from compoclip.progress import say
 
 PLACES = ("zeroshot/*", ".", "*", "data/*")
 DEFAULT_TEMPLATES = ["a photo of a {}."]
@@ -53,6 +55,7 @@ def read_set(folder: Path, request: Request) -> Subset:
     data = read_labelled(folder)
     if data is None:
         raise DataMissing(f"{folder}: needs images in two or more class folders (CLASS/FILE), or a tar of them")
+    data = replace(data, pictures=[picture.turned(True) for picture in data.pictures])  # a user's own photos
     names = class_names(folder, data)
     templates_file, metric_file = folder / "templates.txt", folder / "metric.txt"
     if not templates_file.is_file():
@@ -103,7 +106,11 @@ def load(request: Request) -> Loaded:
     if not folders:
         looked = ", ".join(str(root / p) for p in PLACES)
         raise DataMissing(f"zeroshot: no images sorted by class found; looked for CLASS/FILE or images.tar in {looked}")
-    return Loaded([read_set(f, request) for f in folders], {"sets": [str(f) for f in folders]})
+    subsets = []
+    for folder in folders:
+        subsets.append(read_set(folder, request))
+        say(f"{folder}: {len(subsets[-1].pictures())} images; {subsets[-1].missing} images missing")
+    return Loaded(subsets, {"sets": [str(f) for f in folders]})
 
 
 def averages(counts: dict[str, int]) -> dict[str, Average]:
