@@ -5,36 +5,21 @@ from __future__ import annotations
 from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, MASS
 from compoclip.language.materials import MATERIALS, could_be
 from compoclip.language.nouns import NOUN_CLASSES
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 
-CHILDREN = word_set(
-    """
-    boy girl child kid baby toddler lamb calf kitten puppy cub infant teenager foal colt pony giraffe adult player
-    schoolboy schoolgirl schoolchild preschooler youngster youth teen chick duckling gosling piglet fawn joey
-    """
-)
-_PERSONS = word_set("man woman boy girl person people child kid guy lady player couple")
-_GIRLS_AND_BOYS = word_set("boy girl child kid baby toddler infant youngster schoolboy schoolgirl")
-_OPENED = word_set(
-    """
-    door window umbrella laptop box refrigerator fridge book mouth cabinet suitcase drawer gate oven toilet lid case
-    store shop trunk computer notebook freezer microwave container bag eye doors luggage shutter curtain
-    """
-)
-_HOLLOW = word_set(
-    """
-    plate glass bowl bottle cup mug parking train bus bench jar stadium table pool refrigerator fridge restaurant
-    bar box case shelf suitcase basket lot tray pot pan bin vase bag parking
-    """
-)
-_SOAKED = word_set("grass sand road street ground dog hair floor field pavement sidewalk landscape dirt towel surface")
-_SKIES = word_set("day sky evening morning afternoon night weather skies")
-_WEATHER = word_set("sunny cloudy rainy snowy clear")
+CHILDREN = words("things", "described.children")
+_PERSONS = words("things", "described.persons")
+_GIRLS_AND_BOYS = words("things", "described.girls_and_boys")
+_OPENED = words("things", "described.opened")
+_HOLLOW = words("things", "described.hollow")
+_SOAKED = words("things", "described.soaked")
+_SKIES = words("things", "described.skies")
+_WEATHER = words("things", "described.weather")
 _WEATHERS = ({"sunny", "rainy"}, {"sunny", "cloudy"}, {"rainy", "snowy"})
-_PALE = word_set("white gray grey silver")
-_EARTHEN = word_set("dirt clay court brick building wall wood floor rock ground")
-_PATTERNS = word_set("striped plaid spotted checkered solid")
-_AGES = word_set("old young new")
+_PALE = words("things", "described.pale")
+_EARTHEN = words("things", "described.earthen")
+_PATTERNS = words("things", "described.patterns")
+_AGES = words("things", "described.ages")
 _ALIKE = (  # colours that two people looking at one thing may both say
     word_set("pink red"),
     word_set("orange brown golden"),
@@ -47,33 +32,18 @@ _ALIKE = (  # colours that two people looking at one thing may both say
     word_set("white grey"),
     word_set("blue purple"),
 )
-_FUR = word_set("yellow brown golden tan beige")  # of one dog
+_FUR = words("things", "described.fur")
 _SIZES = frozenset(ADJECTIVE_CLASSES["size"].split())
-_FRUIT = word_set("slice peel wedge segment rind zest tree grove section half")  # of an orange, not orange
-_HAIRY = word_set("hair fur tail beard mane wig")
-_NO_PLACE = word_set("area residence moment time day evening night morning afternoon life")  # "a quiet moment"
+_FRUIT = words("things", "described.fruit")
+_HAIRY = words("things", "described.hairy")
+_NO_PLACE = words("things", "described.no_place")
 _EDIBLE = frozenset(" ".join(NOUN_CLASSES[name] for name in ("fruit", "vegetable", "meal")).split()) | word_set(
     "food fruit vegetable meat fish bread produce berry chicken"
 )
-_CROWDED = word_set("busy quiet crowded deserted")
-_PEOPLED = word_set(
-    """
-    street road room sidewalk beach kitchen platform building airport city station market restaurant bar stadium park
-    hallway plaza square bus train store intersection highway cafe
-    """
-)
-_TALL = word_set(
-    """
-    building tower man woman tree giraffe clock pole grass mountain plant statue fence glass sign lamp post vase person
-    sculpture stand boy girl sandwich wall church hill bird child tv bear animal structure cake house bush hedge
-    """
-)
-_LONG = word_set(
-    """
-    train bus table bench hair neck tail line skirt sleeve road street dress knife spoon bridge bed counter desk
-    rope pole leg ear row boat truck car beard nose tongue hallway stick grass horn dish branch coat couch hall
-    """
-)
+_CROWDED = words("things", "described.crowded")
+_PEOPLED = words("things", "described.peopled")
+_TALL = words("things", "described.tall")
+_LONG = words("things", "described.long")
 
 
 def also_against(old: str, noun: str) -> tuple[str, ...]:

@@ -5,22 +5,10 @@ from __future__ import annotations
 from functools import cache, lru_cache
 from typing import Any
 
-from compoclip.language.words import word_set
+from compoclip.language.words import words
 
-# The same in singular and plural, or plural in form and meaning.
-INVARIABLE = word_set(
-    """
-    fish sheep deer moose swine bison shrimp salmon trout aircraft spacecraft series species scissors pants
-    jeans shorts trousers glasses sunglasses goggles clothes pajamas tights overalls headphones binoculars
-    tongs pliers people police cattle offspring broccoli cauliflower zucchini rice
-    """
-)
-# Things in two halves: a plural that has no singular.
-PAIRS = word_set(
-    """
-    scissors pants jeans shorts trousers glasses sunglasses goggles tights overalls clothes pajamas
-    """
-)
+INVARIABLE = words("things", "inflect.invariable")
+PAIRS = words("things", "inflect.pairs")
 IRREGULAR_PLURALS = {"person": "people", "child": "children", "ski": "skis", "bus": "buses", "frisbee": "frisbees"}
 
 

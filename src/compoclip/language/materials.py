@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from compoclip.language.classes import ADJECTIVE_CLASSES
-from compoclip.language.words import word_set
+from compoclip.language.words import table, word_set, words
 
 MATERIALS = frozenset(ADJECTIVE_CLASSES["material"].split()) | {
     "wood",
@@ -18,42 +18,7 @@ MATERIALS = frozenset(ADJECTIVE_CLASSES["material"].split()) | {
 # Said before a noun by the noun itself ("a glass bottle"), by an adjective where there is one.
 _SAME = {"wood": "wooden", "steel": "metal"}
 
-_MADE_OF: tuple[tuple[str, str], ...] = (
-    ("table desk stand surface counter shelf countertop top", "wooden metal plastic glass stone"),
-    ("bench stool chair seat bed frame headboard", "wooden metal plastic stone"),
-    (
-        "building wall house church tower structure fireplace place barn chimney castle shed cabin hut step stair arch",
-        "wooden metal brick stone concrete glass",
-    ),
-    (
-        "floor area walkway path sidewalk bridge platform deck ledge ramp slab patio pier railing rail wall barrier",
-        "wooden metal brick stone concrete",
-    ),
-    ("fence gate post pole pen bar barricade", "wooden metal plastic concrete"),
-    ("plate bowl dish platter tray cup mug saucer", "wooden metal plastic glass ceramic paper"),
-    ("bottle jar vase pitcher pot container", "plastic glass metal ceramic"),
-    ("fork knife spoon utensil cutlery tong handle chopstick", "wooden metal plastic"),
-    ("bag", "plastic paper"),
-    ("box crate basket case trunk", "wooden metal plastic cardboard"),
-    ("purse handbag wallet belt strap", "leather plastic"),
-    ("furniture", "leather plastic metal wooden"),
-    ("door cabinet cabinetry cupboard dresser drawer", "wooden metal glass"),
-    ("window pane windshield stove oven heater band duck towel clip candy ball", ""),  # a wooden window is of glass too
-    ("jacket coat glove shoe boot vest", "leather wool cotton"),
-    ("sweater hat scarf blanket", "wool cotton"),
-    ("couch sofa", "leather wooden"),
-    ("toilet sink bathtub tub counter", "metal plastic ceramic"),
-    ("statue elephant horse figure figurine sculpture bear bird animal boat", "wooden metal plastic stone"),
-    ("board spatula paddle racket rack ladder sled cart", "wooden metal plastic"),
-    ("clock sign umbrella mirror lamp umbrella", "wooden metal plastic"),
-    ("roof", "wooden metal"),
-    ("scooter slide swing toy", "wooden metal plastic"),
-    ("courtyard patio plaza yard street road square", "brick stone concrete"),
-    ("cap pants trousers clothes clothing outfit suit shirt shorts skirt dress chap chaps robe", "leather wool cotton"),
-    ("collar harness leash", "leather metal plastic"),
-    # Of what they are made their names say, or there is nothing else that they could be of.
-    ("foam wire link chain slat plank log mesh cable rope beam brush cliff rock hill face playground", ""),
-)
+_MADE_OF = tuple((row["things"].strip(), row["of"]) for row in table("scenes")["made_of"])
 _BY_THING: dict[str, frozenset[str]] = {}
 for _things, _stuff in _MADE_OF:
     for _thing in _things.split():
@@ -73,8 +38,7 @@ _ALIKE = (
     {"clay", "ceramic"},
     {"wool", "cotton"},
 )
-# Of glass and metal at once, as a rule: towers and tables with metal frames.
-_FRAMED = word_set("table desk stand shelf building house tower structure door passageway walkway shower case display")
+_FRAMED = words("things", "materials.framed")
 
 
 def much_the_same(one: str, other: str, thing: str = "") -> bool:
@@ -88,8 +52,7 @@ def much_the_same(one: str, other: str, thing: str = "") -> bool:
     return any({one, other} <= alike for alike in _ALIKE)
 
 
-# What bends: nothing else of which we know nothing is so of wood or metal, no "wooden innertube".
-_SOFT = word_set("rubber leather paper wool cotton")
+_SOFT = words("things", "materials.soft")
 
 
 def fitting(own: str, words: Sequence[str]) -> frozenset[str]:

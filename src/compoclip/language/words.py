@@ -25,8 +25,15 @@ def table(name: str) -> dict[str, Any]:
 
 @cache
 def words(name: str, key: str) -> frozenset[str]:
-    """One class of words of a table; "_" in a word stands for a space.
+    """One class of words of a table: `words("kinds", "verbs.tools")`.
 
     Raises KeyError where the table has no such class.
     """
-    return frozenset(word.replace("_", " ") for word in table(name)[key].split())
+    return frozenset(table(name)[key].split())
+
+
+def frozen(value: Any) -> Any:
+    """A table's value with tuples in the place of lists."""
+    if isinstance(value, dict):
+        return {key: frozen(inner) for key, inner in value.items()}
+    return tuple(map(frozen, value)) if isinstance(value, list) else value

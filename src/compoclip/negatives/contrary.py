@@ -11,28 +11,21 @@ from functools import cache
 from compoclip.language.classes import ADJECTIVE_CLASSES, NOUN_CLASSES, members, near_synonyms
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.materials import MATERIALS, could_be, material
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.meaning import MUTUAL_VERBS, POSTURE
 from compoclip.negatives.view import COLOUR_NAMES, View
 
 COLOURS = frozenset(ADJECTIVE_CLASSES["colour"].split())
-MANY_COLOURS = word_set("colorful colourful multicolored rainbow")
+MANY_COLOURS = words("captions", "contrary.many_colours")
 TINTS = COLOURS | COLOUR_NAMES | MANY_COLOURS
 # A thing of wood has none of these colours, or nobody would have said that it is of wood.
 _UNLIKE_WOOD = COLOURS - word_set("brown beige golden yellow orange red grey gray")
-_SKIN = word_set("white black brown tan golden beige grey gray blond blonde silver")
-_HIDES = word_set("blue green pink purple teal turquoise cyan magenta violet lime")
-_BUILT_OF = word_set("wooden wood brick stone concrete")
+_SKIN = words("captions", "contrary.skin")
+_HIDES = words("captions", "contrary.hides")
+_BUILT_OF = words("captions", "contrary.built_of")
 _PERSON, _ANIMAL, _FOOD, _PLANT = 18, 5, 13, 20
-_PLACES = word_set(
-    """
-    field hill hillside mountain mountainside beach shore shoreline coast area land landscape ground slope street road
-    path trail park sky day scene yard lawn meadow pasture desert forest island terrain bank countryside place location
-    background surface river stream lake ocean sea water wave cliff canyon valley plain plains enclosure zoo city town
-    sidewalk driveway runway court tree bush curb patch knoll embankment airport harbor
-    """
-)
+_PLACES = words("captions", "contrary.places")
 _BIRDS = frozenset(NOUN_CLASSES["bird"].split())
 # Said of these things and hardly of others.
 _ONLY: tuple[tuple[str, frozenset[str]], ...] = (
@@ -45,22 +38,16 @@ _ONLY: tuple[tuple[str, frozenset[str]], ...] = (
         word_set("mouse keyboard device controller phone router toothbrush fan kettle train"),
     ),
 )
-_HAVING = frozenset({"in", "at", "on", "wearing"})
-_BESIDE = word_set("and or , beside near by to next with alongside")
-_CONTAINERS = word_set("bowl vase plate cup bucket basket box tray pot platter bottle jar glass")
-# Said of what lives, of food.
-_OF_THE_LIVING = word_set(
-    """
-    young male female elderly newborn smiling asian teenage blond blonde brunette bald barefoot shirtless pregnant
-    bearded topless naked athletic
-    """
-)
-_OF_HAIR = word_set("blond blonde brunette hair fur mane beard mustache ponytail")
-_DRESSED = frozenset({"wearing", "wears", "dressed"})
-_PLACED = word_set("indoor outdoor sunny shady")
-_LANDSCAPES = word_set("lush overcast hilly wooded choppy mountainous paved")
-_GARMENTS = word_set("clothing garment headdress footwear")
-_OF_FOOD = word_set("delicious tasty ripe juicy edible")
+_HAVING = words("captions", "contrary.having")
+_BESIDE = words("captions", "contrary.beside")
+_CONTAINERS = words("captions", "contrary.containers")
+_OF_THE_LIVING = words("captions", "contrary.of_the_living")
+_OF_HAIR = words("captions", "contrary.of_hair")
+_DRESSED = words("captions", "contrary.dressed")
+_PLACED = words("captions", "contrary.placed")
+_LANDSCAPES = words("captions", "contrary.landscapes")
+_GARMENTS = words("captions", "contrary.garments")
+_OF_FOOD = words("captions", "contrary.of_food")
 
 
 def told_apart(view: View, i: int, x: int, j: int, y: int) -> bool:

@@ -3,65 +3,37 @@
 from __future__ import annotations
 
 from compoclip.language.classes import ADJECTIVE_CLASSES, near_synonyms
-from compoclip.language.words import word_set
+from compoclip.language.words import words
 from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.view import Noun, View
 
-# Words of lists and of relations that hold both ways; with verbs of posture they leave open who is meant.
-BOTH_WAYS = word_set(
-    """
-    and or & , with along beside near nearby by alongside next to close adjacent that which who down up still
-    right very directly ( )
-    """
-)
-BESIDE = frozenset({"next", "to", "beside", "near", "nearby", "alongside", "close", "with", "by"})
-PLACES = word_set(
-    """
-    in at on near by with inside outside along against of down through across around
-    """
-)
-WATERS = frozenset({"water", "river", "lake", "sea", "ocean", "pond", "sand", "blanket", "ice", "beach"})
-WAYS = word_set(
-    """
-    path grass road street field beach sand trail forest wood hillside hill slope mountain snow sidewalk freeway highway
-    lane alley lawn track desert ground dirt pavement crosswalk runway tarmac yard meadow pasture park shore airport
-    city town landscape tunnel subway station woods curb rail curve bend turn
-    """
-)
-_THROUGH = frozenset({"through", "along", "across", "down"})
-ALONG = word_set("around down up along through across on in over at covered")
-SUPPORTS = word_set("plate table tray counter desk platter countertop tablecloth placemat cloth dish stand board")
-ROOMS = word_set("room kitchen bathroom bedroom garage office restroom restaurant house apartment classroom stall")
-HAVING = frozenset({"with", "has", "have", "having"})
-WORN = frozenset({"in", "wearing", "wears", "wear", "with", "and", "also"})
-REFLECTED = frozenset({"image", "reflection", "mirror"})
-NAMING = frozenset({"including", "include", "includes", "called"})
-SHOWN = frozenset({"shown", "seen", "pictured", "featured"})
-VIVID = word_set("red orange yellow green blue purple pink cyan magenta teal turquoise maroon lime violet")
-GENERIC = word_set("person player adult individual rider animal vehicle computer laptop food kid child")
-TOUCHING = word_set(
-    "pressed pushed mounted attached tied connected linked joined touching against to together out that which"
-)
-WAVES = frozenset({"wave", "surf", "snow", "slope", "water"})
-RIDDEN = word_set("skateboard snowboard surfboard board bike bicycle scooter ski")
-BOARDS = frozenset({"surfboard", "board", "snowboard", "boogieboard", "bodyboard", "ski"})
+BOTH_WAYS = words("captions", "meaning.both_ways")
+BESIDE = words("captions", "meaning.beside")
+PLACES = words("captions", "meaning.places")
+WATERS = words("captions", "meaning.waters")
+WAYS = words("captions", "meaning.ways")
+_THROUGH = words("captions", "meaning.through")
+ALONG = words("captions", "meaning.along")
+SUPPORTS = words("captions", "meaning.supports")
+ROOMS = words("captions", "meaning.rooms")
+HAVING = words("captions", "meaning.having")
+WORN = words("captions", "meaning.worn")
+REFLECTED = words("captions", "meaning.reflected")
+NAMING = words("captions", "meaning.naming")
+SHOWN = words("captions", "meaning.shown")
+VIVID = words("captions", "meaning.vivid")
+GENERIC = words("captions", "meaning.generic")
+TOUCHING = words("captions", "meaning.touching")
+WAVES = words("captions", "meaning.waves")
+RIDDEN = words("captions", "meaning.ridden")
+BOARDS = words("captions", "meaning.boards")
 STANDING = (BESIDE | PLACES) - {"with", "to", "of"}
 EXCLUSIVE = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("colour", "material", "pattern")).split())
-COMPANIONS = word_set("friend buddy teammate companion partner member mate colleague fellow peer sibling performer")
+COMPANIONS = words("captions", "meaning.companions")
 ANIMALS, PEOPLE = 5, 18  # WordNet's lexicographer files
-_APART = frozenset({"while", "as", "and", "who", "that", ",", "in", "wearing"})
-MUTUAL_VERBS = word_set(
-    """
-    face meet kiss hug embrace marry match resemble touch race
-    """
-)
-POSTURE = word_set(
-    """
-    is are was were be being sit sits sitting sat seated stand stands standing stood lie lies lying laying
-    lay lays rest rests resting park parked place placed set displayed walk walking walks wait waiting pose
-    poses posing next together playing talking stopped located situated served posed
-    """
-)
+_APART = words("captions", "meaning.apart")
+MUTUAL_VERBS = words("captions", "meaning.mutual_verbs")
+POSTURE = words("captions", "meaning.posture")
 
 
 def conjuncts(view: View, a: int, b: int) -> bool:

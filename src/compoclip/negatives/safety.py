@@ -17,6 +17,7 @@ from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.words import words
 
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*|[.,;:]")
+_ANIMALS, _PEOPLE = 5, 18  # WordNet's lexicographer files
 _REACH = 4  # words before a person that may describe him
 
 
@@ -66,9 +67,10 @@ def _age_or_kind(stems: set[str], stem: str) -> int:
         return Class.PERSON
     if stem in words("safety", "no_person"):
         return 0
-    senses = shared_lexicon().senses(stem, "n")
-    field = shared_lexicon().lexfile(senses[0].synset) if senses else 0
-    return {18: Class.PERSON, 5: Class.ANIMAL}.get(field, 0)
+    fields = [shared_lexicon().lexfile(sense.synset) for sense in shared_lexicon().senses(stem, "n")[:3]]
+    if fields[:1] == [_ANIMALS] or (fields[:1] == [_PEOPLE] and _ANIMALS in fields):
+        return Class.ANIMAL  # a tiger is a fierce person first, in WordNet
+    return Class.PERSON if fields[:1] == [_PEOPLE] else 0
 
 
 class Facts:

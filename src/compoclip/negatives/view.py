@@ -11,77 +11,21 @@ from compoclip.language.deeds import LIFELESS
 from compoclip.language.inflect import PAIRS, indefinite_article
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.parser import Parsed
-from compoclip.language.words import word_set
+from compoclip.language.words import words
 from compoclip.negatives.types import Edit
 
-PRONOUN_LIKE = word_set(
-    """
-    it they them he she him her his its their this that these those something someone somebody anything
-    anyone nothing everything everyone one ones other others another each all some any none both itself
-    himself herself themselves thing things stuff lot lots
-    """
-)
-# Nouns that say where, how much or of what sort, not what: another in their place changes the grammar, not the scene.
-RELATIONAL = word_set(
-    """
-    left right top bottom front back side sides middle center centre edge end corner rest way inside
-    outside close up types kinds sorts colors colours sizes distance background foreground direction air
-    day time times shade view kind type sort variety number amount part parts bit style fashion course
-    order process position motion midair area addition case use
-    """
-)
-MEASURES = word_set(
-    """
-    group bunch couple pair piece pieces set stack pile row rows slice slices line series herd flock
-    crowd team collection handful dozen assortment array cluster batch plenty mixture half portion
-    majority hundred hundreds image picture photo photograph view close-up closeup body glass cup load
-    patch stretch sheet loaf head can block pack packs plate plates bowl bowls tray trays bottle bottles
-    box boxes basket baskets cups glasses platter bag bags bucket jar pot pan crate school flock type
-    """
-)
-COLOUR_NAMES = word_set(
-    """
-    silver gold gray grey white black red blue green yellow brown tan beige purple pink maroon teal turquoise
-    blond blonde
-    """
-)
-THINGS_IN_ING = word_set(
-    """
-    building ceiling clothing painting railing frosting bedding wedding topping awning earring opening crossing
-    housing lining clearing string wing ring king icing lightning sibling dumpling swing sling spring dwelling
-    drawing stocking carving covering paneling landing flooring siding pudding dressing stuffing filling wrapping
-    packaging scaffolding lighting marking carpeting seating herring duckling
-    """
-)
-SECOND_HALVES = word_set(
-    """
-    bound clad lit framed shaped colored coloured themed powered drawn style styled size sized flavored
-    """
-)
-# Plurals that the parser may take for singulars.
-PLURALS = frozenset({"men", "women", "children", "oxen", "geese", "mice", "teeth", "feet"})
-# Amounts even without "of": "a couple vases".
-LOOSE_MEASURES = word_set(
-    """
-    couple dozen bunch pair
-    """
-)
-# After a preposition and without an article these are turns of phrase: "on display", "in bed".
-IDIOMS = word_set(
-    """
-    display hand place bed town public motion flight action line sale duty leash guard board foot focus
-    color colour school church work home night noon formation dusk dawn dinner lunch breakfast sunset
-    daylight stage mid-air tow command camera film video purpose fashion season tv television mind shape
-    half transit tandem unison costume
-    """
-)
+PRONOUN_LIKE = words("captions", "view.pronoun_like")
+RELATIONAL = words("captions", "view.relational")
+MEASURES = words("captions", "view.measures")
+COLOUR_NAMES = words("captions", "view.colour_names")
+THINGS_IN_ING = words("captions", "view.things_in_ing")
+SECOND_HALVES = words("captions", "view.second_halves")
+PLURALS = words("captions", "view.plurals")
+LOOSE_MEASURES = words("captions", "view.loose_measures")
+IDIOMS = words("captions", "view.idioms")
 NOMINAL = (["NN"], ["NNS"], ["JJ"])
-DETERMINERS = word_set(
-    """
-    a an the this that these those his her its their my your our some any each every no
-    """
-)
-_ARTICLES = frozenset({"a", "an", "A", "An"})
+DETERMINERS = words("captions", "view.determiners")
+_ARTICLES = words("captions", "view.articles")
 
 
 class Noun(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from compoclip.language.classes import ADJECTIVE_CLASSES
 from compoclip.language.lexicon import lemma
 from compoclip.language.materials import MATERIALS, fitting, material
+from compoclip.language.words import words
 from compoclip.negatives.candidates import weighted_words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.replace import drawn, one_of_two, replaced
@@ -21,7 +22,7 @@ LISTS: dict[str, str] = {
     "state": "openness fullness neatness wetness temperature brightness age newness mood weather cloud crowd kept "
     "hardness weight pattern",
 }
-PEOPLED = frozenset({"empty", "crowded", "busy"})
+PEOPLED = words("kinds", "attributes.peopled")
 
 
 def of_list(name: str) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:

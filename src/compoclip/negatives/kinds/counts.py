@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.places import GROUND, ROOMS, WATER
-from compoclip.language.words import word_set
+from compoclip.language.words import words
 from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
@@ -16,41 +16,20 @@ from compoclip.negatives.vocabulary import Vocabulary
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 DIGITS = tuple(str(number) for number in range(1, 11))
-# Words that tie a number to the rest of the caption: "two dogs next to each other", "one of which".
-TIED = word_set(
-    """
-    each other another both together apart either neither two one three four second them they their between same
-    sharing share shaking hands facing fight fights fighting
-    """
-)
-SINGLE = word_set("his her its he she it it's that which itself himself herself others alone")
-# What follows speaks of just so many: "two men on a bicycle and a third on a scooter".
-SO_MANY = word_set("third fourth fifth both either neither doubles twin twins respectively opposite")
-# Verbs whose object can come in any number without a change to who does it or where.
-HANDLING = word_set("hold carry eat cut cook buy sell feed pet chase watch hit throw catch pull push lead wash draw")
-LONE = word_set("lone single solitary only sole")
-BESIDE = frozenset({"with", "beside", "near", "behind", "by", "to"})
-_FINITE = frozenset({"VBZ", "VBP", "VBD", "MD"})
-VERBS = word_set(
-    "graze watch walk stand sit play surf ski pick look face hold facing"
-)  # "two sheep graze", read as a noun
+TIED = words("kinds", "counts.tied")
+SINGLE = words("kinds", "counts.single")
+SO_MANY = words("kinds", "counts.so_many")
+HANDLING = words("kinds", "counts.handling")
+LONE = words("kinds", "counts.lone")
+BESIDE = words("kinds", "counts.beside")
+_FINITE = words("kinds", "counts.finite")
+VERBS = words("kinds", "counts.verbs")
 POSES = frozenset(f"{verb}s" for verb in VERBS) | {"poses"}  # "a man wearing a tie poses", read as "tie poses"
-_AFTER_VERBS = frozenset({"DT", "PRP$", "IN", "RP", "TO", "RB"})
-SOME = word_set("few couple dozen pair lot")  # "a few dogs"
-# No plural goes on so: "a skier wearing red flies off the edge".
-ONWARD = word_set("a an the off over down out up through against along past into onto across toward towards")
+_AFTER_VERBS = words("kinds", "counts.after_verbs")
+SOME = words("kinds", "counts.some")
+ONWARD = words("kinds", "counts.onward")
 _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plant
-# Said of one thing, or of a place, though they can be counted.
-UNCOUNTED = word_set(
-    """
-    view lot bunch group couple pair row herd flock crowd team family variety collection set number half piece slice
-    bit sort kind type part side top bottom front back corner middle edge end way trick look game jump ride background
-    sky sun moon display scene shot image picture photo photograph close-up selfie kitchen bathroom uniform suit shirt
-    dress jacket helmet hat tie hair mouth head hand body face hood wetsuit costume surface stop light walk station
-    tree door fence bridge tv pick
-    counter wall room motion swing costume reflection wave bite party traffic meal air living close
-    """
-)
+UNCOUNTED = words("kinds", "counts.uncounted")
 
 
 def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:

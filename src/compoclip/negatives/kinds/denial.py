@@ -6,43 +6,27 @@ from collections.abc import Iterator
 from itertools import chain
 
 from compoclip.language.lexicon import lemma
-from compoclip.language.words import word_set
+from compoclip.language.words import words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import Change
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
-AMOUNTS = word_set("lot bunch couple few group number pair little bit variety")
-# "Some children are not standing" may well be true of others.
-PARTIAL = word_set(
-    """
-    some many most several few all both any half each every other others another various multiple numerous lot lots
-    number majority dozens hundreds one
-    """
-)
-# "Not very", "not all": less than a denial; "not also": none.
-LOOSELY = word_set("also still just somewhat well very quite both each all about currently nearly almost")
-DENIED = word_set("not n't without never")  # no second denial
+AMOUNTS = words("kinds", "denial.amounts")
+PARTIAL = words("kinds", "denial.partial")
+LOOSELY = words("kinds", "denial.loosely")
+DENIED = words("kinds", "denial.denied")
 DENIES = DENIED | {"no"}
-# "With two dogs" -> "with no dogs", for "without two dogs" leaves it open whether there is one.
-COUNTED = word_set("some two three four five six seven eight nine ten many several multiple numerous")
-VAGUE = word_set("different various assorted other another one both all any these those each every very a an no few")
-MINE = word_set("his her their its")
-BODY = word_set(
-    """
-    head face hand arm leg foot paw mouth tongue nose ear eye hair tail trunk neck back body wing tooth teeth beak
-    feather fur shoulder finger knee chest horn
-    """
-)
-# With these "with" is no having of something.
-WITH_ONLY = word_set("interact talk deal collide along together complete cluttered filled covered compared mix connect")
-HAVING = word_set(
-    "has have holds hold wears wear contains contain includes include features feature eat eats ride rides"
-)
-BREAKS = word_set("and or but while , ; that who which when where")
-JOINING = word_set("and or , & / as")
-PICTURES = word_set("picture photo photograph image shot view painting drawing portrait scene close-up")
+COUNTED = words("kinds", "denial.counted")
+VAGUE = words("kinds", "denial.vague")
+MINE = words("kinds", "denial.mine")
+BODY = words("kinds", "denial.body")
+WITH_ONLY = words("kinds", "denial.with_only")
+HAVING = words("kinds", "denial.having")
+BREAKS = words("kinds", "denial.breaks")
+JOINING = words("kinds", "denial.joining")
+PICTURES = words("kinds", "denial.pictures")
 SOON = 6  # so near after a denial "some" should be "any"
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import NamedTuple
 
+from compoclip.language.words import words
 from compoclip.negatives.meaning import BESIDE
 from compoclip.negatives.view import THINGS_IN_ING, View
 
-ARTICLES = frozenset({"a", "an", "the"})
-# What stands before a noun and is torn from it by a cut between the two.
-_BEFORE_NOUNS = frozenset({"det", "amod", "compound", "nummod", "poss", "nmod", "quantmod", "predet"})
-_HEADS = frozenset({"NN", "JJ", "VB", "IN", "TO", "RP"})
-_OF_LISTS = frozenset({"CC", ",", "NN", "NNS", "JJ", "DT", "CD", "PRP$", "HYPH", "VBN"})
-_OWN = frozenset({"det", "nummod", "poss", "quantmod", "predet"})
+ARTICLES = words("kinds", "junctions.articles")
+_BEFORE_NOUNS = words("kinds", "junctions.before_nouns")
+_HEADS = words("kinds", "junctions.heads")
+_OF_LISTS = words("kinds", "junctions.of_lists")
+_OWN = words("kinds", "junctions.own")
 _SIDES = BESIDE - {"with", "by"}
 
 

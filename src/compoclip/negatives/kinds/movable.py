@@ -7,45 +7,25 @@ from functools import cache
 
 from compoclip.language.classes import members
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate, mostly_noun, visible_field
 from compoclip.negatives.view import RELATIONAL, THINGS_IN_ING, Noun, View
 
-# What cannot be seen as a thing: events, deeds, times, amounts, senses. "A race of three men" is none of three men.
-UNSEEN = word_set(
-    """
-    game trick shot tennis baseball soccer basketball football volleyball hockey golf rugby polo sport play
-    pitch race event party celebration birthday performance presentation competition tournament match parade
-    festival fun job work project renovation construction repair maintenance business service trade delivery
-    wind heat trouble accident injury emergency rest nap snooze prayer balance skill stance
-    stride gesture action activity exercise stunt headstand hike conversation lecture conference convention
-    meeting language word name song music story question concept theme idea plan scheme information detail
-    message contact conclusion feature pattern style shape size color colour tone quality form combination
-    comparison collaboration contrast formation arrangement procession location surroundings section point limit
-    mile inch hour minute year night daytime daylight twilight sunset sunrise time zone season weather
-    temperature sunlight lighting current tide ray variety number trio dozen protest foreclosure law war death
-    plot preparation approach change consumption thought amazement beauty future wilderness environment scene
-    view sight glimpse backside forefront backdrop midst space speed pose position row look expression purpose
-    state reenactment league asia africa europe england canada relaxation sparkle strain smile attention
-    mouthed selfie pickup picnic spark bloom cob breath trip chase shopping wheelie pong orange line profile offstage
-    quarter
-    """
-)
-# Of a thing, but things themselves: "the window of a car".
-PARTS = word_set("window seat wall door roof lid floor tower counter shelf screen tarmac sidewalk rock street")
+UNSEEN = words("kinds", "movable.unseen")
+PARTS = words("kinds", "movable.parts")
 # Second halves that the parser may take for adverbs: "a fire hydrant next to".
 HALVES = frozenset(members("n")) | word_set("hydrant entree tub sill shelf jelly")
-_MAKING = frozenset({"lined", "covered", "capped", "filled"})
-_BEFORE = frozenset({"POS", "NN", "NNS", "NNP", "NNPS", "JJ"})
-_NO_PHRASE = frozenset({"IN", "VBZ", "VBG", "VBP", ".", ",", "CC"})
+_MAKING = words("kinds", "movable.making")
+_BEFORE = words("kinds", "movable.before")
+_NO_PHRASE = words("kinds", "movable.no_phrase")
 _PAST = frozenset({"VBN", "VBD"})
 _NAMES = frozenset({"NN", "NNS"})
-_SORTS = word_set("breed size style type colour color brand")  # "a miniature breed dog" is a dog of a miniature breed
-_PLAYING = frozenset({"play", "plays", "playing", "played"})
-_BEING = frozenset({"is", "are", "was", "were"})
+_SORTS = words("kinds", "movable.sorts")
+_PLAYING = words("kinds", "movable.playing")
+_BEING = words("kinds", "movable.being")
 _OF_TWO = frozenset({"another", "other"})
-_JOINING = frozenset({"and", "or", ","})
-_AGAIN = word_set("the another other that this")
+_JOINING = words("kinds", "movable.joining")
+_AGAIN = words("kinds", "movable.again")
 _TOPS, _GROUPS = 3, 14  # WordNet's lexicographer files of "person" and "animal", and of "crowd"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from compoclip.language.words import word_set
+from compoclip.language.words import words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.junctions import ARTICLES
 from compoclip.negatives.kinds.shuffle import words_anywhere
@@ -19,11 +19,10 @@ APART = 9  # tries that also refuse two articles in a row, and the like
 # Between these nouns change places and say the same: "a herd and cows".
 _LOOSE = BOTH_WAYS | POSTURE
 _AMOUNTS = MEASURES | RELATIONAL
-# Words that say little of how things stand, so that a caption reads the same with them in another place.
-_LIGHT = word_set("with and or by that which who to is are was were be been being has have had having")
+_LIGHT = words("kinds", "orders.light")
 _ALIKE = {"in": "on", "at": "on", "inside": "on"}
 _LEADING = ARTICLES | {"and", "of", "with"}
-_UNSAID = word_set("a an the this that these those some its his her their")
+_UNSAID = words("kinds", "orders.unsaid")
 
 
 def nouns_and_adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:

@@ -8,7 +8,7 @@ from itertools import combinations
 from compoclip.language.classes import MASS, members
 from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import lemma
-from compoclip.language.words import word_set
+from compoclip.language.words import words
 from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
@@ -19,24 +19,11 @@ from compoclip.negatives.view import COLOUR_NAMES, MEASURES, Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
 WHOLE = 2.0  # nats; whole phrases carry their own best contexts along, so that the model sees less of what is wrong
-_VERBS = frozenset({"VBG", "VBZ", "VBP", "VBD", "VBN"})
-_BE = word_set(
-    """
-    is are was were be been being has have had does do did
-    """
-)
-_MAY_FOLLOW = word_set(
-    """
-    . , and while as next near beside behind with by
-    """
-)
-_OF_ONE = frozenset({"one", "another", "other"})
-_NO_SWAP = word_set(
-    """
-    not n't very so too as also just almost about there here then more most even next half close straight far upside
-    pretty around by back out up down well already
-    """
-)
+_VERBS = words("kinds", "phrases.verbs")
+_BE = words("kinds", "phrases.be")
+_MAY_FOLLOW = words("kinds", "phrases.may_follow")
+_OF_ONE = words("kinds", "phrases.of_one")
+_NO_SWAP = words("kinds", "phrases.no_swap")
 
 
 def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:

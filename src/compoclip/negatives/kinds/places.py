@@ -20,7 +20,7 @@ from compoclip.language.places import (
     opposite_ways,
     sort_of_thing,
 )
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import VISIBLE, is_animate
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
@@ -31,67 +31,33 @@ Proposal = tuple[str, tuple[Edit, ...]]
 LONGEST = 5
 _KNOWN = frozenset({relation for row in EXCLUDED.values() for relation in row} | {*ANYWHERE, *MOVING, "up", "down"})
 _STARTS = frozenset(relation.split()[0] for relation in _KNOWN)
-_GOING = word_set(
-    """
-    walk run go ride ski climb travel move look fly roll step get head swim
-    emerge wade
-    """
-)
-# Verbs that own the preposition after them: "playing with", "covered in", "dressed in", "focus on".
-_OWNED = word_set(
-    """
-    cover dress fill top focus base decorate wrap soak coat smother work play draw print paint write lean hang mount
-    attach carry wear throw pour land display deal help talk speak surround make depend rely zip bite chew smell
-    snack feed nibble munch graze bend advertise pin stuff cook bake grill rise press wait dip
-    dig bury squabble argue fight knock trip tug pull crash splash
-    """
-)
-# "up on", "from behind", "made in", "lots of": the word before belongs to the relation.
-_NOT_BEFORE = word_set(
-    "focus view lots take towed up closeup from made not rises fur hair mane wool tug cover crash chews tugs"
-)
-_SEEN_OVER = word_set("fence wall railing rail gate hedge counter")  # elsewhere to look over something is to look at it
-_NO_WAY_BACK = word_set(
-    "air station mirror camera distance ground floor fight plate base right left control sight"
-)  # nobody dives out of the air
-_FROM = word_set("off from out")  # what is left behind already, as in "out into the ocean"
-_FLYING = word_set("fly descend soar glide hover land swing dangle hang swim dive jump leap")
-_CROSSING = word_set(
-    "jump leap hop climb go step ride vault bound come get hurdle bounce stand run walk snowboard ski skate board sled"
-)
-# What one can get under as well as over.
-_RAISED = word_set(
-    """
-    fence bar hurdle rope rail railing net gate barrier obstacle pole bench table wire chair person
-    man woman boy girl child dog horse car
-    """
-)
-_SOMEBODY = word_set("someone somebody he she they him her people climber rider")
+_GOING = words("kinds", "places.going")
+_OWNED = words("kinds", "places.owned")
+_NOT_BEFORE = words("kinds", "places.not_before")
+_SEEN_OVER = words("kinds", "places.seen_over")
+_NO_WAY_BACK = words("kinds", "places.no_way_back")
+_FROM = words("kinds", "places.from")
+_FLYING = words("kinds", "places.flying")
+_CROSSING = words("kinds", "places.crossing")
+_RAISED = words("kinds", "places.raised")
+_SOMEBODY = words("kinds", "places.somebody")
 _OPEN_AIR = word_set("outside outdoors")
-_WHEELS = word_set("ride drive race bike cycle")
-# "sits on the curb on a scooter": what already has a place takes no second one to stand on.
-_PLACED = word_set(
-    "on in at to into onto atop inside across along through down up over off upon under around by near beside"
-)
-_OUTDOORS = frozenset({"ground", "water", "building"})
+_WHEELS = words("kinds", "places.wheels")
+_PLACED = words("kinds", "places.placed")
+_OUTDOORS = words("kinds", "places.outdoors")
 _SUPPORTS = frozenset({"on", "on top of", "atop", "in", "inside"})
-_UNDER = frozenset({"under", "beneath", "underneath", "below"})
+_UNDER = words("kinds", "places.under")
 _AIR = word_set("air midair")
-_CLAUSES = word_set(". ; : , and while who that which whose with as")
+_CLAUSES = words("kinds", "places.clauses")
 _FRAMES = word_set("window mirror")
-_OPERATED = word_set("laptop laptops computer phone cellphone tablet")
-_TABLES = word_set("table counter desk countertop stove grill oven")
+_OPERATED = words("kinds", "places.operated")
+_TABLES = words("kinds", "places.tables")
 _BESIDE = frozenset({"next to", "beside", "in front of", "behind"})
 _HOLDING = frozenset({"in", "inside"})
 _OUTSIDE = frozenset({"outside"})
 _SCENES = ROOMS | GROUND | WATER
 _BODY = 8  # WordNet's lexicographer file of parts of the body
-_CLOTHES = word_set(
-    """
-    shirt dress hat jacket coat suit uniform pants jeans shorts clothes outfit helmet gear trunk trunks bikini tie
-    skirt wetsuit
-    """
-)
+_CLOTHES = words("kinds", "places.clothes")
 
 
 def relations(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:

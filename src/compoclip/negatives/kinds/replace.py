@@ -12,7 +12,7 @@ from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.materials import MATERIALS, fitting, material
 from compoclip.language.mend import COLOURS
 from compoclip.language.scenes import fits, usually_there
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates, weighted_words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import loss
@@ -22,38 +22,29 @@ from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
-PICTURES = word_set(
-    "photo photograph picture image photos pictures photographs images shot drawing scene film print selfie portrait"
-)
+PICTURES = words("kinds", "replace.pictures")
 SIZES = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("size", "length", "height")).split())
-NEAT = word_set("clean dirty messy tidy orderly neat cluttered organized ready busy crowded quiet filled")
-# Matters of taste, or of what the rest of the caption says again ("a female sheep with her lambs").
-JUDGED = word_set("beautiful pretty ugly nice good better best rural urban male female able half ripe")
-SHADES = word_set("light dark bright hard soft deep")
-MATTER = word_set("wood hat water wine rafting fixture tile post pole drive space")
-FASHIONED = word_set("fashioned fashion style time timey world")  # "an old fashioned train"
-RUINED = word_set("abandoned boarded ruined derelict decaying ancient historic rusty crumbling vintage antique")
+NEAT = words("kinds", "replace.neat")
+JUDGED = words("kinds", "replace.judged")
+SHADES = words("kinds", "replace.shades")
+MATTER = words("kinds", "replace.matter")
+FASHIONED = words("kinds", "replace.fashioned")
+RUINED = words("kinds", "replace.ruined")
 PATTERNS = frozenset(ADJECTIVE_CLASSES["pattern"].split())
-FLOWERING = word_set("red purple yellow pink orange golden violet")  # "a lush green field"
-DULL = word_set("black brown gray grey beige silver")
-VAST = word_set("massive enormous gigantic miniature mini")
-SUNLIT = word_set("bright dark sunny cloudy clear")
-OVERCAST = word_set("gray grey white bright")  # "a clear, grey sky", "a bright blue clear sky"
-IN_WATER = word_set(
-    """
-    water rain river lake ocean sea pool pond marsh stream creek puddle wave waves surf swim swims swimming splash
-    splashes splashing snow bath tub sprinkler fountain waterfall
-    """
-)
-SPLASHING = word_set("rain raining splash splashes splashing puddle puddles")
-# There no street is empty or quiet.
-MANY = word_set("people crowd crowds group several many race parade audience spectators others traffic cars runners")
-UNPEOPLED = word_set("empty quiet deserted")
+FLOWERING = words("kinds", "replace.flowering")
+DULL = words("kinds", "replace.dull")
+VAST = words("kinds", "replace.vast")
+SUNLIT = words("kinds", "replace.sunlit")
+OVERCAST = words("kinds", "replace.overcast")
+IN_WATER = words("kinds", "replace.in_water")
+SPLASHING = words("kinds", "replace.splashing")
+MANY = words("kinds", "replace.many")
+UNPEOPLED = words("kinds", "replace.unpeopled")
 ANIMALS = 5  # WordNet's lexicographer file
-TINGED = word_set("off light dark pale lushly lime navy olive forest sky mint royal hot baby neon")
+TINGED = words("kinds", "replace.tinged")
 HUGE = word_set("huge giant")
-HALVES = word_set("space shaven cut horn rig dish")  # green space, clean shaven, big horn sheep, deep dish pizza
-VERY = word_set("very so too really rather")
+HALVES = words("kinds", "replace.halves")
+VERY = words("kinds", "replace.very")
 OPEN = 2.5  # nats that a replacement from the captions' own words may lose
 TRIES = 6  # draws a word before the next word of the caption is taken
 

@@ -6,52 +6,36 @@ from compoclip.language.classes import members
 from compoclip.language.lexicon import lemma
 from compoclip.language.nouns import NOT_REPLACED, NOUN_CLASSES
 from compoclip.language.places import GROUND
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, Noun, View
 
-WET = word_set("river lake pond pool ocean grass snow")
-# Then the caption says what the river has and the grass is.
-DRINKING = word_set("drinking drink eating water grazing graze grazes chewing munching feeding nibbling growing")
-BINDING = word_set("another other same second third open closed sliding squat")  # said of this noun, hardly of another
-# Without an article these are a dish or a pastime: "rice with chicken", "watching television", "playing frisbee".
-UNCOUNTED = word_set("chicken duck turkey lamb fish rabbit television tv frisbee ball court church")
-SEEN = word_set("through behind against beyond on at")  # "looking through the glass"
-FOR = word_set("for toward towards to")
-HALVES = word_set("up double semi triple remote magnifying hard")  # "a pick up truck", "a hard hat"
-LIMBS = word_set("hand foot head shoulder mouth nose ear")
+WET = words("kinds", "replaceable.wet")
+DRINKING = words("kinds", "replaceable.drinking")
+BINDING = words("kinds", "replaceable.binding")
+UNCOUNTED = words("kinds", "replaceable.uncounted")
+SEEN = words("kinds", "replaceable.seen")
+FOR = words("kinds", "replaceable.for")
+HALVES = words("kinds", "replaceable.halves")
+LIMBS = words("kinds", "replaceable.limbs")
 SHAPES = frozenset(NOUN_CLASSES["shape"].split())
-# Said of land, not of what may take its place.
-GROWN = word_set("grassy green lush sandy covered snowy grazing rocky tall dry deep long thick")
-HOLDERS = word_set("bowl cup glass jar pot pan mug bottle box basket vase plate crate barrel suitcase backpack")
-SORTED = word_set("different various varying differing many all")  # "donuts of different sizes"
-# Words before "of" whose things may be any.
-SHOWING = word_set(
-    """
-    statue sculpture figurine painting drawing portrait selfie video poster shot reflection silhouette game pitcher
-    family pride trio dozen number lot field area roof corner vase statues flocks herds trays vases
-    """
-)
-# "A sign for the zoo", "a sign warning of bears": no clock does that.
-SIGNING = word_set(
-    """
-    for about warning indicating prohibiting promoting advertising directing pointing points giving give shows showing
-    stating prohibits points warns advertises indicates telling
-    """
-)
-SHINING = word_set("set sets setting rise rises rising shine shines shining")
-GESTURING = word_set("give make flash throw do")  # the peace sign
-# "A clock set to three", "a clock reading noon".
-TELLING = word_set("set showing shows reading reads telling tells displaying displays")
-CUT = word_set("slice slices sliced piece pieces bite bites half quarter stack stacks pile piles box boxes")
+GROWN = words("kinds", "replaceable.grown")
+HOLDERS = words("kinds", "replaceable.holders")
+SORTED = words("kinds", "replaceable.sorted")
+SHOWING = words("kinds", "replaceable.showing")
+SIGNING = words("kinds", "replaceable.signing")
+SHINING = words("kinds", "replaceable.shining")
+GESTURING = words("kinds", "replaceable.gesturing")
+TELLING = words("kinds", "replaceable.telling")
+CUT = words("kinds", "replaceable.cut")
 RUNNY = word_set("salad pasta")  # no slice of it, nor a stack
-HE = word_set("he his him himself")
-SHE = word_set("she her hers herself")
-MEN = word_set("man boy guy gentleman lad")
-WOMEN = word_set("woman girl lady")
+HE = words("kinds", "replaceable.he")
+SHE = words("kinds", "replaceable.she")
+MEN = words("kinds", "replaceable.men")
+WOMEN = words("kinds", "replaceable.women")
 NOTHING: frozenset[str] = frozenset()
-YOUNG = word_set("child girl boy baby toddler kid")
+YOUNG = words("kinds", "replaceable.young")
 # What is said of the noun -> who cannot be so.
 UNFIT: dict[str, frozenset[str]] = {
     **dict.fromkeys(("old", "older", "elderly", "aged", "adult", "grown", "grey", "gray"), YOUNG),

@@ -10,7 +10,7 @@ from compoclip.language.classes import BOTH_WAYS as COUNTED_TOO
 from compoclip.language.classes import MASS, members
 from compoclip.language.inflect import INVARIABLE, PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.contrary import TINTS, told_apart
 from compoclip.negatives.draw import Draw
@@ -21,29 +21,13 @@ from compoclip.negatives.types import Edit
 from compoclip.negatives.view import SECOND_HALVES, Noun, View
 from compoclip.negatives.vocabulary import Vocabulary
 
-NOT_ATTRIBUTES = word_set(
-    """
-    other another same different own such many several few more most much less least various numerous
-    multiple certain identical similar matching twin protective distant lone first second third last next next-to
-    only whole entire another left right front back top close near able full-grown ready due upper lower haired multi
-    colored coloured type assorted
-    """
-)
+NOT_ATTRIBUTES = words("kinds", "swap.not_attributes")
 
-# Of one word with what follows it ("mixed breed", "deep dish"), or said of hardly anything else.
-STAYING = word_set(
-    "half mixed deep double public commercial spare facial stuffed dental medical vintage avocado male female"
-)
-_AMONG = word_set("among amongst between")
-SHADES = word_set("light dark bright pale deep hot")  # of a colour
-HALVES = word_set("haired filled flying looking colored faced printed painted striped tiled legged sleeved breed water")
-# Said without an article where they are not amounts, as those in MASS are.
-UNCOUNTED = word_set(
-    """
-    cobblestone lingerie pavement syrup cement asphalt seafood cereal soap cardboard scenery toast jewelry artwork
-    produce livestock
-    """
-)
+STAYING = words("kinds", "swap.staying")
+_AMONG = words("kinds", "swap.among")
+SHADES = words("kinds", "swap.shades")
+HALVES = words("kinds", "swap.halves")
+UNCOUNTED = words("kinds", "swap.uncounted")
 # Of one thing, not of many: "a piece of cake" becomes "a piece of dog", "a pile of hay" "a pile of dogs".
 NO_AMOUNTS = frozenset({""}) | word_set(
     """

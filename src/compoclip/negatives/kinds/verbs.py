@@ -9,7 +9,7 @@ from compoclip.language.inflect import inflect
 from compoclip.language.lexicon import lemma
 from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.places import INCLINES
-from compoclip.language.words import word_set
+from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import adverb_candidates, is_animate, verb_table, visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.phrases import doer_of
@@ -18,66 +18,46 @@ from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
 
-MOVES = word_set(
-    """
-    walk run go come ride ski drive climb travel move look jump fly slide roll head point skate
-    """
-)
-_TAGS = frozenset({"VBG", "VBZ", "VBP", "VBD", "VB"})
-# Groups whose members do what the caption says; and what only looks like a doer.
-_GROUPS = word_set(
-    """
-    group herd flock bunch pair couple crowd team family row line lot number variety pack class trio lots
-    """
-)
-_LIFELESS = word_set("toy stuffed teddy statue plastic carved wooden fake inflatable painted ceramic plush cartoon hot")
+MOVES = words("kinds", "verbs.moves")
+_TAGS = words("kinds", "verbs.tags")
+_GROUPS = words("kinds", "verbs.groups")
+_LIFELESS = words("kinds", "verbs.lifeless")
 _BIRDS = frozenset(NOUN_CLASSES["bird"].split()) | {"bird", "hawk", "gull", "sparrow", "vulture", "crow", "peacock"}
-# Words after a verb without an object that make one turn of phrase with it, or fit no other deed.
-_LOOSE = word_set("out off over away air phone cell around up onto into together apart at after for")
-_ALONG = word_set("towards toward past through into down up along across from over")
-_IN_HAND = word_set("hand hands mouth arm arms palm lap finger fingers over up head cheek lips nose shoulder shoulders")
+_LOOSE = words("kinds", "verbs.loose")
+_ALONG = words("kinds", "verbs.along")
+_IN_HAND = words("kinds", "verbs.in_hand")
 _BOUND = {verb: _LOOSE | {"for", "on"} for verb in ("wait", "pose", "talk", "smile", "watch", "work", "play")}
 # What is done to a thing on its way ("rides a bike down the road"), and the words that tell the way.
 _ON_THE_WAY = _ALONG | {"around", "sideways", "out", "to"}
-_AIMED = frozenset({"throw", "kick", "hit", "toss"})
-_CARRYING = word_set("push pull carry lead chase follow ride drive throw kick")
-_TOOLS = word_set(
-    "racket racquet bat paddle hose knife fork sword camera phone cellphone device spatula racquets rackets bats"
-)
-_BY_HAND = word_set("throw catch drop paint draw tear kick write")  # hardly "with a racket", "with a camera"
-_AWAKE = word_set(
-    """
-    look use read eat talk watch examine smile pose drink play cut brush work type make cook ride check write wave
-    stare chew prepare
-    """
-)
-_UPRIGHT = word_set("run stand jump dance")
-_SIDES = word_set("back side stomach belly")
-_AT_REST = word_set("lie lay rest sleep")
+_AIMED = words("kinds", "verbs.aimed")
+_CARRYING = words("kinds", "verbs.carrying")
+_TOOLS = words("kinds", "verbs.tools")
+_BY_HAND = words("kinds", "verbs.by_hand")
+_AWAKE = words("kinds", "verbs.awake")
+_UPRIGHT = words("kinds", "verbs.upright")
+_SIDES = words("kinds", "verbs.sides")
+_AT_REST = words("kinds", "verbs.at_rest")
 _SEEN_DOING = MOVES | {"approach", "pass", "swim", "land", "play", "fish"}  # "watching a kite fly", taken for a noun
-_SWINGS = word_set("swing swings swinging")
-_WALKS_THERE = word_set("on near next by behind beside outside under alone underneath")
-_WHICH = word_set("which that what")
-_ON_SCREEN = word_set("video computer wii nintendo")
+_SWINGS = words("kinds", "verbs.swings")
+_WALKS_THERE = words("kinds", "verbs.walks_there")
+_WHICH = words("kinds", "verbs.which")
+_ON_SCREEN = words("kinds", "verbs.on_screen")
 ALONE = word_set("together apart")
-_STANCE = word_set("stand sit walk graze lie lay sleep pose travel swim float ride park seat")  # hardly "play apart"
-_SHINE = word_set("lit light shine glow illuminated illuminate")  # a room is lit dimly, not decorated so
-_NO_ROOM = word_set(
-    "lawn grass yard field beach street water dark snow rain raining heat sun clock event"
-    " pavement road sidewalk hill mountain"
-)  # has these
-_LOW = word_set("ground floor grass feet water snow shoes")
-_HIGH = word_set("air sky ceiling sun moon")
-_PARTS = word_set("corner edge side end top bottom part middle rest tip")
-_PACES = word_set("slowly quickly fast slow")
-_WHITHER = word_set("toward towards into onto past across over")
-_ON_FOOT = word_set("walk run crawl")
-_SEATS = word_set("chair armchair seat couch swing stroller recliner rocker")
-_TRICKS = word_set("trick tricks stunt stunts jump")
-_OWN = word_set("his her their its")
-_LEAPS = word_set("jump leap bounce")
-_FROM_ABOVE = word_set("atop top below valley")
-_JOINING = word_set("close very taking putting")
+_STANCE = words("kinds", "verbs.stance")
+_SHINE = words("kinds", "verbs.shine")
+_NO_ROOM = words("kinds", "verbs.no_room")
+_LOW = words("kinds", "verbs.low")
+_HIGH = words("kinds", "verbs.high")
+_PARTS = words("kinds", "verbs.parts")
+_PACES = words("kinds", "verbs.paces")
+_WHITHER = words("kinds", "verbs.whither")
+_ON_FOOT = words("kinds", "verbs.on_foot")
+_SEATS = words("kinds", "verbs.seats")
+_TRICKS = words("kinds", "verbs.tricks")
+_OWN = words("kinds", "verbs.own")
+_LEAPS = words("kinds", "verbs.leaps")
+_FROM_ABOVE = words("kinds", "verbs.from_above")
+_JOINING = words("kinds", "verbs.joining")
 
 
 def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
