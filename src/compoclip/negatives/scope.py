@@ -18,6 +18,7 @@ from compoclip.language.words import table, words
 _TOKEN = re.compile(r"n't|[a-z0-9]+(?:-[a-z0-9]+)*|'[a-z]+|[^\w\s]")
 _CLAUSE = re.compile(r"[a-z]+(?:ing|s)\Z")
 _NUMBERS = words("scope", "numbers")
+_SWAPPED = 5  # pieces into which two exchanged words cut a caption at most
 _DETERMINERS = words("scope", "determiners")
 
 
@@ -112,12 +113,15 @@ def under_denial_or_bound(caption: str, negative: str) -> bool:
     if old == new:
         return False
     under = denied(old)
-    if Counter(old) == Counter(new):
-        return any(under)  # words in another order: who is denied what is anybody's guess
     denials = sum(word in words("scope", "deny") for word in new) - sum(word in words("scope", "deny") for word in old)
     if any(under) and denials > 0:
         return True  # "no girl with no hat"
-    for tag, start, end, first, last in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+    changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    if Counter(old) == Counter(new):
+        if len(changes) > _SWAPPED:
+            return any(under)  # words in another order: who is denied what is anybody's guess
+        return any(any(under[start:end]) for tag, start, end, _, _ in changes if tag != "equal")
+    for tag, start, end, first, last in changes:
         if tag == "equal":
             continue
         if any(under[start:end]) or (start == end and 0 < start < len(old) and under[start - 1] and under[start]):

@@ -37,6 +37,7 @@ WOMEN = words("kinds", "replaceable.women")
 NOTHING: frozenset[str] = frozenset()
 YOUNG = words("kinds", "replaceable.young")
 # What is said of the noun -> who cannot be so.
+FACIAL_HAIR = words("kinds", "replaceable.facial_hair")
 UNFIT: dict[str, frozenset[str]] = {
     **dict.fromkeys(("old", "older", "elderly", "aged", "adult", "grown", "grey", "gray"), YOUNG),
     **dict.fromkeys(("bearded", "bald", "balding"), YOUNG | WOMEN),
@@ -147,7 +148,7 @@ def unborne(view: View, noun: Noun) -> frozenset[str]:
         found |= RUNNY
     for word in view.lower[noun.phrase : noun.head]:
         found |= UNFIT.get(word, NOTHING)
-    return found
+    return found if FACIAL_HAIR.isdisjoint(view.lower) else found | YOUNG | WOMEN
 
 
 def really_plural(view: View, noun: Noun) -> bool:
