@@ -1,5 +1,6 @@
 """How fast negatives are made, beside spaCy's own tagger and parser in the same run, and how good they are.
 
+    python benchmarks/negatives.py --labelled
     python benchmarks/negatives.py CAPTIONS [--limit 4839] [--kinds fsc-clip,each] [--workers 2] [--quality]
 
 CAPTIONS is any file that `compoclip negatives build` takes. "One core" is captions a second of processor time in this
@@ -10,9 +11,11 @@ idle cores. Both are the best of `--repeat` runs, after a warm-up and without st
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import cached_property
@@ -32,6 +35,8 @@ from compoclip.negatives.inspect import inspect, render
 FIVE = "swap-nouns,swap-adjectives,replace-nouns,replace-adjectives,shuffle-2"
 SPACY = ""  # in place of kinds: the parser alone
 WARM_UP = 300  # captions
+LABELLED = Path(__file__).parents[1] / "tests/negatives/labelled.tsv"
+LABELS = ("good", "still true", "nonsense", "ungrammatical", "harmful")
 
 
 class Work:
@@ -102,13 +107,19 @@ def best(work: Callable[[], None], clock: Callable[[], float], repeat: int) -> f
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("captions", type=Path)
+    parser.add_argument("captions", type=Path, nargs="?")
+    parser.add_argument("--labelled", nargs="?", type=Path, const=LABELLED, help="print what readers said, and end")
     parser.add_argument("--limit", type=int, default=5000)
     parser.add_argument("--kinds", default="five,negclip,fsc-clip,degla,svlc", help="kinds, bundles, `five` or `each`")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="processes of the second column; 1 leaves it out")
     parser.add_argument("--quality", action="store_true", help="build all of `five` and print what `inspect` finds")
     arguments = parser.parse_args()
+    if arguments.labelled:
+        labelled(arguments.labelled)
+        return
+    if arguments.captions is None:
+        parser.error("name a captions file, or --labelled")
     captions = [caption.text for caption in read_captions(arguments.captions)[0]][: arguments.limit]
     names = [name for part in arguments.kinds.split(",") for name in (KINDS if part == "each" else [part])]
     speeds(captions, ["spaCy tagger + parser alone", *names], arguments.workers, arguments.repeat)
@@ -118,6 +129,19 @@ def main() -> None:
             from rich.console import Console
 
             Console(width=150).print(render(inspect(Path(folder) / "out", samples=0)))
+
+
+def labelled(path: Path) -> None:
+    """By kind and style, percent of each label in a table of labelled negatives."""
+    with path.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+    for key in ("kind", "style"):
+        print(f"{key:24}{'n':>6}" + "".join(f"{label:>15}" for label in LABELS))
+        for name in sorted({row[key] for row in rows}):
+            own = Counter(row["label"] for row in rows if row[key] == name)
+            total = sum(own.values())
+            print(f"{name:24}{total:>6}" + "".join(f"{100 * own[label] / total:>13.1f} %" for label in LABELS))
+        print()
 
 
 def speeds(captions: list[str], names: list[str], workers: int, repeat: int) -> None:

@@ -94,7 +94,7 @@ def test_old_members_are_the_same_bytes_in_the_same_order(tmp_path, tars):
         json.loads(data) for info, data in members(tmp_path / "copies/000.tar") if info.name == "000.negatives.json"
     ]
     assert [row["caption"] for row in added[0]["captions"]] == ["a red dog near a blue cat", "a dog sees a cat"]
-    assert set(added[0]["captions"][0]["negatives"][0]) == {"text", "kind", "edits", "source"}
+    assert set(added[0]["captions"][0]["negatives"][0]) == {"text", "kind", "edits", "source", "plausibility"}
 
 
 def test_built_again_they_are_the_same_bytes(tmp_path, tars):

@@ -73,24 +73,34 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
         return False
     if new in ("curly", "straight"):
         return noun in _HAIRY
+    if _told_alike(new, old, noun, animate):
+        return False
+    return new in could_be(noun) if old in MATERIALS else _said_of(new, old, noun)
+
+
+def _told_alike(new: str, old: str, noun: str, animate: bool) -> bool:
+    """May two people who look at the thing say the one and the other, or does nobody say the new one of it?"""
     if noun == "leaf" and {new, old} <= {"brown", "yellow", "orange", "red", "golden"}:
-        return False
+        return True
     if any(new in both and old in both for both in _ALIKE) or (animate and {new, old} <= _FUR):
-        return False
+        return True
     if noun in MASS - BOTH_WAYS and (new in _SIZES or old in _SIZES):
-        return False  # "really small hair"
+        return True  # "really small hair"
     if noun == "elephant" and old in ("gray", "grey", "brown") and new in ("gray", "grey", "brown", "black"):
-        return False  # dust and mud
+        return True  # dust and mud
     if noun in ("shot", "view") and new in ("big", "small", "little", "tiny", "large", "huge", "giant"):
-        return False
+        return True
     if (noun in _PERSONS and old in ("black", "white")) or (noun == "light" and new == "black"):
-        return False  # what a black light shows is blue
+        return True  # what a black light shows is blue
     if (old == "orange" and noun in _FRUIT) or (noun == "water" and {old, new} & {"clean", "dirty", "messy"}):
-        return False
+        return True
     if noun in _GIRLS_AND_BOYS and new == "large":
-        return False  # a little girl is young, and may be large for her age
-    if old in MATERIALS:
-        return new in could_be(noun)
+        return True  # a little girl is young, and may be large for her age
+    return noun in ("sky", "skies", "cloud") and new in _PALE  # a cloudy blue sky has white in it
+
+
+def _said_of(new: str, old: str, noun: str) -> bool:
+    """Is the new adjective said of such things at all?"""
     if new in ("open", "closed"):
         return noun in _OPENED
     if new in ("full", "empty"):
@@ -101,8 +111,6 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
         if noun in ("sky", "skies"):
             return {new, old} == {"cloudy", "clear"}
         return noun in _SKIES and {new, old} in _WEATHERS
-    if noun in ("sky", "skies", "cloud") and new in _PALE:
-        return False  # a cloudy blue sky has white in it
     if noun in _EARTHEN and {new, old} <= {"brown", "red", "orange", "beige", "tan", "yellow"}:
         return False
     if new == "tall" or (new == "short" and old == "tall"):

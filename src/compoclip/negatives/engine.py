@@ -14,6 +14,8 @@ from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import Judge
 from compoclip.negatives.kinds import KINDS, Kind, Proposal, resolve_kinds
 from compoclip.negatives.store import caption_key
+from compoclip.negatives.plausible import WORD as TOKENS
+from compoclip.negatives.plausible import marked
 from compoclip.negatives.types import Negative
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import WORD, Vocabulary, default_vocabulary
@@ -30,7 +32,8 @@ class Generator:
     thin: what captions say far more often than it could be replaced gives way only so often that text alone does not
     tell (for evaluation sets); else what this holds back fills places that would stay empty.
     english_only: captions in another language are left alone. reads: how many characters of a caption the text tower
-    reads; sentences that end later are left as they are (default: those within the first 60 words).
+    reads; sentences that end later are left as they are (default: those within the first 60 words). weigh: say how
+    plausible each negative is beside its caption.
     `refusals` counts what the gates held back, by "kind/gate", `made` negatives by kind, `languages` the captions left
     alone by language.
     """
@@ -47,6 +50,7 @@ class Generator:
         thin: bool = False,
         english_only: bool = True,
         reads: Callable[[str], int] | None = None,
+        weigh: bool = False,
     ) -> None:
         if per_caption < 1:
             raise InputError(f"per_caption is {per_caption}; ask for at least one negative a caption")
@@ -58,7 +62,7 @@ class Generator:
             vocabulary = Vocabulary(Counter(word.lower() for word in vocabulary))
         self.vocabulary = vocabulary
         self.parser = parser if isinstance(parser, Parser) else shared_parser(str(parser) if parser else None)
-        self.thin, self.english_only, self.reads = thin, english_only, reads
+        self.thin, self.english_only, self.reads, self.weigh = thin, english_only, reads, weigh
         self.refusals: Counter[str] = Counter()
         self.languages: Counter[str] = Counter()
         self.made: Counter[str] = Counter()
@@ -142,10 +146,16 @@ class Generator:
         for text, edits in proposals:
             gate = judge.refuses(text, edits)
             if gate is None:
-                return Negative(text, kind.name, edits)
+                return Negative(text, kind.name, edits, plausibility=self._plausibility(judge.caption, text))
             if not (loose and gate == "repeated"):  # what the first round has made comes up again in the second
                 self.refusals[f"{kind.name}/{gate}"] += 1
         return None
+
+    def _plausibility(self, caption: str, text: str) -> float | None:
+        if not self.weigh:
+            return None
+        old, new = (marked(TOKENS.findall(one.lower())) for one in (caption, text))
+        return -round(self.vocabulary.contexts.loss(old, new), 3)
 
 
 class Caption(NamedTuple):

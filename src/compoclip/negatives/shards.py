@@ -61,7 +61,7 @@ class ShardMaker:
         if not rules:
             return
         words = Vocabulary(plan.vocabulary) if plan.vocabulary is not None else default_vocabulary()
-        self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, plan.parser)
+        self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, plan.parser, weigh=True)
         if not gc.get_freeze_count():
             gc.collect()
             gc.freeze()  # parser and lexicon live to the end: the collector need not walk them again and again

@@ -44,7 +44,13 @@ def _schema() -> Any:
 
     edit = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("old", pa.string()), ("new", pa.string())])
     negative = pa.struct(
-        [("text", pa.string()), ("kind", pa.string()), ("edits", pa.list_(edit)), ("source", pa.string())]
+        [
+            ("text", pa.string()),
+            ("kind", pa.string()),
+            ("edits", pa.list_(edit)),
+            ("source", pa.string()),
+            ("plausibility", pa.float32()),
+        ]
     )
     return pa.schema([("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))])
 
@@ -67,7 +73,13 @@ def captions_hash(total: int) -> str:
 def as_dict(negative: Negative) -> dict[str, Any]:
     """A negative as JSON and Parquet keep it."""
     edits = [edit._asdict() for edit in negative.edits]
-    return {"text": negative.text, "kind": negative.kind, "edits": edits, "source": negative.source}
+    return {
+        "text": negative.text,
+        "kind": negative.kind,
+        "edits": edits,
+        "source": negative.source,
+        "plausibility": negative.plausibility,
+    }
 
 
 def shard_bytes(rows: Iterable[Row]) -> bytes:
@@ -100,7 +112,13 @@ def read_shard(path: Path) -> Iterator[Row]:
         raise InputError(f"{path}: not a negatives shard ({str(error).splitlines()[0]}); build it again") from None
     for row in table.to_pylist():
         negatives = [
-            Negative(n["text"], n["kind"], tuple(Edit(**edit) for edit in n["edits"] or ()), n["source"])
+            Negative(
+                n["text"],
+                n["kind"],
+                tuple(Edit(**edit) for edit in n["edits"] or ()),
+                n["source"],
+                n.get("plausibility"),
+            )
             for n in row["negatives"] or ()
         ]
         yield row["caption_id"], row["caption"], negatives

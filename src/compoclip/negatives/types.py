@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -19,10 +19,13 @@ class Edit(NamedTuple):
 class Negative:
     """A caption that is wrong about the image in one respect.
 
-    kind: the rule's name in `KINDS`; edits: what was changed; source: "rules", "llm:MODEL" or the file it came from.
+    kind: the rule's name in `KINDS`; edits: what was changed; source: "rules", "llm:MODEL" or the file it came from;
+    plausibility: nats by which it reads better than its caption (worse where negative), to the captions' own runs of
+    words; None where nobody has asked.
     """
 
     text: str
     kind: str
     edits: tuple[Edit, ...] = ()
     source: str = "rules"
+    plausibility: float | None = field(default=None, compare=False)

@@ -76,7 +76,8 @@ class View:
             ]
         return self._nouns
 
-    def _noun(self, head: int) -> Noun | None:
+    def _names_a_thing(self, head: int) -> bool:
+        """May the word be the head of a noun that names a thing, as far as its neighbours tell?"""
         parsed, lower = self.parsed, self.lower
         word = lower[head]
         if (
@@ -84,20 +85,25 @@ class View:
             or not word.isalpha()
             or len(word) < 2
         ):
-            return None
+            return False
         if word in PRONOUN_LIKE or word in RELATIONAL or self.glued(head):
-            return None
+            return False
         if word in COLOUR_NAMES or (word in IDIOMS and parsed.deps[head] == "pobj" and parsed.heads[head] == head - 1):
-            return None
+            return False
         following = head + 1 < len(lower)
         if following and lower[head + 1] == "of" and (word in MEASURES or lemma(word, "n") in MEASURES):
-            return None
+            return False
         if word in LOOSE_MEASURES and following and parsed.tags[head + 1] == "JJ":
-            return None
+            return False
         if following and parsed.tags[head + 1] in ("NN", "NNS"):
-            return None  # "a window sill" that the parser took apart, "a couple vases"
-        if word.endswith("ing") and word not in THINGS_IN_ING:
-            return None  # "a zebra standing": the parser took the verb for a noun
+            return False  # "a window sill" that the parser took apart, "a couple vases"
+        return not word.endswith("ing") or word in THINGS_IN_ING  # else "a zebra standing", a verb taken for a noun
+
+    def _noun(self, head: int) -> Noun | None:
+        if not self._names_a_thing(head):
+            return None
+        parsed, lower = self.parsed, self.lower
+        word, following = lower[head], head + 1 < len(lower)
         start = phrase = head
         article, counted = -1, False
         adjectives = []
