@@ -25,6 +25,8 @@ def other_language(text: str) -> str:
             script = unicodedata.name(foreign[0], "unknown").split()[0].lower()
             return str(table("languages")["scripts"].get(script, script))
     found = {word.lower() for word in _WORD.findall(text)}
+    if len(found & _small_words()["en"]) >= _LEAST and text.isascii():
+        return ""
     counts = {language: len(found & small) for language, small in _small_words().items()}
     best = max(sorted(counts), key=lambda language: (counts[language], language == "en"))
     return best if best != "en" and counts[best] >= _LEAST and counts[best] > counts["en"] else ""

@@ -13,9 +13,9 @@ from compoclip.language.parser import Parser, shared_parser
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import Judge
 from compoclip.negatives.kinds import KINDS, Kind, Proposal, resolve_kinds
-from compoclip.negatives.store import caption_key
 from compoclip.negatives.plausible import WORD as TOKENS
 from compoclip.negatives.plausible import marked
+from compoclip.negatives.store import caption_key
 from compoclip.negatives.types import Negative
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import WORD, Vocabulary, default_vocabulary

@@ -11,9 +11,9 @@ from compoclip.errors import InputError
 from compoclip.negatives.llm.examples import Example
 from compoclip.negatives.llm.kinds import LLM_KINDS, LLMKind
 
-PROMPT_VERSION = 1
-Form = Literal["json", "plain"]
-FORMS: tuple[Form, ...] = ("json", "plain")
+PROMPT_VERSION = 2
+Form = Literal["json", "schema", "plain"]  # "schema": JSON, and the server holds the model to it
+FORMS: tuple[Form, ...] = ("json", "schema", "plain")
 Message = dict[str, str]
 
 _SYSTEM = (
@@ -36,7 +36,7 @@ _REPLY = {
 def messages(kind: str, caption: str, examples: Sequence[Example], form: str, rewrites: int = 1) -> list[Message]:
     """The system and the user message that ask for `rewrites` negatives of one kind (DeGLA's second stage).
 
-    examples: in-context examples, as `draw_examples` gives them (DeGLA shows five); form: "json" or "plain".
+    examples: in-context examples, as `draw_examples` gives them (DeGLA shows five); form: "json", "schema" or "plain".
     Raises InputError for an unknown kind or form, fewer than one rewrite, or an empty caption.
     """
     rule = _kind(kind).rule
@@ -85,7 +85,7 @@ def _kind(kind: str) -> LLMKind:
 
 
 def _shown(example: Example, form: str) -> str:
-    reply = json.dumps({"rewrites": [example.rewrite]}, ensure_ascii=False) if form == "json" else example.rewrite
+    reply = json.dumps({"rewrites": [example.rewrite]}, ensure_ascii=False) if form != "plain" else example.rewrite
     return f"Caption: {_quoted(example.caption)}\n{reply}"
 
 
@@ -97,4 +97,4 @@ def _quoted(caption: str) -> str:
 def _reply(form: str, rewrites: int) -> str:
     count = "one rewrite" if rewrites == 1 else f"{rewrites} rewrites that differ from one another"
     slots = ", ".join(['"..."'] * min(rewrites, 3)) + (", ..." if rewrites > 3 else "")
-    return _REPLY[form].format(count=count, slots=slots)
+    return _REPLY["plain" if form == "plain" else "json"].format(count=count, slots=slots)

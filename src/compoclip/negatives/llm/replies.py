@@ -18,8 +18,8 @@ _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "`": "`"}
 def parse_reply(text: str, form: str) -> list[str]:
     """The rewrites in a reply, in order, white space tidied, at least one.
 
-    form: "json" reads an object with "rewrites" (or a bare list), in a code fence or with talk round it; "plain" reads
-    one rewrite a line, without numbers, bullets and quotation marks. A reasoning model's thoughts are passed over.
+    form: "json" (or "schema") reads an object with "rewrites" (or a bare list), in a code fence or with talk round it;
+    "plain" reads one rewrite a line, without numbers, bullets and quotation marks. A model's thoughts are passed over.
     Raises ValueError with a short reason for what cannot be read.
     """
     if len(text) > LONGEST_REPLY:
@@ -31,7 +31,7 @@ def parse_reply(text: str, form: str) -> list[str]:
         raise ValueError("the reply is empty")
     fenced = _FENCE.findall(text)
     body = fenced[-1].strip() if fenced else text
-    if form == "json" or body.startswith(("{", "[")):
+    if form in ("json", "schema") or body.startswith(("{", "[")):
         found = _from_json(body)
     elif form == "plain":
         found = _from_lines(body)

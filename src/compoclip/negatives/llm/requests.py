@@ -15,6 +15,7 @@ from compoclip.negatives.llm.prompts import PROMPT_VERSION, messages, prompt_has
 from compoclip.negatives.table import Caption
 
 SHOWN = 5  # examples a request, as DeGLA has it
+BLOCKS = 16  # of captions that are shown the same examples
 
 
 class Request(NamedTuple):
@@ -55,9 +56,13 @@ class Questions(NamedTuple):
         return cls(tuple(name.removeprefix(LLM_PREFIX) for name in kinds), seed, epoch, options, own)
 
     def request(self, place: int, caption: Caption, kind: str, k: int) -> Request:
-        """Question `k` about a caption. Examples and the server's seed come from (seed, caption id, epoch, kind, k)."""
+        """Question `k` about a caption. The server's seed comes from (seed, caption id, epoch, kind, k).
+
+        Examples are those of one of `BLOCKS` blocks of captions, so that servers can keep what requests begin with.
+        """
         drawn = Draw("llm", self.seed, caption.caption_id, self.epoch, kind, k).below(1 << 31)
-        shown = draw_examples(kind, drawn, caption.caption_id, k, SHOWN, self.own)
+        block = Draw("llm-block", caption.caption_id).below(BLOCKS)
+        shown = draw_examples(kind, self.seed, f"block {block} of epoch {self.epoch}", k, SHOWN, self.own)
         sent = messages(kind, caption.text, shown, self.options.form, self.options.rewrites)
         body: dict[str, Any] = {
             "model": self.options.model,
@@ -68,6 +73,8 @@ class Questions(NamedTuple):
         }
         if self.options.form == "json":
             body["response_format"] = {"type": "json_object"}
+        elif self.options.form == "schema":
+            body["response_format"] = _schema(self.options.rewrites)
         body = {name: value for name, value in (body | dict(self.options.extra)).items() if value is not None}
         return Request(
             place, caption.caption_id, kind, k, body, prompt_hash(sent), _digest(caption.caption_id, kind, k, body)
@@ -81,6 +88,18 @@ class Questions(NamedTuple):
             "prompt_version": PROMPT_VERSION,
             "examples_sha256": hashlib.sha256(json.dumps(pools, sort_keys=True).encode()).hexdigest(),
         }
+
+
+def _schema(rewrites: int) -> dict[str, Any]:
+    """What a server that knows JSON schemas is to hold the reply to."""
+    texts = {"type": "array", "items": {"type": "string"}, "minItems": rewrites, "maxItems": rewrites}
+    schema = {
+        "type": "object",
+        "properties": {"rewrites": texts},
+        "required": ["rewrites"],
+        "additionalProperties": False,
+    }
+    return {"type": "json_schema", "json_schema": {"name": "rewrites", "strict": True, "schema": schema}}
 
 
 def _digest(*parts: Any) -> str:
