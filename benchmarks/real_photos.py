@@ -120,9 +120,16 @@ def fine_tuned(
 def measured(args: argparse.Namespace, model: Path, folder: Path) -> dict[str, Any]:
     path = folder / "results.json"
     if not path.exists():
-        evaluate(
-            load(model), TASKS, data_root=args.shared, label=folder.name, output_path=path, cache_dir=args.out / "cache"
-        )
+        data = args.out / "data"  # links, as users keep these
+        data.mkdir(parents=True, exist_ok=True)
+        for name, place in {
+            "sugarcrepe": "reference/annotations/sugarcrepe",
+            "val2017.tar": "data/coco_val2017_300/images.tar",
+            "data": "data",
+        }.items():
+            if not (data / name).exists():
+                (data / name).symlink_to((args.shared / place).resolve())
+        evaluate(load(model), TASKS, data_root=data, label=folder.name, output_path=path, cache_dir=args.out / "cache")
     return read_results(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -84,3 +85,16 @@ def write(path: Path, data: Any) -> Path:
     else:
         path.write_text(data if isinstance(data, str) else json.dumps(data), encoding="utf-8")
     return path
+
+
+def shared_photos(root: Path, shared: Path, *tasks: str) -> Path:
+    """The shared annotations of `tasks` and the 300 photos of COCO val2017 as links where users keep them."""
+    for task in tasks:
+        (root / task).symlink_to(shared / "reference" / "annotations" / task)
+    (root / "val2017.tar").symlink_to(shared / "data" / "coco_val2017_300" / "images.tar")
+    return root
+
+
+def plain_titles(scores: dict[str, Any]) -> dict[str, Any]:
+    """Figures by their title without the part that says over how many sets they go."""
+    return {re.sub(r" \(\d+ of \d+ sets\)$", "", title): value for title, value in scores.items()}

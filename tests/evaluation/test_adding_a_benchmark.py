@@ -50,12 +50,13 @@ def test_the_example_measures(task: Task, tmp_path: Path) -> None:
     assert left["chance"] == right["chance"] == 50
     assert entry["score"] == pytest.approx((left["accuracy"] + right["accuracy"]) / 2)
     assert entry["rule"] == "mean of subsets"
+    assert entry["absent"] == {"rows": {"left": 1_196, "right": 797}, "photos": {"right": 1}}
 
 
 def test_the_example_names_the_line_of_a_fault(task: Task, tmp_path: Path) -> None:
     root = data(tmp_path)
     write(root / "sides/left.tsv", "image\tcaption\n000.png\ta ball\n")
-    with pytest.raises(InputError, match=r"left\.tsv: line 2 has no false_caption"):
+    with pytest.raises(InputError, match=r"left\.tsv: line 2 needs the texts image, caption, false_caption"):
         evaluate(RandomModel(), [], root, extra=[task])
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.evaluation.fakes import Table, picture, png, write, write_tar
+from tests.evaluation.fakes import Table, picture, png, shared_photos, write, write_tar
 
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
-from compoclip.evaluation.tasks import aro, valse
+from compoclip.evaluation.task import Request
+from compoclip.evaluation.tasks import TASKS, aro, valse
 from compoclip.evaluation.tasks.aro import excluded_relations
 
 ANGLES = {"best": 0.0, "good": 0.3, "same": 0.3, "fair": 0.6, "bad": 1.2}
@@ -202,7 +203,9 @@ def test_aro_reads_only_the_region(tmp_path: Path) -> None:
     write(tmp_path / "aro" / "images" / "0.png", png(image))
     row = region(0, "good", "bad", relation_name="eating") | {"image_path": "0.png"}
     write(tmp_path / "aro" / "visual_genome_relation.json", [row])
-    subset = aro.load(__import__("compoclip.evaluation.task", fromlist=["Request"]).Request(tmp_path)).subsets[0]
+    subset = (
+        TASKS["aro"].load(__import__("compoclip.evaluation.task", fromlist=["Request"]).Request(tmp_path)).subsets[0]
+    )
     cut = subset.pictures()[0].load()
     assert cut.size == (2, 3)
     assert cut.getpixel((0, 0)) == (7, 0, 0)
@@ -210,16 +213,18 @@ def test_aro_reads_only_the_region(tmp_path: Path) -> None:
 
 def test_aro_exclusions_and_bad_rows(tmp_path: Path) -> None:
     assert len(excluded_relations()) == 157
-    path = write(tmp_path / "r.json", [{"relation_name": "eating", "image_path": "x", "true_caption": "a"}])
+    row: dict[str, Any] = {"relation_name": "eating", "image_path": "x", "true_caption": "a"}
     with pytest.raises(InputError, match=r"r.json: row 0 needs the texts image_path, true_caption, false_caption"):
-        aro.read_relations(path)
-    write(path, [{"image_path": "x", "true_caption": "a", "false_caption": "b", "relation_name": "eating"}])
+        aro.ask("r.json: row 0", row)
+    row["false_caption"] = "b"
     with pytest.raises(InputError, match="row 0 needs the numbers bbox_x"):
-        aro.read_relations(path)
+        aro.ask("r.json: row 0", row)
     with pytest.raises(InputError, match="row 0 needs attributes"):
-        aro.read_attributes(path)
+        aro.ask("r.json: row 0", row | {"attributes": ["red"]})
     with pytest.raises(InputError, match="needs the texts image"):
-        aro.read_order(path)
+        aro.ask("r.json: row 0", {})
+    with pytest.raises(InputError, match="needs caption_options"):
+        aro.ask("r.json: row 0", {"image": "x", "caption_options": ["one"]})
 
 
 def valse_rows() -> dict[str, Any]:
@@ -235,7 +240,7 @@ def valse_rows() -> dict[str, Any]:
 
 
 def test_valse_keeps_valid_rows_and_weighs_pieces(tmp_path: Path) -> None:
-    for name in valse.INSTRUMENTS:
+    for name in valse.PARTS:
         rows = valse_rows()
         if name == "existence":
             rows = {"a": rows["a"]}
@@ -248,10 +253,8 @@ def test_valse_keeps_valid_rows_and_weighs_pieces(tmp_path: Path) -> None:
     assert entry["scores"]["mean of 11"] == pytest.approx((100 + 10 * 50) / 11)
 
 
-def test_valse_reads_every_official_row(shared: Path) -> None:
-    from compoclip.evaluation.task import Request
-
-    loaded = valse.load(Request(shared))
+def test_valse_reads_every_official_row(shared: Path, tmp_path: Path) -> None:
+    loaded = TASKS["valse"].load(Request(shared_photos(tmp_path, shared, "valse")))
     size = {s.name: len(s.pictures()) + s.missing for s in loaded.subsets}
     assert sum(size.values()) == 7702
     assert (size["existence"], size["counting-adversarial"], size["coreference-hard"]) == (505, 691, 104)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
-from tests.evaluation.test_rows import cell, parquet, save_to_disk, table
+from tests.evaluation.test_hf_copies import cell, parquet, save_to_disk, table
 
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate, individual
@@ -16,7 +18,7 @@ from compoclip.evaluation.captioned import read_file
 from compoclip.evaluation.task import DataMissing
 
 CAPTIONS = [["a cat", "the cat"], ["a dog", "a hound", "one dog", "some dog", "it barks", "six captions"], ["a cup"]]
-PHOTOS = [png(picture(40 * i, 10, 5)) for i in range(3)]  # as `cell` of test_rows has them
+PHOTOS = [png(picture(40 * i, 10, 5)) for i in range(3)]  # as `cell` of test_hf_copies has them
 NAMES = [f"COCO_val2014_{i:012d}.jpg" for i in range(3)]
 
 
@@ -116,9 +118,9 @@ def test_webdataset_and_hugging_face_sets(tmp_path: Path, layout: Any) -> None:
 
 
 def test_tars_of_other_benchmarks_are_no_captions(tmp_path: Path) -> None:
-    from tests.evaluation.test_rows import unibench
-
-    unibench(tmp_path)
+    out = io.BytesIO()
+    np.save(out, np.array(["a", "b"]))
+    write_tar(tmp_path / "wds_sugarcrepe" / "test" / "0.tar", {"0.0.png": PHOTOS[0], "0.npy": out.getvalue()})
     with pytest.raises(DataMissing, match="Karpathy split found; looked at"):
         evaluate(RandomModel(), "retrieval", tmp_path)
 

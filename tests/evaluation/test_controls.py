@@ -14,9 +14,9 @@ from compoclip.evaluation import evaluate
 from compoclip.evaluation.aggregate import SIZES
 from compoclip.evaluation.controls import controls, text_only
 from compoclip.evaluation.encode import encode
+from compoclip.evaluation.locations import rows_of
 from compoclip.evaluation.pictures import from_array
 from compoclip.evaluation.scoring import CHOICE, HARD_POSITIVE, IMAGE_CHOICE, TWO_BY_TWO, TWO_TRUE, Grid
-from compoclip.evaluation.tasks.sugarcrepe import read_rows
 
 
 def pic(i: int) -> object:
@@ -83,8 +83,10 @@ def test_shorter_and_likelier_captions() -> None:
 def test_official_rows_have_the_known_length_bias(shared: Path) -> None:
     known = {"add_att": 99.6, "add_obj": 99.0, "replace_rel": 64.2, "swap_att": 49.2}
     for name, percent in known.items():
-        rows = read_rows(shared / "reference" / "annotations" / "sugarcrepe" / f"{name}.json")
-        subset = Grid(name, CHOICE, [[pic(0)]] * len(rows), [[t, f] for _, t, f in rows])
+        rows = rows_of(shared / "reference" / "annotations" / "sugarcrepe" / f"{name}.json")
+        subset = Grid(
+            name, CHOICE, [[pic(0)]] * len(rows), [[row["caption"], row["negative_caption"]] for _, row in rows]
+        )
         assert text_only(subset, name)["shorter"] == pytest.approx(percent, abs=0.05)
     assert len(rows) == SIZES["swap_att"]
 

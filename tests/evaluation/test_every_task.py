@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.evaluation.fakes import RandomModel, noise, unit
+from tests.evaluation.fakes import RandomModel, noise, plain_titles, unit
 from tests.evaluation.made import AGAIN, MAKERS, Made
 from tests.evaluation.slow import files, means
 from tests.evaluation.slow.rows import Part, marks
@@ -123,7 +123,8 @@ def test_perfect_judgement_gets_100_and_its_opposite_0(task: str, right: bool, t
     for name, subset in entry["subsets"].items():
         assert subset["n"] > 0, name
         assert (subset["ties"], subset["missing"]) == (0, 0), name
-        assert {key: subset[key] for key in RATES if key in subset} == {key: want for key in RATES if key in subset}
+        rates = {key: subset[key] for key in RATES if key in subset and (task, key) != ("crepe", "R@10")}  # of six
+        assert rates == dict.fromkeys(rates, want)
         assert subset["ci95"] in (None, [want, want]), name
     assert entry["score"] == want
     assert {value for name, value in entry["scores"].items() if "brittleness" not in name} == {want}
@@ -191,8 +192,9 @@ def test_every_row_and_average_equals_the_slow_script(task: str, signs: bool, tm
     if signs:
         assert sum(subset["ties"] for subset in entry["subsets"].values()) > 0
     if len(figures) == len(entry["subsets"]):
+        scores = plain_titles(entry["scores"])
         for name, value in means.OWN.get(task, means.plain)(figures, counts).items():
-            assert entry["scores"][name or entry["rule"]] == pytest.approx(value, abs=1e-9), name
+            assert (scores[name] if name else entry["score"]) == pytest.approx(value, abs=1e-9), name
     else:
         assert signs
 

@@ -75,11 +75,11 @@ def test_every_outcome_by_hand(tmp_path: Path) -> None:
 
 def test_swap_reads_the_region_alone(tmp_path: Path) -> None:
     from compoclip.evaluation.task import Request
-    from compoclip.evaluation.tasks import hard_positives
+    from compoclip.evaluation.tasks import TASKS
 
     hard(tmp_path, SWAP, rows([OUTCOMES[0]], "1.jpg", bbox_x=1, bbox_y=0, bbox_w=3, bbox_h=2))
     images(tmp_path, "hard_positives/images/1.jpg")
-    subset = hard_positives.load(Request(tmp_path)).subsets[0]
+    subset = TASKS["hard_positives"].load(Request(tmp_path)).subsets[0]
     assert subset.pictures()[0].load().size == (3, 2)
 
 
@@ -114,9 +114,11 @@ def test_an_oracle_gets_all_and_its_opposite_nothing(tmp_path: Path) -> None:
     ):
         hard(tmp_path, ATTRIBUTES, rows([texts] * 3))
         entry = score(JUDGE, "hard_positives", tmp_path)
-        assert entry["score"] == entry["scores"]["original"] == entry["scores"]["hard positive"] == expected
-        assert entry["rule"] == "augmented: mean of those there"
-        assert entry["scores"]["brittleness"] == 0.0
+        part = "(1 of 3 sets)"
+        assert entry["score"] == entry["scores"][f"original {part}"] == expected
+        assert entry["scores"][f"hard positive {part}"] == expected
+        assert entry["rule"] == f"augmented: mean of SWAP and REPLACE {part}"
+        assert entry["scores"][f"brittleness {part}"] == 0.0
 
 
 def test_bad_tables_are_named(tmp_path: Path) -> None:

@@ -148,9 +148,9 @@ def test_class_folders_by_their_original_names(tmp_path: Path) -> None:
     subset = found["subsets"]["eurosat-clip"]
     assert subset["accuracy"] == 75.0
     assert (subset["n"], subset["classes"], subset["templates"], subset["chance"]) == (4, 10, 3, 10.0)
-    assert found["rule"] == "mean of those there (1 of 20)"
+    assert found["rule"] == "mean of 20 (1 of 20 sets)"
     assert found["data"]["sets"]["eurosat-clip"]["labels"] == "class names"
-    assert len(found["data"]["absent"]) == 19
+    assert len(found["absent"]["sets"]) == 19
     assert found["data"]["other sizes"] == ["eurosat-clip"]
     assert evaluate(Sighted([which], -1.0), "elevater", tmp_path)["tasks"]["elevater"]["score"] == 0.0
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
+from tests.evaluation.fakes import RandomModel, picture, png, shared_photos, write, write_tar
 
 from compoclip.evaluation import TASKS, evaluate
 from compoclip.evaluation.scoring import Grid
@@ -81,7 +81,7 @@ def test_every_row_is_read_as_it_stands(task: str, shared: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("task", ["sugarcrepe", "valse"])
-def test_every_row_is_scored_or_counted_as_missing(task: str, shared: Path) -> None:
+def test_every_row_is_scored_or_counted_as_missing(task: str, shared: Path, tmp_path: Path) -> None:
     """With the 300 photos at hand: each row is measured, or missing because its photo is."""
     import tarfile
 
@@ -94,7 +94,8 @@ def test_every_row_is_scored_or_counted_as_missing(task: str, shared: Path) -> N
         def encode_image(self, images: Any, batch_size: int = 64) -> np.ndarray:
             return np.eye(1, self.width).repeat(len(images), 0)
 
-    entry = evaluate(Blind(), task, shared, controls=False)["tasks"][task]
+    root = shared_photos(tmp_path, shared, task)
+    entry = evaluate(Blind(), task, root, controls=False)["tasks"][task]
     for name, rows in wanted(shared, task).items():
         here = sum(image in photos for image, _, _ in rows)
         subset = entry["subsets"][name]
@@ -111,16 +112,14 @@ def test_vl_checklist_reads_the_56_corpora_that_its_project_names(tmp_path: Path
         write(tmp_path / "vl_checklist" / path, [[f"{k}.jpg", {"POS": [f"a {k}"], "NEG": ["b"]}]])
         write(tmp_path / folder / f"{k}.jpg", BLANK)
     loaded = TASKS["vl_checklist"].load(Request(tmp_path))
-    assert loaded.found["absent"] == []
-    assert {s.candidates[0][0] for s in loaded.subsets} == {f"a {k}" for k in range(56)}
-    counts = {s.name: len(s.images) for s in loaded.subsets}
-    assert next(iter(TASKS["vl_checklist"].averages(counts))) == "mean of groups"
+    assert TASKS["vl_checklist"].absent(loaded) == {}
+    assert {s.captions()[0] for s in loaded.subsets} == {f"a {k}" for k in range(56)}
+    counts = {s.name: len(s.pictures()) for s in loaded.subsets}
+    assert next(iter(TASKS["vl_checklist"].rules(counts))) == "mean of groups"
     for path in ("data/Relation/vg/spatial.json", "data/Attribute/vaw/size.json"):
         (tmp_path / "vl_checklist" / path).unlink()
     part = TASKS["vl_checklist"].load(Request(tmp_path))
-    assert [text.split(" is not")[0] for text in part.found["absent"]] == [
-        "Attribute/vaw/size.json",
-        "Relation/vg/spatial.json",
-    ]
-    counts = {s.name: len(s.images) for s in part.subsets}
-    assert next(iter(TASKS["vl_checklist"].averages(counts))) == "mean of the groups there (54 of 56 corpora)"
+    lost = ["Attribute_size/vaw/size", "Relation_spatial/vg/spatial"]
+    assert TASKS["vl_checklist"].absent(part) == {"sets": lost}
+    counts = {s.name: len(s.pictures()) for s in part.subsets}
+    assert next(iter(TASKS["vl_checklist"].rules(counts))) == "mean of groups (54 of 56 sets)"

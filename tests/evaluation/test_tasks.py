@@ -8,11 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.evaluation.fakes import RandomModel, Table, picture, png, write, write_tar
+from tests.evaluation.fakes import RandomModel, Table, picture, png, shared_photos, write, write_tar
 
 from compoclip.errors import InputError
 from compoclip.evaluation import TASKS, list_tasks
 from compoclip.evaluation.evaluate import evaluate
+from compoclip.evaluation.locations import rows_of
 from compoclip.evaluation.task import DataMissing, Request
 from compoclip.evaluation.tasks import retrieval, sugarcrepe, zeroshot
 
@@ -75,14 +76,14 @@ def test_sugarcrepe_counts_missing_rows_and_ties_and_names_every_average(tmp_pat
 
 def test_sugarcrepe_without_every_file_has_no_vl_compo_average(tmp_path: Path) -> None:
     got = evaluate(JUDGE, "sugarcrepe", crepe(tmp_path, sizes={"swap_obj": 3, "add_att": 1}))["tasks"]["sugarcrepe"]
-    assert got["rule"] == "micro"
-    assert set(got["data"]["absent"]) == set(sugarcrepe.SIZES) - {"swap_obj", "add_att"}
+    assert got["rule"] == "micro (2 of 7 sets)"
+    assert set(got["absent"]["sets"]) == set(sugarcrepe.SIZES) - {"swap_obj", "add_att"}
 
 
 def test_sugarcrepe_says_where_it_looked(tmp_path: Path) -> None:
     with pytest.raises(DataMissing, match=r"--data-root"):
         evaluate(JUDGE, "sugarcrepe")
-    with pytest.raises(DataMissing, match=r"no annotation file.*sugarcrepe/\*\.json"):
+    with pytest.raises(DataMissing, match=r"none of replace_obj.json.* found; looked in .*sugarcrepe"):
         evaluate(JUDGE, "sugarcrepe", tmp_path)
     for name in sugarcrepe.SIZES:
         write(tmp_path / "sugarcrepe" / f"{name}.json", crepe_rows(1))
@@ -102,11 +103,11 @@ def test_sugarcrepe_names_a_bad_row(tmp_path: Path) -> None:
         evaluate(JUDGE, "sugarcrepe", root)
 
 
-def test_sugarcrepe_reads_every_official_row(shared: Path) -> None:
+def test_sugarcrepe_reads_every_official_row(shared: Path, tmp_path: Path) -> None:
     for name, size in sugarcrepe.SIZES.items():
-        rows = sugarcrepe.read_rows(shared / "reference" / "annotations" / "sugarcrepe" / f"{name}.json")
+        rows = rows_of(shared / "reference" / "annotations" / "sugarcrepe" / f"{name}.json")
         assert len(rows) == size
-    loaded = TASKS["sugarcrepe"].load(Request(shared))
+    loaded = TASKS["sugarcrepe"].load(Request(shared_photos(tmp_path, shared, "sugarcrepe")))
     assert sum(len(s.pictures()) for s in loaded.subsets) == 444
     assert sum(s.missing for s in loaded.subsets) == 7511 - 444
 

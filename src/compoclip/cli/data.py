@@ -37,7 +37,7 @@ def data_get(
     """
     from compoclip.data.getting import get, get_training_set
     from compoclip.data.training_sets import is_training_set
-    from compoclip.evaluation.supplies import get_task, is_task
+    from compoclip.evaluation.task_data import get_task, is_task
 
     if is_training_set(name) and not is_task(name):
         tell(get_training_set(name, data_root, keep_archives))
@@ -59,7 +59,7 @@ def data_check(
     Example: compoclip data check captions.tsv --image-root images
     """
     from compoclip.data.checking import check, is_named
-    from compoclip.evaluation.supplies import check_task, is_task
+    from compoclip.evaluation.task_data import check_task, is_task
 
     if is_task(target) and not Path(target).exists():
         tell(check_task(target, data_root))

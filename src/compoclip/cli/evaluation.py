@@ -38,6 +38,7 @@ def evaluate(
     from compoclip.evaluation import evaluate as run
     from compoclip.evaluation.batching import check_batch_size
     from compoclip.evaluation.encoders import open_encoder
+    from compoclip.evaluation.results import told_absent
     from compoclip.progress import output
     from compoclip.report import table
 
@@ -62,6 +63,9 @@ def evaluate(
         )
     if results:
         output().print(table([results]))
+        for name, entry in results["tasks"].items():
+            if told := told_absent(name, entry):
+                print(told)
 
 
 def report(

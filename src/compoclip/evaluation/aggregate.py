@@ -117,59 +117,55 @@ def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _of(scores: Scores, benchmark: str, names: Sequence[str], suffix: str = "") -> list[float]:
-    return [scores[f"{benchmark}::{name}{suffix}"] for name in names]
+Weights = dict[str, float]
 
 
-def _aro(s: Scores) -> float:
-    return mean(_of(s, "aro", ("VG_Relation", "VG_Attribute", "Flickr30k_Order", "COCO_Order")))
+def _evenly(parts: Sequence[str | Weights]) -> Weights:
+    """Equal shares of columns, or of parts that are averages themselves."""
+    out: Weights = {}
+    for part in parts:
+        for name, share in ({part: 1.0} if isinstance(part, str) else part).items():
+            out[name] = out.get(name, 0.0) + share / len(parts)
+    return out
 
 
-def _eqben(s: Scores) -> float:
-    kubric = mean(_of(s, "eqben", ("eqbenkubric_loc", "eqbenkubric_cnt", "eqbenkubric_attr"), "::group"))
-    return mean([*_of(s, "eqben", ("eqbenyoucook2", "eqbengebc", "eqbenag", "eqbensd"), "::group"), kubric])
+def _by_rows(sizes: Mapping[str, int]) -> Weights:
+    return {name: n / sum(sizes.values()) for name, n in sizes.items()}
 
 
-def _sugarcrepe(s: Scores) -> float:
-    groups = []
-    for group in GROUPS:
-        names = [n for n in SIZES if n.startswith(group)]
-        groups.append(sum(SIZES[n] * s[f"sugarcrepe::{n}"] for n in names) / sum(SIZES[n] for n in names))
-    return mean(groups)
-
-
-def _checklist(s: Scores) -> float:
-    leaves = [_of(s, "vl_checklist", names) for names in CHECKLIST]
-    return mean([mean(leaves[0] + leaves[1]), mean(leaves[2]), mean(leaves[3])])
-
-
-def _retrieval(way: str, sets: Sequence[str]) -> Callable[[Scores], float]:
-    return lambda s: mean([s[f"{name}::{way}/R@1"] for name in sets])
-
-
-BENCHMARKS: dict[str, Callable[[Scores], float]] = {
-    "aro": _aro,
-    "colorswap": lambda s: s["colorswap::group"],
-    "crepe": lambda s: mean(_of(s, "crepe", ("atom", "swap", "negate"))),
-    "eqben": _eqben,
-    "imagecode": lambda s: (1872 * s["imagecode::videos"] + 430 * s["imagecode::static"]) / 2302,
-    "mmvp_vlm": lambda s: mean(_of(s, "mmvp_vlm", MMVP, "::group")),
-    "sugarcrepe": _sugarcrepe,
-    "svo_probes": lambda s: mean(_of(s, "svo_probes", ("subj_neg", "verb_neg", "obj_neg"))),
-    "valse": lambda s: mean([mean(_of(s, "valse", piece)) for piece in VALSE_PIECES]),
-    "vl_checklist": _checklist,
-    "whatsup": lambda s: mean(_of(s, "whatsup", WHATSUP)),
-    "winoground": lambda s: s["winoground::group"],
-    "spec": lambda s: mean([x for way in ("i2t", "t2i") for x in _of(s, "spec", SPEC, f"::{way}")]),
-    "coco_i2t": _retrieval("i2t", ["coco_karpathy"]),
-    "coco_t2i": _retrieval("t2i", ["coco_karpathy"]),
-    "flickr_i2t": _retrieval("i2t", ["flickr30k"]),
-    "flickr_t2i": _retrieval("t2i", ["flickr30k"]),
-    "cococf_i2t": _retrieval("i2t", ["coco_counterfactuals"]),
-    "cococf_t2i": _retrieval("t2i", ["coco_counterfactuals"]),
-    "imagenet": lambda s: s["elevator::imagenet-1k"],
-    "21_tasks_avg": lambda s: mean(_of(s, "elevator", ELEVATER)),
+KUBRIC = ("eqbenkubric_loc", "eqbenkubric_cnt", "eqbenkubric_attr")
+# The subsets of each benchmark and their shares of its average, as vl_compo and FSC-CLIP weigh them.
+SUBSETS: dict[str, Weights] = {
+    "aro": _evenly(["VG_Relation", "VG_Attribute", "Flickr30k_Order", "COCO_Order"]),
+    "crepe": _evenly(["atom", "swap", "negate"]),
+    "eqben": _evenly(["eqbenyoucook2", "eqbengebc", "eqbenag", "eqbensd", _evenly(KUBRIC)]),
+    "imagecode": _by_rows({"videos": 1872, "static": 430}),
+    "mmvp_vlm": _evenly(MMVP),
+    "sugarcrepe": _evenly([_by_rows({n: k for n, k in SIZES.items() if n.startswith(g)}) for g in GROUPS]),
+    "svo_probes": _evenly(["subj_neg", "verb_neg", "obj_neg"]),
+    "valse": _evenly([_evenly(piece) for piece in VALSE_PIECES]),
+    "vl_checklist": _evenly([_evenly(CHECKLIST[0] + CHECKLIST[1]), _evenly(CHECKLIST[2]), _evenly(CHECKLIST[3])]),
+    "whatsup": _evenly(WHATSUP),
+    "spec": _evenly([f"{name}::{way}" for way in ("i2t", "t2i") for name in SPEC]),
 }
+GROUP_SCORES = ("eqben", "mmvp_vlm")  # whose columns end in ::group
+
+
+def _columns() -> dict[str, Weights]:
+    """Every benchmark's average as weights of the columns of the published tables."""
+    out = {
+        name: {f"{name}::{part}" + "::group" * (name in GROUP_SCORES): share for part, share in parts.items()}
+        for name, parts in SUBSETS.items()
+    }
+    out |= {name: {f"{name}::group": 1.0} for name in ("colorswap", "winoground")}
+    sets = {"coco": "coco_karpathy", "flickr": "flickr30k", "cococf": "coco_counterfactuals"}
+    out |= {f"{s}_{way}": {f"{name}::{way}/R@1": 1.0} for s, name in sets.items() for way in ("i2t", "t2i")}
+    out["imagenet"] = {"elevator::imagenet-1k": 1.0}
+    out["21_tasks_avg"] = _evenly([f"elevator::{name}" for name in ELEVATER])
+    return out
+
+
+BENCHMARKS = _columns()
 
 
 def _means(scores: Scores, names: Sequence[str]) -> dict[str, float]:
@@ -179,10 +175,9 @@ def _means(scores: Scores, names: Sequence[str]) -> dict[str, float]:
         if name in scores:
             out[name] = float(scores[name])
             continue
-        try:
-            out[name] = float(BENCHMARKS[name](scores))
-        except KeyError:
-            continue
+        weights = BENCHMARKS[name]
+        if all(column in scores for column in weights):
+            out[name] = float(sum(share * scores[column] for column, share in weights.items()))
     return out
 
 
@@ -227,7 +222,7 @@ def _degla(scores: Scores) -> dict[str, float]:
         out["valse"] = mean(pieces)
     for source in (DEGLA_TASK, "elevator"):
         if "zeroshot_11" not in out and all(f"{source}::{n}" in scores for n in DEGLA_SETS):
-            out["zeroshot_11"] = mean(_of(scores, source, DEGLA_SETS))
+            out["zeroshot_11"] = mean([scores[f"{source}::{n}"] for n in DEGLA_SETS])
     return out
 
 

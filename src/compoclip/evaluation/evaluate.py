@@ -111,7 +111,7 @@ def evaluate(
     entries, samples = {}, []
     for name, rows in loaded.items():
         parts, outcomes = grade(rows, bank, seed, controls)
-        entries[name] = result_file.task_entry(known[name], parts, outcomes, rows.found, seed)
+        entries[name] = result_file.task_entry(known[name], parts, outcomes, rows.found, seed, known[name].absent(rows))
         if ties is not None:
             entries[name]["ties"] = ties
         if log_samples:

@@ -81,28 +81,32 @@ def imagenets() -> dict[str, KnownSet]:
     return out
 
 
+def published_rows(name: str) -> int:
+    """The published number of a set's test images."""
+    return int(_entries()[name]["test"])
+
+
 def known(name: str) -> KnownSet:
     return known_sets()[name] if name in known_sets() else imagenets()[name]
 
 
 @cache
-def _also() -> dict[str, list[str]]:
-    """Other names of every set, without what only open_clip can say."""
-    tables = (_table("zeroshot_sets.json")["sets"], _table("imagenet_sets.json")["sets"])
-    return {name: entry.get("also", []) for table in tables for name, entry in table.items()}
+def _entries() -> dict[str, dict[str, Any]]:
+    """What the tables say of every set, without what only open_clip can say."""
+    return _table("zeroshot_sets.json")["sets"] | _table("imagenet_sets.json")["sets"]
 
 
 @cache
 def folder_names(name: str) -> tuple[str, ...]:
     """Folder names that a set is known by: its own, those of its makers, and CLIP_benchmark's `wds_NAME[_test]`."""
-    bare = (name, *_also()[name])
+    bare = (name, *_entries()[name].get("also", []))
     return (*bare, *(f"wds_{n}{end}" for n in bare for end in ("", "_test")))
 
 
 @cache
 def name_of(folder: str) -> str | None:
     """The set that a folder of this name holds, or None."""
-    return next((name for name in _also() if folder in folder_names(name)), None)
+    return next((name for name in _entries() if folder in folder_names(name)), None)
 
 
 def plain(name: str) -> str:

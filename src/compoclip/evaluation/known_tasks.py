@@ -11,7 +11,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.known_sets import FOLDERS, aligned, find, folder_names, known
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring import MultiLabel, Subset, ZeroShot
-from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, plain_mean
+from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 SIDE = 224  # pixels of the square that a set is pressed to where ELEVATER does not crop it
 
@@ -88,20 +88,10 @@ def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callab
                 f"looked in {looked} and under their other names"
             )
         other = [n for n, f in facts.items() if f["images"] != f["published images"]]
-        absent = [n for n in names if n not in facts]
-        return Loaded(subsets, {"sets": facts, "absent": absent, "not read": unread, "other sizes": other})
+        rows = {name: int(f["images"]) for name, f in facts.items()}
+        return Loaded(subsets, {"sets": facts, "not read": unread, "other sizes": other}, rows)
 
     return load
-
-
-def over(names: Sequence[str], title: str) -> Callable[[dict[str, int]], dict[str, Average]]:
-    """The mean over all of `names` under `title`, or over those there, saying how many."""
-
-    def averages(counts: dict[str, int]) -> dict[str, Average]:
-        full = title if len(counts) == len(names) else f"mean of those there ({len(counts)} of {len(names)})"
-        return {full: plain_mean(counts)}
-
-    return averages
 
 
 LAYOUTS = "class folders, CLIP_benchmark's tars (SPLIT/0.tar, classnames.txt) or a Hugging Face table"

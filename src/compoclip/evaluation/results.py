@@ -48,14 +48,16 @@ def unpack(packed: dict[str, Any]) -> NDArray[np.float64]:
 def average(rule: Average, outcomes: dict[str, Outcome], seed: int) -> tuple[float | None, list[float] | None]:
     """A weighted mean of one metric of the subsets and its interval; null where one of them could not be measured."""
     names = [n for n in rule.weights if rule.weights[n] > 0]
-    measured = [outcomes[n].metrics.get(rule.metric) for n in names]
-    values = [float(v) for v in measured if v is not None]
+    measured = [[outcomes[n].metrics.get(metric) for metric in rule.metrics] for n in names]
+    values = [float(np.mean(own)) for own in measured if None not in own]  # type: ignore[arg-type]
     if not names or len(values) < len(names):
         return None, None
     weights = np.array([rule.weights[n] for n in names])
     weights = weights / weights.sum()
     # The interval resamples rows; subsets whose headline is no row mean (macro over groups, AUC) shift its centre.
-    rows = [outcomes[n].parts.get(rule.metric, outcomes[n].hits) for n in names]
+    rows = [
+        np.mean([outcomes[n].parts.get(metric, outcomes[n].hits) for metric in rule.metrics], axis=0) for n in names
+    ]
     groups = [cluster_index(outcomes[n].metrics.get("clusters")) for n in names]
     means = stratified_means(rows, list(weights), resamples=4000, seed=seed, groups=groups)
     shift = float(weights @ np.array(values)) - 100.0 * float(weights @ [r.mean() for r in rows])
@@ -65,12 +67,18 @@ def average(rule: Average, outcomes: dict[str, Outcome], seed: int) -> tuple[flo
 
 
 def task_entry(
-    task: Task, parts: dict[str, str], outcomes: dict[str, Outcome], found: dict[str, Any], seed: int
+    task: Task,
+    parts: dict[str, str],
+    outcomes: dict[str, Outcome],
+    found: dict[str, Any],
+    seed: int,
+    absent: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One task's entry of results.json. `parts` says which part of the summary each subset belongs to."""
+    """One task's entry of results.json. `parts` says which part of the summary each subset belongs to, `absent` what of
+    the benchmark was not there (`Task.absent`)."""
     counts = {name: outcome.metrics["n"] for name, outcome in outcomes.items()}
     scores, intervals, weights = {}, {}, {}
-    for name, rule in task.averages(counts).items():
+    for name, rule in task.rules(counts).items():
         scores[name], intervals[name] = average(rule, outcomes, seed)
         weights[name] = rule.weights
     headline = next(iter(scores), None)
@@ -93,7 +101,23 @@ def task_entry(
         "ties": task.rule,
         "version": task.version,
         "data": found,
+        "absent": absent or {},
     }
+
+
+def told_absent(name: str, entry: dict[str, Any]) -> str:
+    """One line on what of a benchmark was not there; "" where nothing is known to be absent."""
+    absent = entry.get("absent") or {}
+    told = []
+    if sets := absent.get("sets"):
+        have = len({s.split("/i2t")[0].split("/t2i")[0] for s in entry["subsets"]})
+        named = ", ".join(sets[:5]) + (" …" if len(sets) > 5 else "")
+        told.append(f"{have} of {have + len(sets)} sets (without {named})")
+    if rows := absent.get("rows"):
+        told.append(f"{sum(rows.values()):,} rows fewer than published in {', '.join(list(rows)[:5])}")
+    if photos := absent.get("photos"):
+        told.append(f"{sum(photos.values()):,} rows without their image")
+    return f"{name} is a part of the benchmark: {'; '.join(told)}" if told else ""
 
 
 def mean_controls(subsets: dict[str, Any], weights: dict[str, float]) -> dict[str, float]:
@@ -127,7 +151,9 @@ def individual(results: dict[str, Any]) -> dict[str, float]:
     out: dict[str, float] = {}
     for task, entry in results["tasks"].items():
         if task == "vl_checklist":  # the published columns are its leaves, each a mean of sources
-            out |= {f"{task}::{k}": v for k, v in entry["scores"].items() if "_" in k and v is not None}
+            out |= {
+                f"{task}::{k}": v for k, v in entry["scores"].items() if "_" in k and "(" not in k and v is not None
+            }
             continue
         for name, subset in entry["subsets"].items():
             if subset["accuracy"] is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from tests.evaluation.made.base import AGAIN, BOX, Made, Name, questions
@@ -12,6 +13,9 @@ VALSE = (
     *("existence", "plurals", "counting-hard", "counting-small-quant", "counting-adversarial", "relations"),
     *("action-replacement", "actant-swap", "coreference-standard", "coreference-hard", "foil-it"),
 )
+
+
+TEMPLATES = ("positive", "negative", "hybrid")
 
 
 def coco(number: int) -> str:
@@ -82,10 +86,16 @@ def aro(made: Made) -> None:
         made.lines(f"aro/{file}_order.jsonl", lines)
 
 
+def _controlled(places: tuple[str, ...], number: int) -> str:
+    return f"mug{number // 4}_{places[number % 4]}_table.jpeg"
+
+
 def whatsup(made: Made) -> None:
     """The loader's `root_dir`: six tables, and four folders of photos beside them."""
-    for place in ("controlled_images", "controlled_clevr"):
-        asked = questions(made, f"whatsup/{place}", lambda n: f"mug{n}_on_table.jpeg", false=3)
+    for place, lines in (("controlled_images", ("on", "under")), ("controlled_clevr", ("in-front_of", "behind"))):
+        places = ("left_of", "right_of", *lines)  # four photos of the same two things are a set
+        name = partial(_controlled, places)
+        asked = questions(made, f"whatsup/{place}", name, false=3)
         rows = [{"image_path": f"data/{place}/{image}", "caption_options": [t, *wrong]} for image, t, wrong in asked]
         made.write(f"whatsup/{place}_dataset.json", rows)
     for kind, folder in (("coco", "val2017"), ("vg", "vg_images")):
@@ -108,7 +118,7 @@ def negbench(made: Made) -> None:
             options = [*wrong[:answer], text, *wrong[answer:]]
             row: dict[str, Any] = {"image_path": f"/data/of/authors/{image}"}
             row |= {f"caption_{k}": option for k, option in enumerate(options)}
-            rows.append(row | {"correct_answer": answer, "correct_answer_template": "positive"})
+            rows.append(row | {"correct_answer": answer, "correct_answer_template": TEMPLATES[i % 3]})
         made.table(f"negbench/data/images/{file}_mcq_llama3.1_rephrased.csv", rows)
 
 

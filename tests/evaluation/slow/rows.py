@@ -22,7 +22,7 @@ class Photo:
     def there(self) -> bool:
         return self.path is None or self.path.is_file()
 
-    def read(self) -> Image.Image:
+    def load(self) -> Image.Image:
         if self.path is None:
             return Image.fromarray(self.pixels)
         if self.path.suffix == ".npy":

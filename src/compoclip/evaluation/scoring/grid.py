@@ -148,8 +148,9 @@ class Grid:
     """Rows of images (N rows of any width) and captions; `shape` says what must hold.
 
     `groups` (one key a row) makes the headline a mean over groups (ARO's macro accuracy); pooled is reported beside.
-    `facets` are further divisions of the rows by name, reported under `by`; `sets` gives rows that belong together a
-    common key, and reports the share of sets whose every row is right. `ks` adds R@k of the first answer among all.
+    `facets` are further divisions of the rows by name, reported under `by`. `sets` gives rows that belong together a
+    common key, beside the number of rows of a whole set; reported is the share of whole sets whose every row is right.
+    `ks` adds R@k of the first answer among all.
     """
 
     name: str
@@ -160,7 +161,7 @@ class Grid:
     rule: str = "strict"
     groups: Sequence[str] | None = None
     facets: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    sets: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    sets: Mapping[str, tuple[int, Sequence[str]]] = field(default_factory=dict)
     ks: tuple[int, ...] = ()
     part: str = "composition"
 
@@ -212,8 +213,9 @@ class Grid:
         if self.ks:
             rank = scores.rank(shape.asks[shape.headline], self.rule)
             parts |= {f"R@{k}": (rank <= k).astype(np.float64) for k in self.ks}
-        for name, keys in self.sets.items():
-            parts[name] = np.array([headline[rows].min() for rows in _by_key(keys).values()])
+        for name, (size, keys) in self.sets.items():
+            whole = [rows for rows in _by_key(keys).values() if len(rows) >= size]
+            parts[name] = np.array([headline[rows].min() for rows in whole])
         metrics = basic(headline, tied, self.missing, self.chance(), seed)
         for name, hits in parts.items():
             metrics[name] = percent(hits)

@@ -2,45 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
-from compoclip.evaluation.captions import Files, Row, loader
-from compoclip.evaluation.places import rows_of
-from compoclip.evaluation.tables import field, read_table
-from compoclip.evaluation.task import Task, plain_mean
+from compoclip.evaluation.locations import photos
+from compoclip.evaluation.questions import Layout, loader, one_image
+from compoclip.evaluation.scoring import CHOICE
+from compoclip.evaluation.task import Task, mean_of_subsets
 
-
-def read_bare_pairs(path: Path) -> list[Row]:
-    """ConMe in its pair form: rows with `image`, `correct_option` and `incorrect_option`."""
-    rows = read_table(path) if path.suffix == ".csv" else ((int(w.split()[-1]), r) for w, r in rows_of(path))
-    return [
-        Row(
-            PurePosixPath(str(field(path, n, row, ["image"]))).name,
-            (str(field(path, n, row, ["correct_option"])), str(field(path, n, row, ["incorrect_option"]))),
-        )
-        for n, row in rows
-    ]
-
+PARTS = [f"replace-{part}" for part in ("att", "obj", "rel")]
 
 TASK = Task(
     name="conme",
     title="ConMe: the right answer sentence against one mined against large models",
-    source="https://huggingface.co/conme/ConMe (human-filtered files), COCO val2017 (photos)",
-    licence="Apache-2.0",
-    size="3 files",
-    chance="50",
     rule="strict; score: mean of the three",
+    chance="50",
     citation="Huang et al., ConMe: Rethinking Evaluation of Compositional Reasoning for Modern VLMs, NeurIPS 2024",
-    version="1",
-    needs="DIR/conme/replace-{att,obj,rel}_HUMAN_FILTER.csv and COCO val2017 photos",
+    data=("conme",),
+    parts=dict.fromkeys(PARTS, 0),
     load=loader(
-        Files(
+        Layout(
             "conme",
+            CHOICE,
             ("conme", "conme/data"),
-            {f"replace-{k}_HUMAN_FILTER.csv": f"replace-{k}" for k in ("att", "obj", "rel")},
-            ("conme/images", "val2017", "coco/val2017", "images"),
-            read_bare_pairs,
+            {f"{part}_HUMAN_FILTER.csv": part for part in PARTS},
+            {"": photos("conme", "coco-val2017")},
+            one_image("image", "correct_option", "incorrect_option", name=lambda path: PurePosixPath(path).name),
         )
     ),
-    averages=lambda counts: {"mean of subsets": plain_mean(counts)},
+    averages=mean_of_subsets,
 )

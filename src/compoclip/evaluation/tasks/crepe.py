@@ -3,76 +3,71 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from compoclip.errors import InputError
-from compoclip.evaluation.captions import Files, Row, box, loader
-from compoclip.evaluation.places import find_files
-from compoclip.evaluation.tables import field, read_table
-from compoclip.evaluation.task import DataMissing, Task, plain_mean
+from compoclip.evaluation.locations import box, photos, rows_of, texts
+from compoclip.evaluation.questions import Layout, Question, Row, loader
+from compoclip.evaluation.scoring import CHOICE
+from compoclip.evaluation.task import Task, mean_of_subsets
 
-
-def read_crepe(path: Path) -> list[Row]:
-    """CREPE productivity: caption, `hard_negs` (a list written as Python text, parsed as data only), and a box."""
-    out = []
-    for number, row in read_table(path):
-        where = f"line {number}"
-        caption = str(field(path, number, row, ["caption"]))
-        try:
-            negatives = ast.literal_eval(str(field(path, number, row, ["hard_negs"])))
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise InputError(f"{path}: {where}: hard_negs is no list of texts") from None
-        if not isinstance(negatives, list) or not negatives or not all(isinstance(n, str) for n in negatives):
-            raise InputError(f"{path}: {where}: hard_negs is no list of texts")
-        image = f"{field(path, number, row, ['image_id'])}.jpg"
-        out.append(Row(image, (caption, *negatives), box(path, where, row, "x", "y", "width", "height")))
-    return out
-
-
-KINDS = ("atom", "swap", "negate")
+PARTS = {"atom": 17_698, "swap": 7_405, "negate": 17_303}
+FOLDERS = ("crepe", "crepe/data", "CREPE/data")
 COMPLEXITIES = range(4, 13)
 
 
-def crepe_files(task: str, root: Path, folders: Sequence[str], names: Iterable[str]) -> dict[str, Sequence[Path]]:
-    """A file a kind, or the official tree with one for each complexity from 4 to 12, which published scores pool."""
+def tree(root: Path) -> Mapping[str, Sequence[Path]]:
+    """The official tree: a file for each complexity from 4 to 12, which published scores pool."""
+    found = {}
+    for kind in PARTS:
+        names = [f"prod_hard_negatives/{kind}/prod_vg_hard_negs_{kind}_complexity_{n}.csv" for n in COMPLEXITIES]
+        here = [path for base in FOLDERS for name in names if (path := root / base / name).is_file()]
+        if here:
+            found[f"{kind}.csv"] = here
+    return found
+
+
+def rows(path: Path) -> list[tuple[str, Row]]:
+    """The rows of a file, with the complexity that its name tells."""
+    _, told, level = path.stem.rpartition("complexity_")
+    return [(where, {**row, "complexity": level} if told else row) for where, row in rows_of(path)]
+
+
+def ask(where: str, row: Row) -> tuple[str, Question]:
+    """Caption, `hard_negs` (a list written as Python text, parsed as data only), and a box."""
+    image, caption, listed = texts(where, row, "image_id", "caption", "hard_negs")
     try:
-        return {name: [path] for name, path in find_files(task, root, folders, names).items()}
-    except DataMissing:
-        found: dict[str, Sequence[Path]] = {}
-        for kind in KINDS:
-            tree = [
-                root / base / "prod_hard_negatives" / kind / f"prod_vg_hard_negs_{kind}_complexity_{n}.csv"
-                for base in ("crepe", "crepe/data", "CREPE/data", ".")
-                for n in COMPLEXITIES
-            ]
-            if here := [path for path in tree if path.is_file()]:
-                found[f"{kind}.csv"] = here
-        if not found:
-            raise
-        return found
+        negatives = ast.literal_eval(listed)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        negatives = None
+    if not isinstance(negatives, list) or not negatives or not all(isinstance(n, str) for n in negatives):
+        raise InputError(f"{where}: hard_negs is no list of texts")
+    facets = {"complexity": str(row["complexity"])} if "complexity" in row else {}
+    corner = box(where, row, "x", "y", "width", "height")
+    return "", Question([f"{image}.jpg"], (caption, *negatives), corner, facets=facets)
 
 
 TASK = Task(
     name="crepe",
     title="CREPE productivity: the true caption among five made false by atom, swap or negation",
-    source="https://github.com/RAIVNLab/CREPE (annotations), Visual Genome (photos)",
-    licence="none stated",
-    size="atom 17,698, swap 7,405, negate 17,303 rows",
-    chance="16.7",
     rule="strict, rank 1 of the true caption for the cut-out region; score: mean of atom, swap and negate",
+    chance="16.7",
     citation="Ma et al., CREPE: Can Vision-Language Foundation Models Reason Compositionally? CVPR 2023",
-    version="1",
-    needs="DIR/crepe/prod_hard_negatives/{atom,swap,negate}/*.csv (or one file each in DIR/crepe) and DIR/vg/VG_100K*",
+    data=("crepe",),
+    parts=PARTS,
     load=loader(
-        Files(
+        Layout(
             "crepe",
-            ("crepe", "crepe/data"),
-            {"atom.csv": "atom", "swap.csv": "swap", "negate.csv": "negate"},
-            ("crepe/images", "vg/images", "vg/VG_100K*", "VG_100K*", "images"),
-            read_crepe,
-            find=crepe_files,
+            CHOICE,
+            FOLDERS,
+            {f"{kind}.csv": kind for kind in PARTS},
+            {"": photos("crepe", "visual-genome")},
+            ask,
+            rows=rows,
+            find=tree,
+            ks=(1, 3, 5, 10),
         )
     ),
-    averages=lambda counts: {"mean of subsets": plain_mean(counts)},
+    averages=mean_of_subsets,
 )

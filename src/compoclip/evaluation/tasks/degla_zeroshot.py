@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from compoclip.evaluation.aggregate import DEGLA_SETS, DEGLA_TASK
-from compoclip.evaluation.known_tasks import loader, over
-from compoclip.evaluation.task import Task
+from compoclip.evaluation.known_sets import published_rows
+from compoclip.evaluation.known_tasks import loader
+from compoclip.evaluation.task import Task, mean_called
 
 TASK = Task(
     name=DEGLA_TASK,
@@ -15,8 +16,9 @@ TASK = Task(
     chance="100 / classes of each set",
     rule="plain accuracy on every set, strict; score: mean of the 11. DeGLA's own protocol is not published",
     citation="DeGLA: Decoupled Global-Local Alignment for Improving Compositional Understanding, ACM MM 2025",
-    version="1",
+    data=tuple("imagenet" if name == "imagenet-1k" else name for name in DEGLA_SETS),
+    parts={name: published_rows(name) for name in DEGLA_SETS},
     needs="the folders of the tasks elevater and imagenet, and DIR/elevater/sun397",
     load=loader(DEGLA_TASK, DEGLA_SETS, "accuracy"),
-    averages=over(DEGLA_SETS, "mean of 11"),
+    averages=mean_called("mean of 11"),
 )

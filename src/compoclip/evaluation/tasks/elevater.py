@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from compoclip.evaluation.aggregate import ELEVATER
-from compoclip.evaluation.known_tasks import LAYOUTS, loader, over
-from compoclip.evaluation.task import Task
+from compoclip.evaluation.known_sets import published_rows
+from compoclip.evaluation.known_tasks import LAYOUTS, loader
+from compoclip.evaluation.task import Task, mean_called
 
 TWENTY = tuple(name for name in ELEVATER if name != "imagenet-1k")
 
@@ -17,8 +18,9 @@ TASK = Task(
     chance="100 / classes of each set (50 for Hateful Memes' ROC AUC)",
     rule="each set's own metric: accuracy, mean per class, ROC AUC, or mAP at 11 points; strict; score: mean of the 20",
     citation="Li et al., ELEVATER: A Benchmark for Evaluating Language-Augmented Visual Models, NeurIPS 2022",
-    version="1",
+    data=TWENTY,
+    parts={name: published_rows(name) for name in TWENTY},
     needs=f"DIR/elevater/NAME or DIR/NAME for {', '.join(TWENTY[:3])}, …: {LAYOUTS}",
     load=loader("elevater", TWENTY),
-    averages=over(TWENTY, "mean of 20"),
+    averages=mean_called("mean of 20"),
 )

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
-from compoclip.evaluation.image_choices import Question, image_subset
-from compoclip.evaluation.pictures import beside, is_image, open_store
-from compoclip.evaluation.places import Finder, find_files, note_absent
+from compoclip.evaluation.locations import Finder, find_files, note_absent
+from compoclip.evaluation.pictures import Store, beside, is_image, open_store
+from compoclip.evaluation.questions import Question, grid
+from compoclip.evaluation.scoring import IMAGE_CHOICE
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task, pooled
 from compoclip.io import read_json
 
+PARTS = {"videos": 1_872, "static": 430}
 
-def _ten(names: Sequence[str]) -> tuple[str, ...]:
-    """Image names of a set in the order of the number in their names (img10 after img9)."""
 
-    def number(name: str) -> tuple[int, str]:
-        digits = re.findall(r"\d+", PurePosixPath(name).stem)
-        return (int(digits[-1]) if digits else 0, name)
+def _number(name: str) -> tuple[int, str]:
+    """The order of a set's images is that of the number in their names (img10 after img9)."""
+    digits = re.findall(r"\d+", PurePosixPath(name).stem)
+    return (int(digits[-1]) if digits else 0, name)
 
-    return tuple(sorted(names, key=number))
+
+def read(path: Path, store: Store) -> dict[str, list[Question]]:
+    """Questions of videos and of photos; one whose image is not there has a name that no store has."""
+    by_set: dict[str, list[str]] = {}
+    for name in store.names():
+        if is_image(name):
+            by_set.setdefault(PurePosixPath(name).parent.name, []).append(name)
+    table = read_json(path)
+    if not isinstance(table, dict):
+        raise InputError(f"{path}: must be an object of sets, each an object of captions by place")
+    out: dict[str, list[Question]] = {}
+    for folder, captions in table.items():
+        names = sorted(by_set.get(PurePosixPath(folder).name, ()), key=_number)
+        for index, caption in captions.items():
+            if not (str(index).isdigit() and isinstance(caption, str)):
+                raise InputError(f"{path}: set {folder}: place {index!r} must be 0 to 9 with a text")
+            images: list[str | None] = [None]
+            if int(index) < len(names):
+                images = [names[int(index)], *(n for i, n in enumerate(names) if i != int(index))]
+            else:
+                note_absent(f"image-sets/{PurePosixPath(folder).name}")
+            out.setdefault("static" if "open-images" in folder else "videos", []).append(Question(images, [caption]))
+    return {kind: out[kind] for kind in PARTS if kind in out}
 
 
 def load(request: Request) -> Loaded:
@@ -31,45 +53,21 @@ def load(request: Request) -> Loaded:
     if sets is None:
         raise DataMissing(f"imagecode: no folder, .tar or .zip {path.parent / 'image-sets'}; put image-sets.zip there")
     store = open_store(sets)
-    by_set: dict[str, list[str]] = {}
-    for name in store.names():
-        if is_image(name):
-            by_set.setdefault(PurePosixPath(name).parent.name, []).append(name)
-    rows: dict[str, list[Question]] = {"videos": [], "static": []}
-    lost = dict.fromkeys(rows, 0)
-    table = read_json(path)
-    if not isinstance(table, dict):
-        raise InputError(f"{path}: must be an object of sets, each an object of captions by place")
-    for folder, captions in table.items():
-        kind = "static" if "open-images" in folder else "videos"
-        names = _ten(by_set.get(PurePosixPath(folder).name, ()))
-        for index, caption in captions.items():
-            if not (str(index).isdigit() and isinstance(caption, str)):
-                raise InputError(f"{path}: set {folder}: place {index!r} must be 0 to 9 with a text")
-            if int(index) >= len(names):
-                lost[kind] += 1
-                note_absent(f"image-sets/{PurePosixPath(folder).name}")
-                continue
-            true = names[int(index)]
-            rows[kind].append((caption, (true, *(n for n in names if n != true))))
-    find = Finder(store)
-    subsets = [image_subset(kind, own, find, request) for kind, own in rows.items() if own or lost[kind]]
-    for subset in subsets:
-        subset.missing += lost[subset.name]
-    return Loaded(list(subsets), {"annotations": str(path), "images": store.where})
+    find, rule = Finder(store), request.ties or "strict"
+    tables = read(path, store)
+    subsets = [grid(kind, IMAGE_CHOICE, rows, find, request, rule) for kind, rows in tables.items()]
+    found = {"annotations": str(path), "images": store.where}
+    return Loaded(list(subsets), found, {kind: len(rows) for kind, rows in tables.items()})
 
 
 TASK = Task(
     name="imagecode",
     title="ImageCoDe: which of ten nearly equal images a long caption tells of",
-    source="https://github.com/McGill-NLP/imagecode, https://zenodo.org/record/6518944",
-    licence="MIT",
-    size="2,302 captions (valid): 1,872 of video frames, 430 of photos",
-    chance="10",
     rule="strict argmax over ten images; score: all captions pooled",
+    chance="10",
     citation="Krojer et al., Image Retrieval from Contextual Descriptions, ACL 2022",
-    version="1",
-    needs="DIR/imagecode/valid_data.json and image-sets/ or image-sets.zip beside it",
+    data=("imagecode",),
+    parts=PARTS,
     load=load,
     averages=lambda counts: {"item-weighted": pooled(counts)},
 )

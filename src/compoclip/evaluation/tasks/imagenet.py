@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from compoclip.evaluation.known_tasks import LAYOUTS, loader, over
-from compoclip.evaluation.task import Task
+from compoclip.evaluation.known_sets import published_rows
+from compoclip.evaluation.known_tasks import LAYOUTS, loader
+from compoclip.evaluation.task import Task, mean_called
 
 TASK = Task(
     name="imagenet",
@@ -14,8 +15,9 @@ TASK = Task(
     chance="0.1",
     rule="accuracy, strict; of two classes of one name (missile, sunglasses) the first is the answer, as for an argmax",
     citation="Deng et al., ImageNet, CVPR 2009; Radford et al., ICML 2021 (names and prompts)",
-    version="1",
+    data=("imagenet",),
+    parts={"imagenet-1k": published_rows("imagenet-1k")},
     needs=f"DIR/imagenet/val/WORDNET_ID/FILE; or {LAYOUTS}",
     load=loader("imagenet", ("imagenet-1k",)),
-    averages=over(("imagenet-1k",), "accuracy"),
+    averages=mean_called("accuracy"),
 )

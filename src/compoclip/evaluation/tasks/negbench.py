@@ -2,62 +2,47 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from compoclip.errors import InputError
-from compoclip.evaluation.captions import Files, Row, loader
-from compoclip.evaluation.tables import field, read_table
-from compoclip.evaluation.task import Task, plain_mean
+from compoclip.evaluation.locations import PHOTOS, texts
+from compoclip.evaluation.questions import Layout, Question, Row, loader
+from compoclip.evaluation.scoring import CHOICE
+from compoclip.evaluation.task import Task, mean_of_subsets
+
+FILES = {"COCO_val_mcq_llama3.1_rephrased.csv": "COCO_MCQ", "VOC2007_mcq_llama3.1_rephrased.csv": "VOC_MCQ"}
+VOC = (*PHOTOS["voc2007"], "negbench/VOCdevkit/VOC2007/JPEGImages")
 
 
-def read_negbench(path: Path) -> list[Row]:
-    """`image_path` (its last part counts), `caption_0` to `caption_3`, `correct_answer`, `correct_answer_template`."""
-    out = []
-    for number, row in read_table(path):
-        captions = [str(field(path, number, row, [f"caption_{k}"])) for k in range(4)]
-        answer = str(field(path, number, row, ["correct_answer"]))
-        if answer not in {"0", "1", "2", "3"}:
-            raise InputError(f"{path}: line {number}: correct_answer {answer!r} is none of 0 to 3")
-        true = captions.pop(int(answer))
-        image = PurePosixPath(str(field(path, number, row, ["image_path"]))).name
-        out.append(Row(image, (true, *captions)))
-    return out
+def ask(where: str, row: Row) -> tuple[str, Question]:
+    """The image by the last part of its path; the captions, the true one first; which template made the question."""
+    image, answer, *captions = texts(where, row, "image_path", "correct_answer", *(f"caption_{k}" for k in range(4)))
+    if answer not in {"0", "1", "2", "3"}:
+        raise InputError(f"{where}: correct_answer {answer!r} is none of 0 to 3")
+    true = captions.pop(int(answer))
+    template = row.get("correct_answer_template")
+    facets = {"template": str(template)} if template else {}
+    return "", Question([PurePosixPath(image).name], (true, *captions), facets=facets)
 
 
 TASK = Task(
     name="negbench",
     title="NegBench: which of four captions fits, some of them with “no” and “not”",
-    source="https://github.com/m1k2zoo/negbench (annotations), COCO val2017 and VOC2007 (photos)",
-    licence="MIT (annotations)",
-    size="5,914 COCO and 5,031 VOC rows",
+    rule="official: a tie is right; score: mean of COCO and VOC; by template beside it",
     chance="25",
-    rule="official: a tie is right; score: mean of COCO and VOC",
     citation="Alhamoud et al., Vision-Language Models Do Not Understand Negation, CVPR 2025",
-    version="1",
-    needs="DIR/negbench/{COCO_val,VOC2007}_mcq_llama3.1_rephrased.csv (or in its data/images); DIR/coco/val2017 and "
-    "DIR/voc2007/VOCdevkit/VOC2007/JPEGImages",
+    data=("negbench",),
+    parts={"COCO_MCQ": 5_914, "VOC_MCQ": 5_031},
     load=loader(
-        Files(
+        Layout(
             "negbench",
+            CHOICE,
             ("negbench", "negbench/images", "negbench/data/images", "negbench/benchmarks/data/images", "negbench/data"),
-            {
-                "COCO_val_mcq_llama3.1_rephrased.csv": "COCO_MCQ",
-                "VOC2007_mcq_llama3.1_rephrased.csv": "VOC_MCQ",
-            },
-            (
-                "negbench/images",
-                "coco/val2017",
-                "val2017",
-                *(
-                    f"{base}VOC2007/JPEGImages"
-                    for base in ("voc2007/VOCdevkit/", "VOCdevkit/", "negbench/VOCdevkit/", "")
-                ),
-                "images",
-            ),
-            read_negbench,
-            "first",
-            every=True,
+            FILES,
+            {"": ("negbench/images", *PHOTOS["coco-val2017"], *VOC, "images")},
+            ask,
+            rule=lambda subset: "first",
         )
     ),
-    averages=lambda counts: {"mean of subsets": plain_mean(counts)},
+    averages=mean_of_subsets,
 )

@@ -10,8 +10,8 @@ from compoclip.data.sources.opening import TABLE_SUFFIXES, open_input
 from compoclip.data.sources.rows import NoSample, NoSplit, Options
 from compoclip.errors import InputError
 from compoclip.evaluation.captioned import KNOWN, Known, find_store, is_captioned, read_file
+from compoclip.evaluation.locations import Finder, note_absent
 from compoclip.evaluation.pictures import Picture, is_image, open_store
-from compoclip.evaluation.places import Finder, note_absent
 from compoclip.evaluation.scoring import Retrieval
 from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
 from compoclip.progress import say
@@ -127,8 +127,9 @@ def load(request: Request) -> Loaded:
             or f"retrieval: no captions table (captions.*), webdataset tars, Hugging Face data set or Karpathy split "
             f"found; looked at {looked}, {', '.join(str(root / f) for k in KNOWN for f in k.files[:1])}"
         )
-    found = {"sets": places} | ({"read": read} if read else {}) | ({"absent": absent} if absent else {})
-    return Loaded(list(subsets), found)
+    found = {"sets": places} | ({"read": read} if read else {}) | ({"unread": absent} if absent else {})
+    rows = {s.name: len(s.images) + s.missing for s in subsets if request.limit is None}
+    return Loaded(list(subsets), found, rows)
 
 
 def averages(counts: dict[str, int]) -> dict[str, Average]:
@@ -145,8 +146,11 @@ TASK = Task(
     name="retrieval",
     title="Retrieval: the caption of an image and the image of a caption, among all of the set",
     source="COCO and Flickr30k (Karpathy's splits), COCO-Counterfactuals, or your own captions and images",
-    licence="that of your data",
+    licence="that of your data; of the published sets as `compoclip data ls` tells",
     size="any",
+    data=("coco-karpathy", "flickr30k-retrieval", "coco-counterfactuals"),
+    parts={"coco_karpathy": 5_000, "flickr30k": 1_000, "coco_counterfactuals": 34_820},
+    own=True,
     chance="own captions / all captions (i2t), 1 / images (t2i)",
     rule="R@k: any own caption among the first k (i2t), the own image among the first k (t2i); ties count against",
     citation="Karpathy & Fei-Fei, Deep Visual-Semantic Alignments, CVPR 2015 (protocol)",

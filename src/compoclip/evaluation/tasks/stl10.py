@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from compoclip.evaluation.known_tasks import LAYOUTS, loader, over
-from compoclip.evaluation.task import Task
+from compoclip.evaluation.known_sets import published_rows
+from compoclip.evaluation.known_tasks import LAYOUTS, loader
+from compoclip.evaluation.task import Task, mean_called
 
 TASK = Task(
     name="stl10",
@@ -14,8 +15,9 @@ TASK = Task(
     chance="10",
     rule="accuracy, strict",
     citation="Coates et al., An Analysis of Single-Layer Networks in Unsupervised Feature Learning, AISTATS 2011",
-    version="1",
+    data=("stl10",),
+    parts={name: published_rows(name) for name in ("stl10",)},
     needs=f"DIR/stl10/stl10_binary/test_X.bin, test_y.bin and class_names.txt; or {LAYOUTS}",
     load=loader("stl10", ("stl10",)),
-    averages=over(("stl10",), "accuracy"),
+    averages=mean_called("accuracy"),
 )

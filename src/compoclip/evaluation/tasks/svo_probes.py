@@ -2,50 +2,48 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from compoclip.evaluation.image_choices import Question, image_subset
-from compoclip.evaluation.places import Finder, find_files, find_images
-from compoclip.evaluation.scoring import Subset
-from compoclip.evaluation.tables import field, read_table
-from compoclip.evaluation.task import Loaded, Request, Task, plain_mean
+from compoclip.evaluation.locations import texts
+from compoclip.evaluation.questions import Layout, Question, Row, loader
+from compoclip.evaluation.scoring import IMAGE_CHOICE
+from compoclip.evaluation.task import Task, mean_of_subsets
 
 KINDS = ("subj_neg", "verb_neg", "obj_neg")
 
 
-def read(path: Path) -> dict[str, list[Question]]:
-    """Rows by the one part that is false; rows with several, and exact copies, are left out as officially."""
-    out: dict[str, dict[Question, None]] = {kind: {} for kind in KINDS}
-    for number, row in read_table(path):
-        true = [k for k in KINDS if str(field(path, number, row, [k])).strip().lower() == "true"]
-        if len(true) != 1:
-            continue
-        images = tuple(f"{field(path, number, row, [k])}.jpg" for k in ("pos_image_id", "neg_image_id"))
-        out[true[0]][str(field(path, number, row, ["sentence"])), images] = None
-    return {kind: list(rows) for kind, rows in out.items() if rows}
+def ask(where: str, row: Row) -> tuple[str, Question] | None:
+    """Rows by the one part that is false; rows with several are left out as officially."""
+    sentence, true, false, *told = texts(where, row, "sentence", "pos_image_id", "neg_image_id", *KINDS)
+    kinds = [kind for kind, value in zip(KINDS, told) if value.strip().lower() == "true"]
+    return (kinds[0], Question([f"{true}.jpg", f"{false}.jpg"], [sentence])) if len(kinds) == 1 else None
 
 
-def load(request: Request) -> Loaded:
-    root = request.root("svo_probes")
-    path = next(iter(find_files("svo_probes", root, ("svo_probes", "."), ["svo_probes.csv"]).values()))
-    tables = read(path)
-    wanted = [name for rows in tables.values() for _, names in rows for name in names]
-    find = Finder(find_images("svo_probes", root, ("svo_probes/images", "images"), wanted))
-    subsets: list[Subset] = [image_subset(kind, rows, find, request) for kind, rows in tables.items()]
-    return Loaded(subsets, {"annotations": str(path), "images": find.store.where})
+def once(subset: str, rows: list[Question]) -> list[Question]:
+    """Exact copies of a row are left out as officially."""
+    out: dict[tuple[str, ...], Question] = {}
+    for row in rows:
+        out.setdefault((row.texts[0], *map(str, row.images)), row)
+    return list(out.values())
 
 
 TASK = Task(
     name="svo_probes",
     title="SVO-Probes: which of two images has this subject, verb and object",
-    source="https://github.com/google-deepmind/svo_probes (images by address, many are gone)",
-    licence="CC BY 4.0 (data)",
-    size="36,841 rows; 22,162 with images in published runs",
-    chance="50",
     rule="strict, sentence to image, rows with one false part; score: mean of subject, verb and object",
+    chance="50",
     citation="Hendricks & Nematzadeh, Probing Image-Language Transformers for Verb Understanding, ACL Findings 2021",
-    version="1",
-    needs="DIR/svo_probes/svo_probes.csv and images/IMAGE_ID.jpg",
-    load=load,
-    averages=lambda counts: {"mean of subsets": plain_mean(counts)},
+    data=("svo-probes",),
+    parts=dict.fromkeys(KINDS, 0),
+    load=loader(
+        Layout(
+            "svo_probes",
+            IMAGE_CHOICE,
+            ("svo_probes",),
+            {"svo_probes.csv": ""},
+            {"": ("svo_probes/images", "images")},
+            ask,
+            all_of=once,
+            order=KINDS,
+        )
+    ),
+    averages=mean_of_subsets,
 )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from compoclip.evaluation.known_tasks import LAYOUTS, loader, over
-from compoclip.evaluation.task import Task
+from compoclip.evaluation.known_sets import published_rows
+from compoclip.evaluation.known_tasks import LAYOUTS, loader
+from compoclip.evaluation.task import Task, mean_called
 
 NINETEEN = (
     *("caltech101", "cifar100", "dtd", "flower102", "oxford-iiit-pets", "sun397", "svhn"),
@@ -21,8 +22,9 @@ TASK = Task(
     chance="100 / classes of each set",
     rule="accuracy, strict; score: mean of the 19. Classes of dSprites and smallNORB are read from the data",
     citation="Zhai et al., A Large-scale Study of Representation Learning with the VTAB, arXiv:1910.04867",
-    version="1",
+    data=NINETEEN,
+    parts={name: published_rows(name) for name in NINETEEN},
     needs=f"DIR/elevater/NAME or DIR/NAME for {', '.join(NINETEEN[:3])}, …: {LAYOUTS}",
     load=loader("vtab", NINETEEN, "accuracy"),
-    averages=over(NINETEEN, "mean of 19"),
+    averages=mean_called("mean of 19"),
 )

@@ -2,72 +2,94 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
-from compoclip.evaluation.captions import Files, Row, loader
-from compoclip.evaluation.task import Task, plain_mean
+from compoclip.evaluation.locations import PHOTOS
+from compoclip.evaluation.questions import Layout, Question, Row, loader
+from compoclip.evaluation.scoring import CHOICE
+from compoclip.evaluation.task import Average, Task, plain_mean
 from compoclip.io import read_json
 
-PARTS = ("images", "controlled_images", "controlled_clevr", "val2017", "vg_images")  # folders, or tars of that name
+BASES = ("whatsup", "whatsup/data", "whatsup_vlms/data")
+FOLDERS = ("images", "controlled_images", "controlled_clevr", "val2017", "vg_images")  # or tars of that name
+PARTS = {
+    "WhatsUp_A": 412,
+    "WhatsUp_B": 408,
+    "COCO_QA_ONE": 2_247,
+    "COCO_QA_TWO": 440,
+    "VG_QA_ONE": 1_160,
+    "VG_QA_TWO": 291,
+}
+CONTROLLED = {"controlled_images_dataset.json": "WhatsUp_A", "controlled_clevr_dataset.json": "WhatsUp_B"}
+# The places of a thing in the names of photos, THING_PLACE_THING.jpeg: two on a line make a pair, four a set.
+LINES = {"left": "side", "right": "side", "on": "other", "under": "other", "in-front": "other", "behind": "other"}
 
 
-def read_whatsup(path: Path) -> list[Row]:
+def rows(path: Path) -> Iterator[tuple[str, Row]]:
     """A and B: `image_path`, `caption_options` (true first). COCO and VG: `[image id, true, false]`."""
     table = read_json(path)
-    out = []
-    for number, row in enumerate(table if isinstance(table, list) else ()):
-        if isinstance(row, dict):
-            options, image = row.get("caption_options"), row.get("image_path")
-            name = str(image).replace("\\", "/").removeprefix("data/")  # the loader runs one folder up
-        elif isinstance(row, list) and len(row) == 3:
-            options, image = row[1:], row[0]
-            name = f"val2017/{int(image):012d}.jpg" if "coco" in path.name else f"vg_images/{image}.jpg"
+    for number, row in enumerate(table if isinstance(table, list) else [table]):
+        where = f"{path}: row {number}"
+        if isinstance(row, list) and len(row) == 3 and str(row[0]).isdigit():
+            name = f"val2017/{int(row[0]):012d}.jpg" if "coco" in path.name else f"vg_images/{row[0]}.jpg"
+            yield where, {"image_path": name, "caption_options": row[1:]}
+        elif isinstance(row, dict):
+            yield where, row
         else:
-            options = image = None
-        if image is None or not isinstance(options, list) or not all(isinstance(o, str) for o in options):
-            raise InputError(f"{path}: row {number} needs image_path and caption_options, or [image, true, false]")
-        out.append(Row(name, tuple(options)))
-    return out
+            raise InputError(f"{where} needs image_path and caption_options, or [image, true, false]")
+
+
+def ask(where: str, row: Row) -> tuple[str, Question]:
+    image, options = row.get("image_path"), row.get("caption_options")
+    if not isinstance(image, str) or not isinstance(options, list) or not all(isinstance(o, str) for o in options):
+        raise InputError(f"{where} needs image_path and caption_options, or [image, true, false]")
+    name = image.replace("\\", "/").removeprefix("data/")  # the loader runs one folder up
+    return "", Question([name], options, sets=sets_of(name) if len(options) == 4 else {})
+
+
+def sets_of(name: str) -> dict[str, str]:
+    """The pair and the set of a controlled photo, as the project takes them from its file's name."""
+    first, *places = PurePosixPath(name).stem.split("_")
+    things = f"{first} {places[-1] if places else ''}"
+    return {"pair": f"{things} {LINES.get(places[0] if places else '', name)}", "set": things}
+
+
+def averages(counts: dict[str, int]) -> dict[str, Average]:
+    controlled = {name: n for name, n in counts.items() if name.startswith("WhatsUp")}
+    pairs = {f"{key} accuracy (A, B)": plain_mean(controlled, key) for key in ("pair", "set") if controlled}
+    return {"mean of subsets": plain_mean(counts)} | pairs
 
 
 TASK = Task(
     name="whatsup",
     title="What'sUp: where a thing lies",
-    source="https://github.com/amitakamath/whatsup_vlms",
-    licence="MIT",
-    size="A 412, B 408, COCO 2,247 + 440, GQA 1,160 + 291",
-    chance="25 (A, B), 50 (COCO, GQA); mean 41.7",
     rule="official: a tie is right (true caption first in an argmax); score: mean of the six accuracies",
+    chance="25 (A, B), 50 (COCO, GQA); mean 41.7",
     citation="Kamath et al., What's “up” with vision-language models? EMNLP 2023",
-    version="1",
-    needs="DIR/whatsup/*.json with controlled_images/, controlled_clevr/, val2017/ and vg_images/ beside them",
+    data=("whatsup",),
+    parts=PARTS,
     load=loader(
-        Files(
+        Layout(
             "whatsup",
-            ("whatsup", "whatsup/data", "whatsup_vlms/data"),
+            CHOICE,
+            BASES,
+            CONTROLLED
+            | {f"{kind}_qa_{n}_obj.json": f"{kind}_QA_{n}".upper() for kind in ("coco", "vg") for n in ("one", "two")},
             {
-                "controlled_images_dataset.json": "WhatsUp_A",
-                "controlled_clevr_dataset.json": "WhatsUp_B",
-                "coco_qa_one_obj.json": "COCO_QA_ONE",
-                "coco_qa_two_obj.json": "COCO_QA_TWO",
-                "vg_qa_one_obj.json": "VG_QA_ONE",
-                "vg_qa_two_obj.json": "VG_QA_TWO",
+                "": (
+                    *BASES,
+                    *(f"{base}/{part}" for base in BASES for part in FOLDERS),
+                    *PHOTOS["coco-val2017"],
+                    *PHOTOS["visual-genome"],
+                )
             },
-            (
-                "whatsup",
-                "whatsup/data",
-                "whatsup_vlms/data",
-                *(f"{base}/{part}" for base in ("whatsup", "whatsup/data", "whatsup_vlms/data") for part in PARTS),
-                "coco/val2017",
-                "val2017",
-                "vg/VG_100K*",
-            ),
-            read_whatsup,
-            "first",
-            copies=("whats_up_vlms",),
-            every=True,
+            ask,
+            rule=lambda subset: "first",
+            rows=rows,
+            sets={"pair": 2, "set": 4},
         )
     ),
-    averages=lambda counts: {"mean of subsets": plain_mean(counts)},
+    averages=averages,
 )

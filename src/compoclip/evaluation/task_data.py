@@ -9,25 +9,9 @@ from compoclip.data.catalog import Entry, entries
 from compoclip.data.checking import NAMED, check_entry
 from compoclip.data.getting import get
 from compoclip.errors import InputError
-from compoclip.evaluation.aggregate import DEGLA_SETS, DEGLA_TASK, ELEVATER
-from compoclip.evaluation.places import noting_absent
+from compoclip.evaluation.locations import noting_absent
 from compoclip.evaluation.task import DataMissing, Request
-from compoclip.evaluation.tasks import TASKS, aro, imagenet_robustness, vtab
-
-SETS = {
-    "aro": ("aro", "coco-karpathy", "flickr30k-retrieval"),
-    "retrieval": ("coco-karpathy", "flickr30k-retrieval", "coco-counterfactuals"),
-    "elevater": tuple(name for name in ELEVATER if name != "imagenet-1k"),
-    "imagenet_robustness": imagenet_robustness.ALL,
-    "vtab": vtab.NINETEEN,
-    DEGLA_TASK: tuple("imagenet" if name == "imagenet-1k" else name for name in DEGLA_SETS),
-}
-PREPARE = {"aro": aro.prepare}  # files that are made of what was fetched
-OWN = {  # tasks that no published set belongs to
-    "world": "is drawn by the package and needs no data",
-    "zeroshot": "measures your own labelled images",
-    "linear_probe": "measures your own labelled images",
-}
+from compoclip.evaluation.tasks import TASKS
 
 
 def is_task(name: str) -> bool:
@@ -36,10 +20,7 @@ def is_task(name: str) -> bool:
 
 def sets_of(task: str) -> list[Entry]:
     """The named sets of a task, without the photos they share with others (`needs`)."""
-    name = task.replace("-", "_")
-    if name in OWN:
-        return []
-    return [entries()[own] for own in SETS.get(name, (name.replace("_", "-"),))]
+    return TASKS[task.replace("-", "_")].entries()
 
 
 def get_task(task: str, root: str | Path, keep_archives: bool = False) -> dict[str, Any]:
@@ -49,8 +30,8 @@ def get_task(task: str, root: str | Path, keep_archives: bool = False) -> dict[s
     fetched, or the task takes data of one's own; RunError where fetching fails.
     """
     name = task.replace("-", "_")
-    if name in OWN:
-        raise InputError(f"{name} {OWN[name]}; it takes {TASKS[name].needs}")
+    if not TASKS[name].data:
+        raise InputError(f"{name} measures your own data, or what the package draws; it takes {TASKS[name].needs}")
     done: list[dict[str, Any]] = []
     refused: list[str] = []
     for chosen in sets_of(name):
@@ -61,7 +42,8 @@ def get_task(task: str, root: str | Path, keep_archives: bool = False) -> dict[s
             done.append({"name": chosen.name, "by_hand": str(error)})
     if len(refused) == len(done):
         raise InputError("; ".join(refused))
-    made = PREPARE[name](Path(root)) if name in PREPARE else []
+    prepare = TASKS[name].prepare
+    made = prepare(Path(root)) if prepare is not None else []
     return {"task": name, "sets": done, "made": made, "needs": _needs(name, Path(root))}
 
 
@@ -74,29 +56,32 @@ def _needs(task: str, root: Path) -> list[dict[str, Any]]:
 def check_task(task: str, root: str | Path) -> dict[str, Any]:
     """What a task's reader finds below `root`.
 
-    {task, root, complete, subsets: {name: {rows, missing}}, missing_images: {count, first}, absent, problem, sets,
-    needs, hint}. Raises InputError for data that is there and broken.
+    {task, root, complete, subsets: {name: {rows, missing}}, missing_images: {count, first}, absent: [subset],
+    absent_rows: {subset: rows fewer than published}, problem, sets, needs, hint}.
+    Raises InputError for data that is there and broken.
     """
     name, root = task.replace("-", "_"), Path(root)
-    problem, subsets, absent = None, {}, []
+    task_of, problem, subsets = TASKS[name], None, {}
+    absent: dict[str, Any] = {"sets": list(task_of.parts)} if task_of.parts and not task_of.own else {}
     with noting_absent() as names:
         try:
-            loaded = TASKS[name].load(Request(root))
+            loaded = task_of.load(Request(root))
         except DataMissing as error:
             problem = str(error)
         else:
-            absent = loaded.found.get("absent", [])
+            absent = task_of.absent(loaded)
+            problem = "; ".join(loaded.found.get("unread", ())) or None
             for subset in loaded.subsets:
                 rows = len(getattr(subset, "images", ()))
                 subsets[subset.name] = {"rows": rows, "missing": getattr(subset, "missing", 0)}
     sets = [_brief(check_entry(chosen, root)) for chosen in sets_of(name)]
     missing = sum(s["missing"] for s in subsets.values())
-    complete = problem is None and not missing and not absent
+    complete = problem is None and not absent
     hint = ""
     if not complete:
         ways = [s["hint"] for s in sets if s["hint"]]
         ways += [f"compoclip data get {n['name']}" for n in _needs(name, root) if not n["complete"]]
-        hint = "; ".join(ways) or f"it takes {TASKS[name].needs}"
+        hint = "; ".join(ways) or f"it takes {task_of.facts()['needs']}"
     return {
         "task": name,
         "root": str(root),
@@ -104,7 +89,8 @@ def check_task(task: str, root: str | Path) -> dict[str, Any]:
         "subsets": subsets,
         "missing_rows": missing,
         "missing_images": {"count": len(names), "first": list(names)[:NAMED]},
-        "absent": absent,
+        "absent": absent.get("sets", []),
+        "absent_rows": absent.get("rows", {}),
         "problem": problem,
         "sets": sets,
         "needs": _needs(name, root),

@@ -14,7 +14,7 @@ from tests.test_cli import run as cli
 from compoclip.data.catalog import entries, entry
 from compoclip.data.checking import check_entry
 from compoclip.errors import InputError
-from compoclip.evaluation import supplies
+from compoclip.evaluation import task_data
 from compoclip.evaluation.aggregate import SIZES
 from compoclip.evaluation.task import DataMissing, Request
 from compoclip.evaluation.tasks import TASKS
@@ -22,9 +22,9 @@ from compoclip.evaluation.tasks import TASKS
 
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_its_sets_or_says_that_it_needs_none(tmp_path: Path, task: str) -> None:
-    assert supplies.is_task(task)
-    assert supplies.is_task(task.replace("_", "-"))
-    found = supplies.check_task(task, tmp_path)
+    assert task_data.is_task(task)
+    assert task_data.is_task(task.replace("_", "-"))
+    found = task_data.check_task(task, tmp_path)
     json.dumps(found)
     if task == "world":
         assert found["complete"]
@@ -32,12 +32,12 @@ def test_every_task_has_its_sets_or_says_that_it_needs_none(tmp_path: Path, task
     assert not found["complete"]
     assert found["problem"]
     assert found["hint"]
-    if task in supplies.OWN:
-        with pytest.raises(InputError, match="measures your own") as own:
-            supplies.get_task(task, tmp_path)
+    if not TASKS[task].data:
+        with pytest.raises(InputError, match="measures your own data") as own:
+            task_data.get_task(task, tmp_path)
         assert "\n" not in str(own.value)
         return
-    sets = supplies.sets_of(task)
+    sets = task_data.sets_of(task)
     assert sets
     for chosen in sets:
         assert check_entry(chosen, tmp_path)["missing"]
@@ -48,7 +48,7 @@ def test_what_may_not_be_fetched_is_one_line_with_the_gate_and_the_places(tmp_pa
     with pytest.raises(
         InputError, match=r"cannot be fetched for you: .*Licence: .*Page: https.*Put the files at"
     ) as told:
-        supplies.get_task(task, tmp_path)
+        task_data.get_task(task, tmp_path)
     assert "\n" not in str(told.value)
     assert not list(tmp_path.iterdir())
 
@@ -89,7 +89,7 @@ def test_a_check_names_the_missing_images(tmp_path: Path, capsys: Any) -> None:
     write(tmp_path / "sugarcrepe" / "swap_obj.json", rows)
     for i in (0, 4):
         write(tmp_path / "sugarcrepe" / "images" / f"{i}.jpg", png(picture(i)))
-    found = supplies.check_task("sugarcrepe", tmp_path)
+    found = task_data.check_task("sugarcrepe", tmp_path)
     assert found["subsets"] == {"swap_obj": {"rows": 2, "missing": 7}}
     assert found["missing_images"] == {"count": 7, "first": ["1.jpg", "2.jpg", "3.jpg", "5.jpg", "6.jpg"]}
     assert set(found["absent"]) == set(SIZES) - {"swap_obj"}
@@ -109,12 +109,12 @@ def test_getting_several_sets_tells_of_each(tmp_path: Path, monkeypatch: pytest.
             raise InputError("flickr30k-retrieval cannot be fetched for you: a form")
         return {"name": chosen.name, "fetched": []}
 
-    monkeypatch.setattr(supplies, "get", get)
-    found = supplies.get_task("retrieval", tmp_path)
+    monkeypatch.setattr(task_data, "get", get)
+    found = task_data.get_task("retrieval", tmp_path)
     assert asked == ["coco-karpathy", "flickr30k-retrieval", "coco-counterfactuals"]
     assert found["sets"][1]["by_hand"].endswith("a form")
     assert [n["name"] for n in found["needs"]] == ["coco-val2014", "flickr30k"]
-    assert set(supplies.SETS["elevater"]) <= set(entries())
+    assert set(TASKS["elevater"].data) <= set(entries())
 
 
 def test_aros_orders_are_made_and_read_from_the_command_line(tmp_path: Path, capsys: Any) -> None:
@@ -138,7 +138,7 @@ def test_aros_orders_are_made_and_read_from_the_command_line(tmp_path: Path, cap
     status, out, _ = cli(capsys, "data", "check", "aro", "--data-root", str(tmp_path))
     found = yaml.safe_load(out)["subsets"]
     assert found == {name: {"rows": 2, "missing": 0} for name in ("COCO_Order", "Flickr30k_Order")}
-    assert supplies.get_task("aro", tmp_path)["made"] == []  # kept, and not made again
+    assert task_data.get_task("aro", tmp_path)["made"] == []  # kept, and not made again
 
 
 def test_get_and_check_on_the_command_line(tmp_path: Path, capsys: Any) -> None:

@@ -10,8 +10,27 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.pictures import Picture, Store, Stores, beside, open_store
+from compoclip.evaluation.tables import read_table
 from compoclip.evaluation.task import DataMissing
 from compoclip.io import read_json
+
+# Collections of photos that benchmarks share: where `data get` leaves them, and the folder of that name alone.
+PHOTOS = {
+    "coco-val2017": ("coco/val2017", "val2017"),
+    "coco-val2014": ("coco/val2014", "val2014"),
+    "coco-train2014": ("coco/train2014", "train2014"),
+    "visual-genome": ("vg/VG_100K*", "VG_100K*", "vg", "vg/images"),
+    "flickr30k": ("flickr30k/flickr30k-images", "flickr30k-images"),
+    "swig": ("swig/images_512",),
+    "visual7w": ("visual7w/images",),
+    "visdial-val2018": ("visdial/VisualDialog_val2018", "VisualDialog_val2018"),
+    "voc2007": ("voc2007/VOCdevkit/VOC2007/JPEGImages", "VOCdevkit/VOC2007/JPEGImages", "VOC2007/JPEGImages"),
+}
+
+
+def photos(task: str, *collections: str) -> tuple[str, ...]:
+    """Places of a task's images: its own folder `TASK/images`, shared collections by name, `images`."""
+    return (f"{task}/images", *(place for name in collections for place in PHOTOS[name]), "images")
 
 
 def find_files(task: str, root: Path, folders: Sequence[str], names: Iterable[str]) -> dict[str, Path]:
@@ -27,19 +46,14 @@ def find_files(task: str, root: Path, folders: Sequence[str], names: Iterable[st
     )
 
 
-def find_images(task: str, root: Path, stems: Sequence[str], wanted: Sequence[str], every: bool = False) -> Store:
-    """The first place that holds any of the wanted images, or `every` such place together, searched in order.
+def find_images(task: str, root: Path, stems: Sequence[str], wanted: Sequence[str]) -> Store:
+    """The places that hold any of the wanted images, together, searched in order.
 
     A place is a folder, .tar or .zip at a stem; folders that a stem with `*` matches count as one place.
     Raises DataMissing with every place looked at.
     """
-    found = []
-    for stem in stems:
-        store = _store(root, stem)
-        if store is not None and any(store.get(name) for name in wanted):
-            found.append(store)
-            if not every:
-                break
+    places = [store for stem in stems if (store := _store(root, stem)) is not None]
+    found = [store for store in places if any(store.get(name) for name in wanted)]
     if found:
         return found[0] if len(found) == 1 else Stores(found)
     looked = ", ".join(str(root / stem) for stem in stems)
@@ -99,19 +113,14 @@ class Finder:
                 note_absent(name)
         return self._known[name]
 
-    def all(self, names: Sequence[str]) -> list[Picture] | None:
-        """Every one of the names, or None where one is missing."""
-        found = [self(name) for name in names]
-        pictures = [p for p in found if p is not None]
-        return pictures if len(pictures) == len(found) else None
-
 
 def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """(id, row) of a JSON list of objects, an object of objects, or JSON lines. Raises InputError naming a bad row."""
-    if path.suffix == ".jsonl":
-        from compoclip.evaluation.tables import read_table
+    """(place, row) of a JSON list of objects, an object of objects, JSON lines, CSV or TSV; the place names the file.
 
-        return [(f"line {number}", row) for number, row in read_table(path)]
+    Raises InputError naming a bad row.
+    """
+    if path.suffix in (".jsonl", ".csv", ".tsv"):
+        return [(f"{path}: line {number}", row) for number, row in read_table(path)]
     table = read_json(path)
     if not isinstance(table, (dict, list)):
         raise InputError(f"{path}: must be a list of rows, or an object of rows by id")
@@ -120,13 +129,22 @@ def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
     for key, row in pairs:
         if not isinstance(row, dict):
             raise InputError(f"{path}: row {key} must be an object")
-        rows.append((f"row {key}", row))
+        rows.append((f"{path}: row {key}", row))
     return rows
 
 
-def texts(path: Path, where: str, row: dict[str, Any], *names: str) -> list[str]:
+def texts(where: str, row: Mapping[str, Any], *names: str) -> list[str]:
     """Fields of a row that must be texts. Raises InputError naming the row and the fields it needs."""
     values = [row.get(name) for name in names]
     if not all(isinstance(v, str) and v for v in values):
-        raise InputError(f"{path}: {where} needs the texts {', '.join(names)}")
+        raise InputError(f"{where} needs the texts {', '.join(names)} (it has {', '.join(map(str, row))})")
     return [str(v) for v in values]
+
+
+def box(where: str, row: Mapping[str, Any], *names: str) -> tuple[int, int, int, int]:
+    """Four whole numbers of a row. Raises InputError naming the row."""
+    try:
+        x, y, width, height = (int(float(row[name])) for name in names)
+    except (KeyError, TypeError, ValueError):
+        raise InputError(f"{where} needs the numbers {', '.join(names)}") from None
+    return x, y, width, height

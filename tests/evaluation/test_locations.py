@@ -10,7 +10,7 @@ from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
 
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
-from compoclip.evaluation.places import Finder, find_images, noting_absent
+from compoclip.evaluation.locations import Finder, find_images, noting_absent
 from compoclip.evaluation.task import DataMissing
 
 PHOTO = png(picture(3))
@@ -93,7 +93,7 @@ def test_eqbens_other_releases_are_called_what_they_are(file: str, folder: str, 
         write(tmp_path / folder / f"eqbensd/{k}.png", PHOTO)
     entry = evaluate(RandomModel(), "eqben", tmp_path, controls=False)["tasks"]["eqben"]
     assert entry["subsets"]["eqbensd"]["n"] == 1
-    assert list(entry["scores"]) == ["group, Kubric averaged first (1 of 251,048 rows)"]
+    assert entry["rule"] == "group, Kubric averaged first (1 of 251,048 rows)"
 
 
 def test_eqbens_shuffled_release_is_refused_in_words(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_imagecodes_archive_is_read_in_place(tmp_path: Path) -> None:
                 archive.writestr(f"image-sets/{folder}/img{k}.jpg", png(picture(k)))
     zipped = evaluate(RandomModel(), "imagecode", tmp_path, log_samples=True)
     assert counts("imagecode", tmp_path) == {"videos": (2, 1), "static": (1, 0)}
-    last = next(row for row in zipped["samples"] if row["caption"] == "y")
+    last = next(row for row in zipped["samples"] if row["captions"] == ["y"])
     assert last["images"][0].endswith("video-1/img10.jpg")
     with zipfile.ZipFile(tmp_path / "imagecode" / "image-sets.zip") as archive:
         archive.extractall(tmp_path / "other" / "imagecode")
@@ -152,12 +152,11 @@ def test_imagecodes_archive_is_read_in_place(tmp_path: Path) -> None:
     assert plain["summary"] == zipped["summary"]
 
 
-def test_the_first_place_or_every_place(tmp_path: Path) -> None:
+def test_every_place_that_holds_an_image(tmp_path: Path) -> None:
     write(tmp_path / "a" / "1.jpg", PHOTO)
     write_tar(tmp_path / "b.tar", {"x/2.jpg": PHOTO})
     wanted = ["1.jpg", "2.jpg", "3.jpg"]
-    one, both = (find_images("t", tmp_path, ("none", "a", "b"), wanted, every) for every in (False, True))
-    assert [one.get(name) is not None for name in wanted] == [True, False, False]
+    both = find_images("t", tmp_path, ("none", "a", "b"), wanted)
     with noting_absent() as names:
         find = Finder(both)
         assert [find(name) is not None for name in (*wanted, "3.jpg")] == [True, True, False, False]

@@ -1,0 +1,230 @@
+"""How a benchmark's rows on disk become a `Grid`: one reader for every composition benchmark.
+
+A task states in a `Layout` where its files and images lie and how one row is read; what is absent is counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from compoclip.errors import InputError
+from compoclip.evaluation.hf_copies import read_rows
+from compoclip.evaluation.locations import Finder, find_files, find_images, renamed, rows_of, texts
+from compoclip.evaluation.pictures import Picture, Stores, is_image
+from compoclip.evaluation.scoring import Grid, Shape, Subset
+from compoclip.evaluation.task import DataMissing, Loaded, Request
+
+Row = Mapping[str, Any]
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row: images by name (or as pictures, None where a table's cell is empty) and captions in the order of its
+    shape, a box (x, y, width, height) to cut out, and what `Grid` calls group, facets and sets."""
+
+    images: Sequence[str | Picture | None]
+    texts: Sequence[str]
+    box: Box | None = None
+    group: str | None = None
+    facets: Mapping[str, str] = field(default_factory=dict)
+    sets: Mapping[str, str] = field(default_factory=dict)
+
+
+Ask = Callable[[str, Row], "tuple[str, Question] | None"]  # place, row -> subset ("" for the file's own), question
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`files` maps a file to its subset ("" where the row tells); `ask` reads a row, None where it does not count.
+
+    `images` are the places of images, by subset where they differ ("" for all others). `rows` gives (place, row) of a
+    file that is no plain table. `hub` takes a Hugging Face table with the same columns, images inside, where no file is
+    there. `most` rows of a subset count, after those without images. `all_of` looks a subset's rows over as a whole.
+    """
+
+    task: str
+    shape: Shape
+    folders: Sequence[str]
+    files: Mapping[str, str]
+    images: Mapping[str, Sequence[str]]
+    ask: Ask
+    rule: Callable[[str], str] = lambda subset: "strict"
+    rows: Callable[[Path], Iterable[tuple[str, Row]]] = rows_of
+    find: Callable[[Path], Mapping[str, Sequence[Path]]] | None = None
+    hub: Sequence[str] = ()
+    most: int | None = None
+    instead: Mapping[str, str] | None = None
+    ks: tuple[int, ...] = ()
+    sets: Mapping[str, int] = field(default_factory=dict)  # rows that a whole set has
+    all_of: Callable[[str, list[Question]], list[Question]] | None = None
+    empty: bool = False  # whether a file may hold no rows
+    order: Sequence[str] = ()  # of the subsets, where rows tell them
+    alternatives: bool = False  # whether one of the files is enough, the first that is there
+
+    def official(self, root: Path) -> Mapping[str, Sequence[Path]]:
+        """The benchmark's own files by their name."""
+        found = self.find(root) if self.find is not None else {}
+        if found:
+            return found
+        if not self.files:
+            raise DataMissing(f"{self.task}: its rows lie in a table with their images")
+        files = find_files(self.task, root, self.folders, self.files)
+        return {name: [path] for name, path in list(files.items())[: 1 if self.alternatives else None]}
+
+    def tables(self, root: Path) -> tuple[dict[str, list[Question]], str]:
+        """Questions by subset, and where they were read. Raises DataMissing where no file is there."""
+        try:
+            found = self.official(root)
+        except DataMissing as absent:
+            return self._from_hub(root, absent)
+        out: dict[str, list[Question]] = {}
+        for name, paths in found.items():
+            rows = [row for path in paths for row in self.rows(path)]
+            if not rows and not self.empty:
+                raise InputError(f"{paths[0]}: no rows")
+            self._add(out, rows, self.files.get(name, ""))
+        return self._looked_over(out), str(next(iter(found.values()))[0].parent)
+
+    def _from_hub(self, root: Path, absent: DataMissing) -> tuple[dict[str, list[Question]], str]:
+        for folder in self.hub:
+            rows = read_rows(root / folder)
+            if rows:
+                out: dict[str, list[Question]] = {}
+                self._add(out, [(f"{root / folder}: {where}", row) for where, row in rows], "")
+                return self._looked_over(out), str(root / folder)
+        if not self.hub:
+            raise absent
+        raise DataMissing(f"{absent}; nor is there a Hugging Face table (data/test-*.parquet) at {root / self.hub[0]}")
+
+    def _add(self, out: dict[str, list[Question]], rows: Iterable[tuple[str, Row]], own: str) -> None:
+        for where, row in rows:
+            asked = self.ask(where, row)
+            if asked is not None:
+                out.setdefault(asked[0] or own, []).append(asked[1])
+
+    def _looked_over(self, out: dict[str, list[Question]]) -> dict[str, list[Question]]:
+        names = [name for name in self.order if name in out] + [name for name in out if name not in self.order]
+        return {name: self.all_of(name, out[name]) if self.all_of else out[name] for name in names}
+
+    def places(self, subset: str) -> Sequence[str]:
+        return self.images.get(subset, self.images.get("", ()))
+
+
+def loader(layout: Layout) -> Callable[[Request], Loaded]:
+    """A task's reader: a grid a subset, the rows whose images are not there counted as missing."""
+
+    def load(request: Request) -> Loaded:
+        root = request.root(layout.task)
+        tables, where = layout.tables(root)
+        subsets: list[Subset] = []
+        unread: list[str] = []
+        finders: dict[Sequence[str], Finder | DataMissing] = {}
+        for name, rows in tables.items():
+            stems = layout.places(name)
+            if stems not in finders:
+                asked = [q for other, own in tables.items() if layout.places(other) == stems for q in own]
+                finders[stems] = _finder(layout, root, stems, asked)
+            find = finders[stems]
+            if isinstance(find, DataMissing):
+                unread.append(str(find))
+                continue
+            rule = request.ties or layout.rule(name)
+            subsets.append(grid(name, layout.shape, rows, find, request, rule, layout.most, layout.ks, layout.sets))
+        if not subsets:
+            raise DataMissing("; ".join(dict.fromkeys(unread)) or f"{where}: no row that counts")
+        images = ", ".join(f.store.where for f in finders.values() if isinstance(f, Finder))
+        found = {"annotations": where, "images": images}
+        read = {name: len(rows) for name, rows in tables.items()}
+        return Loaded(subsets, found | ({"unread": list(dict.fromkeys(unread))} if unread else {}), read)
+
+    return load
+
+
+def _finder(layout: Layout, root: Path, stems: Sequence[str], rows: Sequence[Question]) -> Finder | DataMissing:
+    named = [name for row in rows for name in row.images if isinstance(name, str)]
+    wanted = [*named, *(renamed(name, layout.instead) for name in named if layout.instead)]
+    try:
+        store = find_images(layout.task, root, stems, wanted) if wanted or not rows else Stores([])
+    except DataMissing as absent:
+        return absent
+    return Finder(store, layout.instead)
+
+
+def grid(
+    name: str,
+    shape: Shape,
+    rows: Sequence[Question],
+    find: Callable[[str], Picture | None],
+    request: Request,
+    rule: str = "strict",
+    most: int | None = None,
+    ks: tuple[int, ...] = (),
+    sets: Mapping[str, int] | None = None,
+) -> Grid:
+    """The rows whose every image is there; the others are counted as missing."""
+    here: list[tuple[list[Picture], Question]] = []
+    for row in rows:
+        found = [find(image) if isinstance(image, str) else image for image in row.images]
+        pictures = [p if row.box is None else p.crop(*row.box) for p in found if p is not None]
+        if len(pictures) == len(found):
+            here.append((pictures, row))
+    kept = list(request.cut(here if most is None else here[:most]))
+    own = [row for _, row in kept]
+    return Grid(
+        name,
+        shape,
+        [pictures for pictures, _ in kept],
+        [row.texts for row in own],
+        missing=len(rows) - len(here),
+        rule=rule,
+        groups=[str(row.group) for row in own] if any(row.group is not None for row in own) else None,
+        facets={key: [row.facets[key] for row in own] for key in (own[0].facets if own else ())},
+        sets={key: (size, [row.sets[key] for row in own]) for key, size in (sets or {}).items() if own and own[0].sets},
+        ks=ks,
+    )
+
+
+def one_image(
+    image: str, *captions: str, name: Callable[[str], str] = str, subset: Callable[[Row], str] = lambda row: ""
+) -> Ask:
+    """Rows of an image and its captions in fields, in the order of the shape."""
+
+    def ask(where: str, row: Row) -> tuple[str, Question]:
+        file, *own = texts(where, row, image, *captions)
+        return subset(row), Question([name(file)], own)
+
+    return ask
+
+
+def two_by_two(
+    fields: Sequence[str],
+    subset: Callable[[Row], str] = lambda row: "all",
+    suffix: str = ".png",
+    facets: Callable[[Row], Mapping[str, str]] = lambda row: {},
+) -> Ask:
+    """Rows of two images and two captions; `suffix` is added to image names that have none."""
+
+    def ask(where: str, row: Row) -> tuple[str, Question]:
+        values = [v[0] if isinstance(v := row.get(name), list) and v else v for name in fields]  # EqBen has lists
+        in_table = any(isinstance(v, Picture) or v is None for v in values[:2])
+        named = [str(v) if isinstance(v, str) else v for v in values]
+        if not all(
+            isinstance(v, str) and v for v in (named[2:] if in_table and set(fields[:2]) <= set(row) else named)
+        ):
+            raise InputError(f"{where} needs the texts {', '.join(fields)}")
+        images: list[Any] = [file_name(v, suffix) if isinstance(v, str) else v for v in named[:2]]
+        return subset(row), Question(images, [str(v) for v in named[2:]], facets=facets(row))
+
+    return ask
+
+
+def file_name(name: str, suffix: str) -> str:
+    """The path of an image below its place: the last part of an address, with `suffix` where it has none."""
+    name = PurePosixPath(name.replace("\\", "/")).as_posix()
+    if "://" in name or name.startswith("http"):
+        name = PurePosixPath(name).name  # Cola gives addresses; the files keep their last part
+    return name if is_image(name) or name.endswith(".npy") else name + suffix
