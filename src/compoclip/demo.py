@@ -124,7 +124,7 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = 
 
 
 def _say(text: str) -> None:
-    console.print(f"[bold]{text}[/bold]")
+    console.print(text, style="bold")
 
 
 def _resumable(config: TrainConfig) -> bool:

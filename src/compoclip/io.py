@@ -113,13 +113,23 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """`json.loads` whose every failure is a ValueError: deep nesting and numbers of thousands of digits too."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested more deeply than any real file") from None
+
+
 def read_json(path: str | Path) -> Any:
     """Parse a JSON file. Raises InputError naming the file and the line where it breaks."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValueError as error:
         line = f" line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{path}:{line} is not valid JSON ({error.args[0]})") from None
 

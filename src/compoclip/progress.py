@@ -9,18 +9,19 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from compoclip.terminal import Console, plain
 
 T = TypeVar("T")
 PLAIN_INTERVAL = 10.0  # seconds between lines when standard error is no terminal
 
-console = Console(stderr=True, highlight=False)
+console = Console(stderr=True)
 
 
 def output() -> Console:
     """A console on standard output, for results; `console` is for what goes on meanwhile."""
-    return Console(highlight=False)
+    return Console()
 
 
 def say(text: str) -> None:
@@ -42,13 +43,13 @@ class Bar:
         self._rich: Progress | None = None
         if console.is_terminal:
             self._rich = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=28),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TextColumn("eta"),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=console,
                 transient=False,
             )
@@ -74,7 +75,7 @@ class Bar:
             eta = f" eta {elapsed / (self.done - self._before) * (self.total - self.done):.0f}s"
         of = f"/{self.total}" if self.total else ""
         line = f"{self.description} {self.done}{of} {elapsed:.0f}s{eta} {self.text}"
-        print(line.rstrip(), file=sys.stderr, flush=True)
+        print(plain(line.rstrip()), file=sys.stderr, flush=True)
 
     def close(self) -> None:
         if self._rich is not None:

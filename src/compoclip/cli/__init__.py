@@ -13,8 +13,11 @@ from typer.core import TyperGroup
 from compoclip.cli import convert, data, evaluation, explaining, negatives, runs, training
 from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
+from compoclip.terminal import plain_streams
 
 ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "convert", "explain", "runs", "env", "ls")
+
+INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 
 class InOrderOfWork(TyperGroup):
@@ -128,23 +131,35 @@ def ls(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program. Exit status 2 for bad input, 1 for a failed run; one line on standard error, no traceback
-    unless `--debug` is among the arguments."""
+    """Run the program. Exit status 2 for bad input, 1 for a failed run, 130 after Ctrl-C; one line on standard error,
+    no traceback unless `--debug` is among the arguments."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    with plain_streams():
+        _run(arguments)
+
+
+def _run(arguments: list[str]) -> None:
     try:
         status = app(arguments, standalone_mode=False)
+        if status == INTERRUPTED:  # typer has taken Ctrl-C for itself
+            raise KeyboardInterrupt
         sys.exit(status if isinstance(status, int) else 0)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("stopped", 1, [])
+        _fail(
+            "stopped; the same command goes on where it can (train and negatives build with --resume)", INTERRUPTED, []
+        )
     except InputError as error:
         _fail(str(error), 2, arguments)
     except RunError as error:
         _fail(str(error), error.status, arguments)
+    except BrokenPipeError:  # whoever read our output has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except OSError as error:
-        if error.filename is None:
-            _fail(f"{error}; run again with --debug for the traceback", 1, arguments)
-        _fail(f"{error.filename}: {error.strerror or error}", 1, arguments)
+        _fail(_told(error), 1, arguments)
+    except RecursionError:
+        _fail("the input is nested more deeply than any real one", 2, arguments)
     except Exception as error:
         # typer brings its own copy of click, under a private name: its usage errors are known by what they can do
         if type(error).__name__ == "NoArgsIsHelpError":
@@ -153,6 +168,13 @@ def main(arguments: list[str] | None = None) -> None:
         if hasattr(error, "format_message"):
             _fail(f"{error.format_message()} (see compoclip --help)", 2, arguments)
         _fail(f"{type(error).__name__}: {error}; run again with --debug for the traceback", 1, arguments)
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, and on which file."""
+    files = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    why = error.strerror or str(error) or type(error).__name__
+    return f"{' -> '.join(files)}: {why}" if files else f"{why}; run again with --debug to see where"
 
 
 def _fail(message: str, status: int, arguments: list[str]) -> None:

@@ -113,7 +113,7 @@ def render(report: dict[str, Any]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=f"{report['folder']}: {report['negatives']} negatives of {report['captions']} captions")
+    table = Table(title=Text(f"{report['folder']}: {report['negatives']} negatives of {report['captions']} captions"))
     table.add_column("kind")
     for heading in (
         "n",
@@ -129,7 +129,7 @@ def render(report: dict[str, Any]) -> Any:
         table.add_column(heading, justify="right")
     for kind, m in report["kinds"].items():
         table.add_row(
-            kind,
+            Text(kind),
             str(m["n"]),
             f"{m['coverage']:.1f}",
             str(m["equal_to_caption"]),

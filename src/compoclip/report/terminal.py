@@ -6,22 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rich.table import Table
+from rich.text import Text
 
 from compoclip.report.pool import Cell, Column, Results, cell, pool, subset_columns, summary_columns
 
 COLOURS = {"better": "green", "worse": "red", "same": "dim"}
 
 
-def text(found: Cell) -> str:
-    """A figure with its difference to the base on the next line, in rich's markup."""
+def text(found: Cell) -> Text:
+    """A figure with its difference to the base on the next line, coloured by whether it is sure."""
     if found.value is None:
-        return "–"
-    out = f"{found.value:.1f}"
+        return Text("–")
+    out = Text(f"{found.value:.1f}")
     if found.spread is not None:
-        out += f" ±{found.spread:.1f}"
+        out.append(f" ±{found.spread:.1f}")
     if found.delta is not None:
         d = found.delta
-        out += f"\n[{COLOURS[found.verdict]}]{d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f})[/]"
+        out.append(f"\n{d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f})", style=COLOURS[found.verdict])
     return out
 
 
@@ -40,8 +41,8 @@ def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Ta
     if seeds:
         out.add_column("seeds", justify="right")
     for column in columns:
-        out.add_column(column.title, justify="right")
+        out.add_column(Text(column.title), justify="right")
     for method in methods:
         cells = [text(cell(method, methods[0], column)) for column in columns]
-        out.add_row(method.label.replace("[", r"\["), *([str(len(method.runs))] if seeds else []), *cells)
+        out.add_row(Text(method.label), *([str(len(method.runs))] if seeds else []), *cells)
     return out

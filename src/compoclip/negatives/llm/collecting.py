@@ -73,7 +73,7 @@ class Collection:
             finally:
                 if self.faults:
                     told = ", ".join(f"{count} x {fault}" for fault, count in self.faults.most_common())
-                    console.print(f"tries that failed: {told}", markup=False)
+                    console.print(f"tries that failed: {told}")
             if not reason:
                 return None
         left = sum(request is not None for request in self.open())
