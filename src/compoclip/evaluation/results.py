@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_TASK, ELEVATER
+from compoclip.evaluation.result_check import check_results
 from compoclip.evaluation.scoring import Outcome
 from compoclip.evaluation.statistics import cluster_index, interval, stratified_means
 from compoclip.evaluation.task import Average, Task
@@ -198,6 +199,7 @@ def read_results(path: str | Path) -> dict[str, Any]:
     results = read_json(path)
     if not isinstance(results, dict) or results.get("schema") != SCHEMA or not isinstance(results.get("tasks"), dict):
         raise InputError(f"{path}: not a results file of schema {SCHEMA}; write one with compoclip eval")
+    check_results(results, str(path))
     return results
 
 

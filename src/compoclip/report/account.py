@@ -19,7 +19,7 @@ def how_measured(methods: Sequence[Method]) -> str:
         for name, s in entry["subsets"].items():
             ties = " / ".join(str(_entry(m, task, name).get("ties", "")) for m in methods)
             chance = "" if s.get("chance") is None else f"{s['chance']:.1f}"
-            cells = f"<td>{s['n']:,}</td><td>{s['missing']:,}</td><td>{ties}</td><td>{chance}</td>"
+            cells = f"<td>{s['n']:,}</td><td>{s['missing']:,}</td><td>{escape(ties)}</td><td>{chance}</td>"
             rows.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
         facts = [
             f"Score: the average “{entry['rule']}”. Rule: {entry.get('ties', 'strict')}. "

@@ -1,0 +1,119 @@
+"""What a results file must be before anything is computed or shown from it: it may come from anywhere."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from compoclip.errors import InputError
+
+MOST_ROWS = 10**9
+Check = Callable[[Any], bool]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _figure(value: Any) -> bool:
+    return value is None or _number(value)
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ROWS
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 10_000
+
+
+def _pair(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and len(value) == 2 and all(map(_number, value)))
+
+
+def _all(check: Check) -> Check:
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+def _optional(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _hits(value: Any) -> bool:
+    if not isinstance(value, dict) or not _count(value.get("n")):
+        return value is None or value == {}
+    rows = value.get("values")
+    if rows is not None:
+        return isinstance(rows, list) and len(rows) == value["n"] and all(map(_number, rows))
+    bits = value.get("bits")
+    return isinstance(bits, str) and value["n"] <= 6 * len(bits)  # base64: six bits a character
+
+
+# what each key holds where it is there; other keys are not read
+RESULTS: dict[str, tuple[Check, str]] = {
+    "label": (_text, "a text"),
+    "model": (_all(lambda v: True), "an object"),
+    "tasks": (_all(lambda v: isinstance(v, dict)), "an object of tasks"),
+    "summary": (_all(_figure), "an object of figures"),
+    "skipped": (_all(_text), "an object of texts"),
+    "settings": (_all(lambda v: True), "an object"),
+    "environment": (_all(lambda v: True), "an object"),
+    "samples": (_optional(_text), "a file name"),
+}
+TASK: dict[str, tuple[Check, str]] = {
+    "subsets": (_all(lambda v: isinstance(v, dict)), "an object of subsets"),
+    "score": (_figure, "a figure"),
+    "score_ci95": (_pair, "two figures"),
+    "rule": (_optional(_text), "a text"),
+    "chance": (_figure, "a figure"),
+    "scores": (_all(_figure), "an object of figures"),
+    "scores_ci95": (_all(_pair), "an object of pairs of figures"),
+    "controls": (_optional(_all(_figure)), "an object of figures"),
+    "weights": (_all(_all(_number)), "an object of weights"),
+    "ties": (_text, "a text"),
+    "version": (lambda v: _text(v) or _number(v), "a text"),
+}
+SUBSET: dict[str, tuple[Check, str]] = {
+    "part": (_text, "a text"),
+    "accuracy": (_figure, "a figure"),
+    "n": (_count, "a count of rows"),
+    "missing": (_count, "a count of rows"),
+    "ties": (_optional(_count), "a count of rows"),
+    "chance": (_figure, "a figure"),
+    "ci95": (_pair, "two figures"),
+    "controls": (_optional(_all(_figure)), "an object of figures"),
+    "hits": (_hits, "rows as `pack` writes them"),
+    "rows": (_text, "a text"),
+    "R@1": (_figure, "a figure"),
+    "R@5": (_figure, "a figure"),
+    "R@10": (_figure, "a figure"),
+}
+
+
+def check_results(results: dict[str, Any], where: str) -> None:
+    """Raise InputError that names the first entry that is not what `evaluate` writes: a text where a figure belongs,
+    NaN, a list of rows of another length."""
+    _check(results, RESULTS, where, "", ("tasks", "summary"))
+    packages = results.get("environment", {}).get("packages", {})
+    if not _all(_text)(packages):
+        raise InputError(f"{where}: environment.packages is not an object of texts; evaluate again")
+    for task, entry in results["tasks"].items():
+        _check(entry, TASK, where, f"tasks.{task}.", ("subsets", "rule"))
+        for rule, weights in entry.get("weights", {}).items():
+            if absent := sorted(set(weights) - set(entry["subsets"])):
+                raise InputError(f"{where}: tasks.{task}.weights.{rule} names {absent[0]!r}, which is no subset of it")
+        for name, subset in entry["subsets"].items():
+            _check(subset, SUBSET, where, f"tasks.{task}.subsets.{name}.", ("part", "accuracy", "n", "missing", "rows"))
+
+
+def _check(
+    entry: dict[str, Any], known: dict[str, tuple[Check, str]], where: str, path: str, needed: tuple[str, ...]
+) -> None:
+    absent = [key for key in needed if key not in entry]
+    if absent:
+        raise InputError(f"{where}: no {path}{absent[0]} in it; evaluate again")
+    for key, (fits, what) in known.items():
+        if key in entry and not fits(entry[key]):
+            found = repr(entry[key])[:60]
+            raise InputError(f"{where}: {path}{key} is {found}, and not {what}; evaluate again")
