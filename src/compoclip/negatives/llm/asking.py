@@ -127,7 +127,7 @@ class Asking:
         self._in_a_row += 1
         if self._in_a_row >= HOPELESS:
             raise RunError(
-                f"{self.options.url}: {HOPELESS} requests in a row failed {self.options.retries + 1} times each "
+                f"{self.options.shown_url}: {HOPELESS} requests in a row failed {self.options.retries + 1} times each "
                 f"(the last: {self.last_failure}); see to the server, then go on with --resume"
             )
 
@@ -153,8 +153,8 @@ class Asking:
 
     def _stop_for_rejections(self) -> None:
         raise RunError(
-            f"{self.options.url} rejects every request ({self._rejected[-1][1].error}); change what it objects to "
-            "(--llm-form plain, --llm-extra) and use another --out folder"
+            f"{self.options.shown_url} rejects every request ({self._rejected[-1][1].error}); change what it objects "
+            "to (--llm-form plain, --llm-extra) and use another --out folder"
         )
 
 

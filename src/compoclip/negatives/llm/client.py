@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from compoclip.errors import InputError, RunError
+from compoclip.io import parse_json
 from compoclip.negatives.llm.answers import Answer, read_answer
+from compoclip.negatives.llm.guard import OverLimit, Redirected, Scrub, guard
 from compoclip.negatives.llm.options import LLMOptions
 
 PATH = "/v1/chat/completions"  # of a request in a batch file
@@ -50,8 +51,16 @@ class Client:
     def __init__(self, options: LLMOptions) -> None:
         openai = need_openai()
         self._openai, self._options = openai, options
+        key = options.key()
+        self._scrub = Scrub(key)
+        http = openai.DefaultAsyncHttpxClient(follow_redirects=False, event_hooks={"response": [guard()]})
         self._client = openai.AsyncOpenAI(
-            base_url=options.url, api_key=options.key(), max_retries=0, timeout=options.timeout
+            base_url=options.url,
+            api_key=key,
+            max_retries=0,
+            timeout=options.timeout,
+            http_client=http,
+            default_headers={"Accept-Encoding": "identity"},
         )
 
     async def ask(self, body: dict[str, Any]) -> Answer:
@@ -65,26 +74,43 @@ class Client:
         try:
             sent = create(model=body["model"], messages=body["messages"], extra_body=rest)
             raw = await asyncio.wait_for(sent, self._options.timeout)
-            return read_answer(json.loads(raw.content))
+            return self._clean(read_answer(parse_json(raw.content)))
+        except (OverLimit, Redirected) as error:  # of newer versions, which do not wrap what their hooks raise
+            raise self._broken(error) from None
         except (asyncio.TimeoutError, openai.APITimeoutError):
             raise Transient("time-out", f"no whole answer in {self._options.timeout:g} s") from None
         except openai.APIStatusError as error:
             raise self._judged(error) from None
         except openai.APIConnectionError as error:
-            raise Transient("connection", str(error.__cause__ or error)) from None
-        except (ValueError, RecursionError) as error:
+            raise self._broken(error.__cause__ or error) from None
+        except ValueError as error:
             if isinstance(error, (InputError, openai.OpenAIError)):
                 raise
-            raise Transient("unreadable-body", str(error)) from None
+            raise Transient("unreadable-body", self._scrub(str(error))) from None
 
     async def close(self) -> None:
         await self._client.close()
 
+    def _clean(self, answer: Answer) -> Answer:
+        """The answer without the key, which a server may send back."""
+        texts = (self._scrub(text) for text in (answer.text, answer.finish_reason, answer.model))
+        text, finish_reason, model = texts
+        return answer._replace(text=text, finish_reason=finish_reason, model=model)
+
+    def _broken(self, cause: BaseException) -> Exception:
+        if isinstance(cause, Redirected):
+            target = self._scrub(str(cause))
+            return RunError(
+                f"{self._options.shown_url} redirects to {target}: captions and key are not sent on; "
+                "give that address as --llm-url if it is the one you mean"
+            )
+        return Transient("too-large" if isinstance(cause, OverLimit) else "connection", self._scrub(str(cause)))
+
     def _judged(self, error: Any) -> Exception:
-        status, said = int(error.status_code), " ".join(_said(error).split())[:300]
+        status, said = int(error.status_code), self._scrub(" ".join(_said(error).split()))[:300]
         if status in FATAL or getattr(error, "code", None) == "insufficient_quota":
             return RunError(
-                f"{self._options.url} answers {status} to model {self._options.model!r}: {said}; {_mend(status)}"
+                f"{self._options.shown_url} answers {status} to model {self._options.model!r}: {said}; {_mend(status)}"
             )
         if status in WORTH_ANOTHER_TRY or status >= 500:
             return Transient(str(status), said, retry_after(error.response.headers))

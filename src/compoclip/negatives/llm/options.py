@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from compoclip.errors import InputError
 from compoclip.negatives.llm.prompts import FORMS
@@ -57,7 +58,7 @@ class LLMOptions:
         if self.form not in FORMS:
             raise InputError(f"--llm-form is {self.form!r}; choose {' or '.join(FORMS)}")
         if self.url and not self.url.startswith(("http://", "https://")):
-            raise InputError(f"--llm-url {self.url}: write http://host:port/v1 or https://host/v1")
+            raise InputError(f"--llm-url {self.shown_url}: write http://host:port/v1 or https://host/v1")
         for name in ("rewrites", "rounds", "max_tokens"):
             if getattr(self, name) < 1:
                 raise InputError(f"--llm-{name.replace('_', '-')} is at least 1")
@@ -83,6 +84,12 @@ class LLMOptions:
             "max_tokens": self.max_tokens,
             "extra": dict(self.extra),
         }
+
+    @property
+    def shown_url(self) -> str:
+        """The server's address for messages, without a password or a query that may hold one."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def key(self) -> str:
         """The key to send. Servers of one's own want none, but the client must be given some text."""
