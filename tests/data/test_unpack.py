@@ -114,3 +114,111 @@ def test_two_processes_do_not_unpack_one_archive(tmp_path: Path) -> None:
 
 def test_contents_are_what_unpack_writes(tmp_path: Path) -> None:
     assert contents(zipped(tmp_path / "x.zip", GOOD)) == {name: len(data) for name, data in PLAIN.items()}
+
+
+def tarred(members: dict[str, bytes], mode: str = "w") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as tar:  # type: ignore[call-overload]
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+
+FOUR = {f"{i}.bin": os.urandom(700) for i in range(4)}
+BOUNDARY = 2 * (512 + 1024)  # behind the second member, whose 700 bytes fill two blocks
+
+
+def damaged_header(body: bytes) -> bytes:
+    return body[:BOUNDARY] + b"\xff" * 512 + body[BOUNDARY + 512 :]
+
+
+def negative_size(body: bytes) -> bytes:
+    """The third header says a size below zero, in the base-256 form."""
+    header = bytearray(body[BOUNDARY : BOUNDARY + 512])
+    header[124:136] = b"\xff" * 10 + (-1024 & 0xFFFF).to_bytes(2, "big")
+    header[148:156] = b" " * 8
+    header[148:156] = f"{sum(header):06o}\0 ".encode()
+    return body[:BOUNDARY] + bytes(header) + body[BOUNDARY + 512 :]
+
+
+def partly(kind: str) -> bytes:
+    body = tarred(FOUR)
+    if kind == "ends between two members":
+        return body[:BOUNDARY]
+    if kind == "ends within a header":
+        return body[: BOUNDARY + 100]
+    if kind == "ends within a member":
+        return body[: BOUNDARY + 900]
+    if kind == "has a damaged header":
+        return damaged_header(body)
+    if kind == "has a second tar behind it":
+        return body + tarred({"5.bin": b"five"})
+    if kind == "has a size below zero":
+        return negative_size(body)
+    if kind == "gz, cut":
+        return tarred(FOUR, "w:gz")[:-700]
+    if kind == "gz, cut within its checksum":
+        return tarred(FOUR, "w:gz")[:-4]
+    if kind == "gz of a part":
+        import gzip
+
+        return gzip.compress(body[:BOUNDARY])
+    if kind == "xz, cut":
+        return tarred(FOUR, "w:xz")[:-100]
+    if kind == "bz2, cut":
+        return tarred(FOUR, "w:bz2")[:-100]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as opened:
+        for name, data in FOUR.items():
+            opened.writestr(name, data)
+    body = out.getvalue()
+    if kind == "zip without its directory":
+        return body[: body.index(b"PK\x01\x02")]
+    assert kind == "zip with half its directory"
+    return body[:-60]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ends between two members",
+        "ends within a header",
+        "ends within a member",
+        "has a damaged header",
+        "has a second tar behind it",
+        "has a size below zero",
+        "gz, cut",
+        "gz, cut within its checksum",
+        "gz of a part",
+        "xz, cut",
+        "bz2, cut",
+        "zip without its directory",
+        "zip with half its directory",
+    ],
+)
+def test_a_part_of_an_archive_is_never_taken_for_the_whole(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.bin"
+    path.write_bytes(partly(kind))
+    with pytest.raises(RunError, match="fetch it again"):
+        unpack(path, tmp_path / "out")
+    assert path.exists()
+    assert not files(tmp_path / "out") if (tmp_path / "out").exists() else True
+
+
+def test_a_tar_that_ends_with_a_zip_is_a_tar(tmp_path: Path) -> None:
+    inner = zipped(tmp_path / "inner.zip", {"other.txt": b"of the zip"}).read_bytes()
+    path = tmp_path / "x.tar"
+    path.write_bytes(tarred({"a.txt": b"a", "inner.zip": inner}))
+    assert unpack(path, tmp_path / "out") == 2
+    assert set(files(tmp_path / "out")) == {"a.txt", "inner.zip"}
+
+
+def test_a_chain_of_long_names_ends(tmp_path: Path) -> None:
+    info = tarfile.TarInfo("././@LongLink")
+    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 4
+    path = tmp_path / "x.tar"
+    path.write_bytes((info.tobuf() + b"name" + b"\0" * 508) * 5000)
+    with pytest.raises(RunError, match="cannot be unpacked"):
+        unpack(path, tmp_path / "out")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from compoclip.data.catalog import Download
+from compoclip.data.web import OPENER, refuse_page, wrong_beginning
 from compoclip.errors import InputError, RunError
 from compoclip.io import write_text
 from compoclip.locks import exclusive
@@ -129,8 +130,10 @@ def _one_try(
         headers["Range"] = f"bytes={have}-"
         if state.version:
             headers["If-Range"] = state.version
-    request = urllib.request.Request(download.url, headers=headers)
-    with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+    request: Any = urllib.request.Request(download.url, headers=headers)
+    request.proven = bool(download.checksum)
+    with OPENER.open(request, timeout=TIMEOUT) as answer:
+        refuse_page(download, answer.headers.get("Content-Type") or "")
         version = answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
         start, total = _span(answer)
         if total < 0 and download.bytes is not None:
@@ -212,6 +215,8 @@ def _check(found: Path, path: Path, download: Download, resumed: int) -> Fetched
         wrong = f"{size} bytes instead of {download.bytes}"
     elif wanted and digests[kind].hexdigest() != wanted:
         wrong = f"{kind} {digests[kind].hexdigest()} instead of {wanted}"
+    elif not wanted:
+        wrong = wrong_beginning(found, download)
     if wrong and found == path:
         raise RunError(f"{path}: {wrong}; this is not the published file: move it away and run this again")
     if wrong:

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import shutil
 import stat
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from compoclip.data.images.names import safe_name
 from compoclip.errors import RunError
 from compoclip.locks import exclusive
 from compoclip.progress import track
 
+# what the standard library raises on damaged archives; the last four on headers that lie about sizes or go round
+BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    EOFError,
+    OSError,
+    NotImplementedError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    ValueError,
+    OverflowError,
+    MemoryError,
+    RecursionError,
+)
 MAX_RATIO = 200  # unpacked to packed size; photos do not shrink, and text does by a tenth
 
 
@@ -32,7 +50,7 @@ def unpack(archive: Path, into: Path) -> int:
     """Unpack a zip or tar below `into`; returns the number of files. Files that are there in the right size are kept.
 
     Raises RunError for a name that leaves the folder, a link or device, an encrypted member, a bomb, too little space,
-    and an archive that is broken.
+    and an archive that is broken or ends early, even between two members. The archive stays where it is.
     """
     busy = (
         f"{archive}: another process is unpacking it into {into}; wait for it"  # what a killed one left is overwritten
@@ -50,14 +68,21 @@ def contents(archive: Path) -> dict[str, int]:
 @contextmanager
 def _members(archive: Path) -> Iterator[list[_Member]]:
     try:
-        if zipfile.is_zipfile(archive):
+        # by its beginning: a tar whose last member is a zip ends like one
+        if _head(archive).startswith((b"PK\x03\x04", b"PK\x05\x06")):
             with zipfile.ZipFile(archive) as opened:
                 yield list(_zip_members(archive, opened))
         else:
             with tarfile.open(archive, "r:*") as tar:
                 yield list(_tar_members(archive, tar))
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, OSError, NotImplementedError) as error:
-        raise RunError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from None
+    except BROKEN as error:
+        why = str(error) or type(error).__name__
+        raise RunError(f"{archive}: cannot be unpacked ({why}); remove it and fetch it again") from None
+
+
+def _head(archive: Path) -> bytes:
+    with open(archive, "rb") as handle:
+        return handle.read(4)
 
 
 def _refused(archive: Path, name: str, why: str) -> RunError:
@@ -80,7 +105,11 @@ def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[_Member]:
 
 
 def _tar_members(archive: Path, tar: tarfile.TarFile) -> Iterator[_Member]:
+    reached = -1
     for info in tar:
+        if info.size < 0 or info.offset <= reached:
+            raise tarfile.ReadError(f"a header at byte {info.offset} points backwards")
+        reached = info.offset
         if info.isdir():
             continue
         name = safe_name(info.name)
@@ -95,6 +124,20 @@ def _tar_members(archive: Path, tar: tarfile.TarFile) -> Iterator[_Member]:
             return handle
 
         yield _Member(name, info.size, opener)
+    _check_end(tar)
+
+
+def _check_end(tar: Any) -> None:
+    """`tarfile` takes a damaged header, or the end of the file, for the end of the archive; only zeros are."""
+    tar.fileobj.seek(tar.offset)
+    mark = tar.fileobj.read(tarfile.BLOCKSIZE)
+    if len(mark) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it ends without its end mark: a part of it is missing")
+    if mark.strip(b"\0"):
+        raise tarfile.ReadError(f"a damaged header at byte {tar.offset}")
+    while block := tar.fileobj.read(1 << 20):  # to the end: a compressed tar proves its checksum there
+        if block.strip(b"\0"):
+            raise tarfile.ReadError("more data stands behind its end mark")
 
 
 def _write(members: list[_Member], archive: Path, into: Path) -> int:
