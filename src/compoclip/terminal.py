@@ -63,7 +63,7 @@ class Plain:
 def plain_streams() -> Iterator[None]:
     """Standard output and standard error are plain inside."""
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (s if isinstance(s, Plain) else Plain(s) for s in before)  # type: ignore[assignment]
+    sys.stdout, sys.stderr = (s if isinstance(s, Plain) else Plain(s) for s in before)
     try:
         yield
     finally:
