@@ -116,7 +116,7 @@ def _spelled(text: str) -> list[Any]:
 def _literal(text: str) -> Any:
     """Python's own reading, for nested values; not where texts stand side by side, which Python joins."""
     try:
-        if re.search(r"""(?<=['"])\s+(?=['"])""", _STRING.sub('""', text)):
+        if re.search("\0\\s*\0", _STRING.sub("\0", text)):
             raise ValueError
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):

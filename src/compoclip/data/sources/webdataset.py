@@ -73,11 +73,9 @@ def of_split(tars: Sequence[Path], split: str | None) -> list[Path]:
 
 def told_split(tar: Path) -> str:
     """The split that the name of a tar, or of its folder, tells; "" for none."""
-    for name in (tar.stem, tar.parent.name):
-        word = name.casefold().replace("_", "-").partition("-")[0].rstrip("0123456789")
-        if word in SPLIT_NAMES:
-            return word
-    return ""
+    word = tar.stem.casefold().replace("_", "-").partition("-")[0].rstrip("0123456789")
+    folder = tar.parent.name.casefold()
+    return word if word in SPLIT_NAMES else folder if folder in SPLIT_NAMES else ""
 
 
 def free_name(key: str, tar: Path, taken: Callable[[str], bool]) -> str:
