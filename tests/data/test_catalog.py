@@ -92,14 +92,14 @@ def test_a_folder_of_photos_may_be_an_archive(tmp_path: Path) -> None:
 
 def test_check_of_a_table(photos: Path) -> None:
     (photos / "b.jpg").write_bytes(b"broken")
-    long = " ".join(["word"] * 60)
+    long = " ".join(["word"] * 76)
     (photos / "t.tsv").write_text(
         f"image\tcaption\na.jpg\tone two\na.jpg\tone two\nb.jpg\t{long}\ngone.jpg\tx\nc.jpg\t\n"
     )
     result = check(str(photos / "t.tsv"), photos)
     assert (result["samples"], result["captions"], result["rows"]) == (2, 3, 5)
     assert result["skipped"] == {"missing image": 1, "empty caption": 1}
-    assert result["words"] == {"min": 2, "median": 2, "p95": 60, "max": 60}
+    assert result["words"] == {"min": 2, "median": 2, "p95": 76, "max": 76}
     assert (result["long_captions"], result["repeated_captions"]) == (1, 1)
     assert result["captions_an_image"] == {1: 1, 2: 1}
     assert result["images"]["broken"] == 1

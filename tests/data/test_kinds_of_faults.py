@@ -142,7 +142,7 @@ def test_tables_as_excel_and_others_write_them(tmp_path: Path, text: str) -> Non
 
 def test_utf_16_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("image\tcaption\n".encode("utf-16"))
-    with pytest.raises(InputError, match="UTF-16.*save it as UTF-8"):
+    with pytest.raises(InputError, match=r"UTF-16.*save it as UTF-8"):
         open_source(tmp_path / "a.csv")
 
 

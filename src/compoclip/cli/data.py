@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,6 +52,8 @@ def data_check(
     image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
     image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
     caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    split: Annotated[str | None, typer.Option(help="Of your own data, this split only.")] = None,
+    model: Annotated[str | None, typer.Option(help="Model whose tokenizer tells which captions are cut.")] = None,
     debug: Debug = False,
 ) -> None:
     """Tell which files of a named set are missing, or what is in your data and what is wrong with it.
@@ -65,8 +67,8 @@ def data_check(
         tell(check_task(target, data_root))
         return
     named = is_named(target) and not Path(target).exists()
-    options = {} if named else {"image_root": image_root, "image_key": image_key, "caption_key": caption_key}
-    tell(check(target, data_root, **options))
+    keys = {"image_root": image_root, "image_key": image_key, "caption_key": caption_key, "split": split}
+    tell(check(target, data_root, **({} if named else {**keys, "tokenizer": _tokenizer(model)})))
 
 
 @app.command("preview")
@@ -84,3 +86,14 @@ def data_preview(
     from compoclip.data.preview import preview
 
     print(preview(path, out, count, image_root=image_root)["out"])
+
+
+def _tokenizer(model: str | None) -> Any:
+    if model is None:
+        return None
+    import open_clip
+
+    from compoclip.models import load
+
+    name = model.partition(":")[0]
+    return open_clip.get_tokenizer(name) if name in open_clip.list_models() else load(model).tokenizer

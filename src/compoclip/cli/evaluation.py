@@ -28,6 +28,9 @@ def evaluate(
     save_features: Annotated[Path | None, typer.Option(help="Write features (.npz, .safetensors, .parquet).")] = None,
     ties: Annotated[str | None, typer.Option(help="Tie rule in place of each benchmark's own.")] = None,
     controls: Annotated[bool, typer.Option(help="Text-only controls beside composition scores.")] = True,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Turn benchmarks' photos by their EXIF tag, which official code does not.")
+    ] = False,
     debug: Debug = False,
 ) -> None:
     """Measure a model on benchmarks; under torchrun, on several GPUs.
@@ -60,6 +63,7 @@ def evaluate(
             controls=controls,
             save_features_to=save_features,
             ranks=ranks,
+            rotate=rotate,
         )
     if results:
         output().print(table([results]))

@@ -15,12 +15,12 @@ from typing import Any
 from compoclip.data.catalog import Entry, Expected, entries, entry
 from compoclip.data.sources import open_source
 from compoclip.data.sources.base import Source
+from compoclip.data.tokens import context_length, is_cut
 from compoclip.data.unpacked import unfinished
 from compoclip.errors import InputError
 from compoclip.progress import track
 
 NAMED = 5  # missing files that are named
-LONG_WORDS = 55  # words that CLIP's 77 positions are likely not to hold
 
 
 def check_entry(name: str | Entry, root: str | Path, _above: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -102,21 +102,27 @@ def check_path(
     caption_key: str | None = None,
     split: str | None = None,
     images: int | None = None,
+    tokenizer: Any = None,
 ) -> dict[str, Any]:
     """Open training data and tell what is in it; `images` is how many images to decode (all by default, 0 for none).
 
     {path, samples, captions, rows, skipped, examples, fingerprint, captions_an_image, words, long_captions,
-    repeated_captions, negatives, images: {decoded, broken, examples, width, height}}. Raises InputError as
-    `open_source` does.
+    repeated_captions, negatives, images: {decoded, broken, examples, width, height}}. Long captions are those that
+    `tokenizer` (CLIP's own by default) cuts. Raises InputError as `open_source` does.
     """
     source = open_source(path, image_root, image_key, caption_key, split)
     words: list[int] = []
     texts: Counter[int] = Counter()
     counts: Counter[int] = Counter()
-    negatives = without = 0
+    negatives = without = long = 0
+    if tokenizer is None:
+        from open_clip.tokenizer import SimpleTokenizer
+
+        tokenizer = SimpleTokenizer()
     for sample in source:
         counts[len(sample.captions)] += 1
         words += [len(caption.split()) for caption in sample.captions]
+        long += sum(is_cut(tokenizer, caption) for caption in sample.captions)
         texts.update(hash(caption) for caption in sample.captions)
         for k in range(len(sample.captions)):
             own = len(sample.negatives[k]) if sample.negatives is not None else 0
@@ -127,7 +133,8 @@ def check_path(
         "fingerprint": source.fingerprint,
         "captions_an_image": dict(sorted(counts.items())),
         "words": _spread(words),
-        "long_captions": sum(count > LONG_WORDS for count in words),
+        "long_captions": long,
+        "tokens": context_length(tokenizer),
         "repeated_captions": sum(texts.values()) - len(texts),
         "negatives": {"total": negatives, "captions_without": without} if negatives else None,
         "images": _decode(source, images),

@@ -118,23 +118,25 @@ def encode(
     image_cache: Cache | None = None,
     text_cache: Cache | None = None,
     ranks: Ranks = ALONE,
+    rotate: bool = False,
 ) -> FeatureBank | None:
     """Encode the unique pictures (by key) and captions, with one progress bar.
 
     Captions go in order of length, so that a model that cuts a batch to its longest caption wastes little; four times
     as many at once as images unless `text_batch_size` says otherwise. `ranks` share the work; the first has the caches
-    and gets the features, the others get None.
+    and gets the features, the others get None. `rotate` turns every photo as its EXIF orientation says.
     Raises InputError for an image that cannot be read and for a feature that is not finite.
     """
     unique = list({p.key: p for p in pictures}.values())
     texts = sorted(set(captions), key=lambda t: (len(t), t))
-    images = _Table(image_cache, [p.key + "#" + p.stamp for p in unique], ranks)
+    read = [p.turned(True) for p in unique] if rotate else unique
+    images = _Table(image_cache, [p.key + "#" + p.stamp for p in read], ranks)
     words = _Table(text_cache, texts, ranks)
     size = BatchSize(batch_size, IMAGES)
     if text_batch_size is None:
         text_batch_size = "auto" if size.auto else 4 * size.start
     with bar("encode images and captions", len(images.open) + len(words.open)) as progress:
-        _encode_images(model, [unique[i] for i in images.open], images, size, progress, ranks)
+        _encode_images(model, [read[i] for i in images.open], images, size, progress, ranks)
         _encode_texts(model, [texts[i] for i in words.open], words, BatchSize(text_batch_size, TEXTS), progress, ranks)
     if ranks.rank:
         return None

@@ -80,6 +80,7 @@ def evaluate(
     extra: Sequence[Task] = (),
     save_features_to: str | Path | None = None,
     ranks: Ranks = ALONE,
+    rotate: bool = False,
 ) -> dict[str, Any]:
     """Measure a model; returns the results of the contract (schema 1, percentages 0 to 100).
 
@@ -91,7 +92,8 @@ def evaluate(
     puts what text alone would score beside each composition subset; `cache_dir` keeps features between calls;
     `output_path` writes the file as well. `batch_size` may be "auto": large, and halved whenever memory runs out.
     `save_features_to` writes the features as a file that `features:FILE` reads. `ranks` are several processes that
-    share the encoding (see `ranks.joined`); all but the first get {}.
+    share the encoding (see `ranks.joined`); all but the first get {}. `rotate` turns the photos of published benchmarks
+    by their EXIF orientation, which their own code does not do; those of a user's own sets are always turned.
     Raises InputError for unknown names, absent or broken data, and features that are not finite.
     """
     names, every = chosen(tasks) if tasks or not extra else ([], False)
@@ -105,7 +107,7 @@ def evaluate(
     started = time.perf_counter()
     request = Request(Path(data_root) if data_root is not None else None, limit, ties)
     loaded, skipped = together(ranks, lambda: load_tasks([known[name] for name in names], request, every))
-    bank = _encode(model, loaded, batch_size, cache_dir, ranks, save_features_to)
+    bank = _encode(model, loaded, batch_size, cache_dir, ranks, save_features_to, rotate)
     if bank is None:
         return {}
     entries, samples = {}, []
@@ -148,6 +150,7 @@ def _encode(
     cache_dir: str | Path | None,
     ranks: Ranks,
     save_to: str | Path | None,
+    rotate: bool,
 ) -> FeatureBank | None:
     """The features of everything that the tasks ask for, on the first rank."""
     subsets = [s for rows in loaded.values() for s in rows.subsets]
@@ -157,14 +160,14 @@ def _encode(
     if isinstance(model, FeatureFile):
         bank = together(ranks, lambda: None if ranks.rank else model.bank(pictures, captions))
     elif cache_dir is None:
-        bank = encode(model, pictures, captions, batch_size, ranks=ranks)
+        bank = encode(model, pictures, captions, batch_size, ranks=ranks, rotate=rotate)
     else:
         caches = together(ranks, lambda: None if ranks.rank else open_caches(cache_dir, model))
         with contextlib.ExitStack() as stack:
             for cache in caches or ():
                 stack.callback(cache.close)
             images, texts = caches or (None, None)
-            bank = encode(model, pictures, captions, batch_size, image_cache=images, text_cache=texts, ranks=ranks)
+            bank = encode(model, pictures, captions, batch_size, None, images, texts, ranks, rotate)
     if save_to is not None and not ranks.rank and bank is not None:
         save_features(save_to, bank, pictures, captions)
     return None if ranks.rank else bank

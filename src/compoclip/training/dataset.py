@@ -13,12 +13,12 @@ from compoclip.data.loader import BatchStream
 from compoclip.data.order import digest
 from compoclip.data.sources import Source, open_source
 from compoclip.data.sources.builtin import WorldSource
+from compoclip.data.tokens import context_length, is_cut
 from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError
 from compoclip.evaluation.task import Task
 from compoclip.models import Model
 from compoclip.models.image_tower import Pooled
-from compoclip.models.tokens import context_length, is_cut
 from compoclip.progress import say
 from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.data.sources import Sample, Source
+from compoclip.data.tokens import context_length, same_tokens
 from compoclip.errors import InputError
 from compoclip.io import read_json
-from compoclip.models.tokens import context_length, same_tokens
 from compoclip.negatives.store import MANIFEST, caption_hash, caption_key, captions_hash
 from compoclip.progress import say
 
