@@ -10,12 +10,26 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from compoclip.cli import convert, data, evaluation, explaining, negatives, runs, training
+from compoclip.cli import convert, data, evaluation, explaining, negatives, reproduce, runs, training
 from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
 from compoclip.terminal import plain_streams
 
-ORDER = ("demo", "data", "negatives", "train", "eval", "report", "blend", "convert", "explain", "runs", "env", "ls")
+ORDER = (
+    "demo",
+    "data",
+    "negatives",
+    "train",
+    "eval",
+    "report",
+    "blend",
+    "convert",
+    "explain",
+    "reproduce",
+    "runs",
+    "env",
+    "ls",
+)
 
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
@@ -82,29 +96,43 @@ app.command()(evaluation.report)
 @app.command()
 def blend(
     base: Annotated[str, typer.Argument(help="The model before fine-tuning.")],
-    tuned: Annotated[str, typer.Argument(help="The model after it.")],
+    tuned: Annotated[list[str], typer.Argument(help="The model after it; several (seeds) are averaged first.")],
     alpha: Annotated[float | None, typer.Option(help="0 is the base, 1 the tuned model.")] = None,
-    sweep: Annotated[bool, typer.Option("--sweep", help="Measure alpha 0, 0.1, ..., 1 on --tasks.")] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Measure alpha 0, 0.1, ..., 1 on --tasks and pick one.")
+    ] = False,
+    keep_zeroshot: Annotated[
+        float | None, typer.Option(help="Pick the best composition within N points of the base's zero-shot.")
+    ] = None,
     tasks: Annotated[str, typer.Option(help="Tasks for --sweep.")] = "world",
     data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
+    limit: Annotated[int | None, typer.Option(help="At most this many rows a subset for --sweep.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the blended model, or for the sweep's results.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Blend the weights of two models (WiSE-FT); LoRA has been merged before.
+    """Blend the weights of models (WiSE-FT, soups); LoRA is merged before, and a rule may pick the blend.
 
-    Example: compoclip blend ViT-B-32:openai runs/fsc --alpha 0.5 --out blended
+    Example: compoclip blend ViT-B-32:openai runs/fsc --sweep --keep-zeroshot 1 --out blended
     """
     from compoclip.blending import blend_to, sweep_to
 
     if sweep == (alpha is not None):
         raise InputError("give either --alpha or --sweep")
+    if keep_zeroshot is not None and not sweep:
+        raise InputError("--keep-zeroshot is a rule for --sweep")
     if out is None:
         raise InputError("say where to write with --out DIR")
-    print(sweep_to(base, tuned, tasks, data_root, out) if alpha is None else blend_to(base, tuned, alpha, out))
+    if alpha is not None:
+        print(blend_to(base, tuned, alpha, out))
+        return
+    facts = sweep_to(base, tuned, tasks, data_root, out, keep_zeroshot, limit)
+    print(f"alpha {facts['alpha']:g}: {facts['rule']}")
+    print(out)
 
 
 app.command()(convert.convert)
 app.command()(explaining.explain)
+app.command()(reproduce.reproduce)
 app.command()(runs.runs)
 app.command()(runs.env)
 

@@ -62,7 +62,7 @@ def train(
         "eval_tasks": eval_tasks.split(",") if eval_tasks else None,
     }  # fmt: skip
     given |= _named(recipe, given, data_root)
-    overrides = {key: value for key, value in given.items() if value is not None} | _settings(settings or [])
+    overrides = {key: value for key, value in given.items() if value is not None} | parse_settings(settings or [])
     with joined() as ranks:
         if resume and output_dir is not None:
             print(run(together(ranks, lambda: resumed_config(output_dir, recipe, overrides)), resume=True, ranks=ranks))
@@ -70,7 +70,7 @@ def train(
             print(run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks))
 
 
-def _settings(pairs: list[str]) -> dict[str, Any]:
+def parse_settings(pairs: list[str]) -> dict[str, Any]:
     """`key=value` with the value as YAML spells it."""
     import yaml
 

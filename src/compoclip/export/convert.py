@@ -93,15 +93,19 @@ def _write(model: Model, to: str, folder: Path, base: str | None, rank: int | No
 
 def _open_clip(model: Model, folder: Path) -> tuple[Path, Equality]:
     save(model, folder)
+    return folder, open_clip_equality(model, folder)
+
+
+def open_clip_equality(model: Model, folder: Path) -> Equality:
+    """Load a folder that `save` wrote and compare it with `model`."""
     again = load(folder)
     again.tokenizer = model.tokenizer  # ids are compared by the caller's own; the texts of both are equal below
-    equality = compare(
+    return compare(
         model,
         lambda batch: again.encode_image(batch),
         lambda ids: _unit(again.text_features(ids, cut=False).pooled),
         len(again.clip.state_dict()),
     )
-    return folder, equality
 
 
 def _unit(features: Any) -> Any:

@@ -1,0 +1,121 @@
+"""What reproducing a row takes: data, negatives, steps, memory, downloads with their sizes and licences. No network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from compoclip.config import TrainConfig, resolve
+from compoclip.data.catalog import entries
+from compoclip.data.training_sets import training_sets
+from compoclip.errors import InputError
+from compoclip.recipes.reading import read_recipe
+from compoclip.reproduce.rows import Row
+
+MILLIONS = {"ViT-B-32": 151, "ViT-B-16": 150, "ViT-L-14": 428, "tiny": 1}  # of weights
+BYTES = 16  # a trained weight in fp32: itself, its gradient, two moments
+SCALES = ("full", "tiny")
+TINY_STEPS, TINY_SCENES, TINY_BATCH = 20, 256, 16
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A row's stages: `configs` one a seed (none where the model is loaded), `set` the training set's name."""
+
+    row: Row
+    scale: str
+    out: Path
+    data_root: Path
+    set: str | None
+    configs: tuple[TrainConfig, ...]
+    tasks: tuple[str, ...]
+    limit: int | None = None
+
+
+def make(row: Row, out: Path, data_root: Path, scale: str = "full", changes: dict[str, Any] | None = None) -> Plan:
+    """The plan of a row; `changes` replace the recipe's settings. Raises InputError for a row that cannot be had."""
+    if scale not in SCALES:
+        raise InputError(f"--scale {scale}: choose {' or '.join(SCALES)}")
+    if row.none:
+        raise InputError(f"{row.id} ({row.label}) cannot be reproduced: {row.none}")
+    tasks = row.tasks if scale == "full" else ("world",)
+    if row.recipe is None:
+        return Plan(row, scale, out, data_root, None, (), tasks)
+    recipe = read_recipe(row.recipe)
+    name = str(recipe.get("data", "")).split(" ")[0]
+    own: dict[str, Any] = {}
+    if scale == "tiny":
+        own = {
+            "model": "tiny", "pretrained": None, "data": "world", "world_scenes": TINY_SCENES, "steps": TINY_STEPS,
+            "batch_size": TINY_BATCH, "warmup": 2, "held_out": 0.0, "device": "cpu", "lr": 1e-3, "precision": "fp32",
+            "captions": "first",
+        }  # fmt: skip
+    own |= changes or {}
+    seeds = row.seeds or (int(recipe.get("train", {}).get("seed", 0)),)
+    configs = []
+    for seed in seeds:
+        settings = {**own, "seed": own.get("seed", seed), "output_dir": str(out / f"run-{seed}")}
+        config = resolve(row.recipe, settings)
+        brings = scale == "full" and training_sets()[name].get("negatives", False)
+        if not brings and config.negatives is None and config.negatives_per_caption > 0 and config.negative_kinds:
+            config = config.model_copy(update={"negatives": str(out / "negatives")})
+        configs.append(config)
+    return Plan(row, scale, out, data_root, name if scale == "full" else None, tuple(configs), tasks)
+
+
+def lines(plan: Plan) -> list[str]:
+    """The plan in words, one step a line."""
+    row = plan.row
+    out = [f"{row.id}: {row.label} ({row.table}), {row.how}"]
+    out += [f"   note: {row.note}"] if row.note else []
+    out += [f"   differs from the release: {row.differences}"] if row.differences else []
+    number = 1
+    if plan.set:
+        known = training_sets()[plan.set]
+        out.append(f"{number}. data: {known['title']} ({plan.set}), below {plan.data_root}")
+        for part in known["parts"]:
+            entry = entries()[part]
+            gate = f"; by hand: {entry.gate}" if entry.gate else ""
+            out.append(f"   {part}: {entry.size}; licence: {entry.licence}; {entry.home}{gate}")
+        number += 1
+    if plan.configs:
+        config = plan.configs[0]
+        if config.negatives and config.negatives != "generate":
+            kinds = ", ".join(config.negative_kinds)
+            out.append(
+                f"{number}. negatives: {config.negatives_per_caption} a caption of {kinds}, {config.epochs} epochs"
+            )
+            number += 1
+        elif config.negatives_per_caption:
+            out.append(f"{number}. negatives: {config.negatives_per_caption} a caption, those of the training set")
+            number += 1
+        samples = training_sets()[plan.set]["samples"] if plan.set else config.world_scenes
+        steps = config.steps or max(1, samples * config.epochs // config.batch_size)
+        recipe = read_recipe(str(row.recipe))
+        runs = (
+            f"{len(plan.configs)} runs (seeds {', '.join(str(c.seed) for c in plan.configs)}) of " if row.seeds else ""
+        )
+        out.append(
+            f"{number}. train: {row.recipe}, {config.model_name}, {runs}{steps} steps of {config.batch_size} "
+            f"({samples} samples), learning rate {config.lr:g}"
+            + (f", LoRA {config.lora_rank}" if config.lora_rank else "")
+        )
+        out.append(f"   hardware there: {recipe.get('hardware', 'not stated')}; ranks {recipe.get('ranks', 1)}")
+        millions = MILLIONS.get(config.model.partition(":")[0])
+        if millions:
+            gib = millions * 1e6 * (4 if config.lora_rank else BYTES) / 2**30
+            out.append(f"   memory: {gib:.1f} GiB for weights, gradients and moments; activations come to it")
+        number += 1
+    else:
+        where = row.model or f"{plan.data_root / 'checkpoints' / str(row.place)} (put it there; see docs/models.md)"
+        out.append(f"{number}. model: {where}{f', activation {row.activation}' if row.activation else ''}")
+        number += 1
+    out.append(f"{number}. evaluate: {', '.join(plan.tasks)}")
+    if plan.scale == "full":
+        for task in plan.tasks:
+            known_set = entries().get(task) or entries().get(task.replace("_", "-"))
+            if known_set is not None:
+                out.append(f"   {task}: {known_set.size}; licence: {known_set.licence}")
+    out.append(f"{number + 1}. compare with {len(row.figures)} published figures: {', '.join(row.figures)}")
+    return out

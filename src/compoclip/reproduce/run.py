@@ -1,0 +1,145 @@
+"""`reproduce`: the stages of a plan one after the other, each skipped where its product is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from compoclip.config import TrainConfig, read_config
+from compoclip.errors import InputError
+from compoclip.io import read_json, write_json
+from compoclip.models import load
+from compoclip.progress import console
+from compoclip.reproduce.plan import Plan
+from compoclip.reproduce.verdict import Verdict, compare
+
+NOTE = "reproduce.json"
+
+
+def reproduce(plan: Plan) -> list[Verdict]:
+    """Set up data, build negatives, train, evaluate, compare; writes `reproduce.json` and `verdict.json` in `plan.out`.
+
+    A run that was stopped goes on with the stage it was in. Raises InputError where `plan.out` holds another row, and
+    whatever a stage raises.
+    """
+    _claim(plan)
+    settings = _data(plan)
+    results = []
+    if plan.configs:
+        for config in plan.configs:
+            config = config.model_copy(update=settings)
+            _negatives(plan, config)
+            results.append(_evaluate(plan, str(_train(config)), Path(config.output_dir) / "reproduced.json"))
+    else:
+        results.append(_evaluate(plan, str(_checkpoint(plan)), plan.out / "results.json"))
+    verdicts = compare(plan.row, results, plan.scale)
+    write_json(plan.out / "verdict.json", {"row": plan.row.id, "verdicts": [v.as_dict() for v in verdicts]})
+    return verdicts
+
+
+def _claim(plan: Plan) -> None:
+    """Write down what this folder is for, or see that it is for the same."""
+    mine = {"row": plan.row.id, "scale": plan.scale, "tasks": list(plan.tasks), "limit": plan.limit}
+    path = plan.out / NOTE
+    if path.exists() and read_json(path) != mine:
+        raise InputError(
+            f"{plan.out}: holds {read_json(path).get('row')} or the same row otherwise; name another --out"
+        )
+    if not path.exists():
+        write_json(path, mine)
+
+
+def _say(text: str) -> None:
+    console.print(f"[bold]{text}[/bold]")
+
+
+def _data(plan: Plan) -> dict[str, Any]:
+    """Where the training set lies; fetched first where it is not there."""
+    if plan.set is None:
+        return {}
+    from compoclip.data.getting import get_training_set
+    from compoclip.data.training_sets import locate
+
+    try:
+        return locate(plan.set, plan.data_root)
+    except InputError:
+        _say(f"data: {plan.set}")
+        get_training_set(plan.set, plan.data_root)
+        return locate(plan.set, plan.data_root)
+
+
+def _negatives(plan: Plan, config: TrainConfig) -> None:
+    """Build the negatives of the recipe, for as many epochs as it trains; an unfinished build goes on."""
+    if not config.negatives or config.negatives == "generate":
+        return
+    from compoclip.data.sources.builtin import WorldSource
+    from compoclip.io import write_text
+    from compoclip.negatives.build import build
+
+    folder, source = Path(config.negatives), config.data
+    if source == "world":
+        captions = [f"{s.image_id}\t{s.captions[0]}" for s in WorldSource(config.seed, config.world_scenes)]
+        source = str(plan.out / "captions.tsv")
+        write_text(source, "image\tcaption\n" + "\n".join(captions) + "\n")
+    _say("negatives")
+    build(
+        source,
+        folder,
+        list(config.negative_kinds),
+        config.negatives_per_caption,
+        seed=config.seed,
+        resume=folder.is_dir() and any(folder.iterdir()),
+        caption_key=config.caption_key,
+        split=config.split,
+        epochs=1 if plan.scale == "tiny" else config.epochs,
+    )
+
+
+def _train(config: TrainConfig) -> Path:
+    from compoclip.training import train
+
+    there = Path(config.output_dir) / "config.yaml"
+    if there.exists() and read_config(there) != config:
+        raise InputError(f"{config.output_dir}: a run with other settings is here; name another --out folder")
+    _say(f"train: {config.recipe}, seed {config.seed}")
+    return Path(train(config, resume=there.exists()))
+
+
+def _checkpoint(plan: Plan) -> Path | str:
+    """The row's model as an open_clip folder; `tiny` itself, through the same door, at tiny scale."""
+    from compoclip.export import convert
+
+    row, folder = plan.row, plan.out / "model"
+    if folder.is_dir():
+        return folder
+    if plan.scale == "tiny":
+        import torch
+
+        kept = plan.out / "twin.pt"
+        torch.save({"state_dict": {f"module.{k}": v for k, v in load("tiny").clip.state_dict().items()}}, kept)
+        convert(str(kept), "open_clip", folder, base="tiny")
+        return folder
+    if row.model and ":" in row.model and not row.model.startswith("hf:"):
+        return row.model
+    source = row.model or str(plan.data_root / "checkpoints" / str(row.place))
+    if row.place and not Path(source).is_file():
+        raise InputError(f"{row.id}: put its checkpoint at {source}; docs/models.md says where it is published")
+    convert(source, "open_clip", folder, activation=row.activation)
+    return folder
+
+
+def _evaluate(plan: Plan, model: str, path: Path) -> dict[str, Any]:
+    from compoclip.evaluation import evaluate, read_results
+
+    if path.exists():
+        return read_results(path)
+    _say(f"evaluate: {', '.join(plan.tasks)}")
+    return evaluate(
+        load(model, device="auto"),
+        list(plan.tasks),
+        plan.data_root,
+        plan.limit,
+        output_path=path,
+        label=plan.row.id,
+        controls=False,
+    )

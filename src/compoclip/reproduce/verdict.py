@@ -1,0 +1,80 @@
+"""Published against measured: a figure within its tolerance agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from compoclip.errors import InputError
+from compoclip.evaluation.aggregate import aggregate, mean
+from compoclip.evaluation.results import individual
+from compoclip.reproduce.rows import Row
+
+NAMES = {  # what an averaging rule calls it -> what a row does
+    "fsc-clip": {"comp_avg": "comp", "21_tasks_avg": "zeroshot", "i2t_avg": "i2t", "t2i_avg": "t2i"},
+    "degla": {"valse": "valse_11"},
+}
+COUNTING = ("valse::counting-hard", "valse::counting-small-quant", "valse::counting-adversarial")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One figure. `verdict`: agrees, differs, not measured, or another scale (of a tiny twin, compared to nothing)."""
+
+    figure: str
+    published: float
+    measured: float | None
+    tolerance: float
+    verdict: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def measured(results: dict[str, Any], rule: str) -> dict[str, float]:
+    """The figures that rows name, from a results file: subsets, benchmarks and averages of one rule."""
+    ours = individual(results)
+    out = dict(ours)
+    try:
+        averages = aggregate(rule, ours)
+    except InputError:
+        averages = {}
+    out |= {NAMES[rule].get(name, name): value for name, value in averages.items()}
+    if all(name in ours for name in COUNTING):
+        out["valse::counting"] = mean([ours[name] for name in COUNTING])
+    return out
+
+
+def compare(row: Row, results: Sequence[dict[str, Any]], scale: str = "full") -> list[Verdict]:
+    """A verdict a published figure; several results (seeds) are averaged."""
+    found = [measured(r, row.rule) for r in results]
+    if scale == "tiny":  # the world's own summary stands beside figures of other benchmarks
+        found = [{k: v for k, v in r["summary"].items() if v is not None} for r in results]
+    out = []
+    for name, published in row.figures.items():
+        values = [f[name] for f in found if name in f]
+        value = float(np.mean(values)) if len(values) == len(found) and found else None
+        tolerance = float(row.tolerance.get(name, row.tolerance["default"]))
+        if scale == "tiny":
+            verdict = "another scale"
+        elif value is None:
+            verdict = "not measured"
+        else:
+            verdict = (
+                "agrees" if abs(value - published) <= tolerance + 0.05 else "differs"
+            )  # figures are printed to 0.1
+        out.append(Verdict(name, published, None if value is None else round(value, 2), tolerance, verdict))
+    return out
+
+
+def table(verdicts: Sequence[Verdict]) -> list[str]:
+    """The verdicts as lines of text."""
+    width = max([len("figure"), *(len(v.figure) for v in verdicts)])
+    out = [f"{'figure':<{width}}  published  measured  tolerance  verdict"]
+    for v in verdicts:
+        value = "" if v.measured is None else f"{v.measured:.1f}"
+        out.append(f"{v.figure:<{width}}  {v.published:>9.1f}  {value:>8}  {v.tolerance:>9.1f}  {v.verdict}")
+    return out
