@@ -63,8 +63,8 @@ def test_wordnet_ids_and_numbers_are_the_right_classes(tmp_path: Path, one_promp
     entry = evaluate(Sighted(sets), "imagenet_robustness", tmp_path)["tasks"]["imagenet_robustness"]
     assert [s["accuracy"] for s in entry["subsets"].values()] == pytest.approx([200 / 3] * 5)
     assert {name: s["classes"] for name, s in entry["subsets"].items()} == {s.name: len(s.classes) for s in sets}
-    assert entry["rule"] == "mean of those there (4 of 5)"  # ImageNet-O has no part in the mean
-    assert entry["data"]["absent"] == ["objectnet"]
+    assert entry["rule"] == "mean of V2, Sketch, A, R and ObjectNet (4 of 5 sets)"  # ImageNet-O has no part in the mean
+    assert entry["absent"]["sets"] == ["objectnet"]
     assert entry["data"]["sets"]["imagenet-r"]["labels"] == "WordNet ids"
 
 
@@ -149,7 +149,7 @@ def test_vtabs_own_sets_from_clip_benchmarks_tars(tmp_path: Path) -> None:
     assert {name: (s["accuracy"], s["classes"]) for name, s in entry["subsets"].items()} == {
         "clevr-distance": (50.0, 6), "svhn": (50.0, 10), "dmlab": (50.0, 6), "dsprites-position": (50.0, 16),
     }  # fmt: skip
-    assert entry["rule"] == "mean of those there (4 of 19)"
+    assert entry["rule"] == "mean of 19 (4 of 19 sets)"
     (tmp_path / "wds_vtab-dsprites_label_x_position" / "classnames.txt").unlink()
     unread = TASKS["vtab"].load(Request(tmp_path)).found["not read"]
     assert "its class names are needed; put classnames.txt there" in unread["dsprites-position"]

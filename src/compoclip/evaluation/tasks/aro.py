@@ -82,7 +82,7 @@ def prepare(root: Path) -> list[str]:
 
 def averages(counts: dict[str, int]) -> dict[str, Average]:
     """The mean of the four, and the two halves apart: relations and attributes need the image, order hardly does."""
-    rules = {"vl_compo" if len(counts) == len(FILES) else "mean of those there": plain_mean(counts)}
+    rules = {"vl_compo": plain_mean(counts)}
     for name, part in (("image-grounded (VG)", "VG"), ("word order", "Order")):
         if own := {n: c for n, c in counts.items() if part in n}:
             rules[name] = plain_mean(own)
