@@ -49,6 +49,7 @@ CHANCE: dict[str, float | None] = {
 ELSEWHERE = {"imagenet": "test_every_set.py", "linear_probe": "test_probe.py"} | dict.fromkeys(
     ("imagenet_robustness", "vtab", "stl10"), "test_more_sets.py"
 )
+ELSEWHERE |= dict.fromkeys(("multilingual_retrieval", "long_captions"), "test_published_captions.py")
 PROMPTED = ("zeroshot", "elevater", "degla_zeroshot")  # no captions of their own, and folders miss no file
 EACH = pytest.mark.parametrize("task", [task for task in TASKS if task not in ELSEWHERE])
 

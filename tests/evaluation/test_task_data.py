@@ -111,9 +111,9 @@ def test_getting_several_sets_tells_of_each(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(task_data, "get", get)
     found = task_data.get_task("retrieval", tmp_path)
-    assert asked == ["coco-karpathy", "flickr30k-retrieval", "coco-counterfactuals"]
+    assert asked == ["coco-karpathy", "flickr30k-retrieval", "flickr8k-retrieval", "coco-counterfactuals"]
     assert found["sets"][1]["by_hand"].endswith("a form")
-    assert [n["name"] for n in found["needs"]] == ["coco-val2014", "flickr30k"]
+    assert [n["name"] for n in found["needs"]] == ["coco-val2014", "flickr30k", "flickr8k"]
     assert set(TASKS["elevater"].data) <= set(entries())
 
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import Store, beside, is_image, open_store
-from compoclip.evaluation.tables import SUFFIXES, field, read_table
+from compoclip.evaluation.pictures import Store, Stores, beside, is_image, open_store
+from compoclip.evaluation.tables import SUFFIXES, field, read_lines, read_table
 from compoclip.io import read_json
 
 IMAGE_KEYS = ("image", "filepath", "file", "filename", "image_path")
@@ -27,16 +27,21 @@ CAPTION_KEYS = ("captions", "caption", "sentences", "title", "raw", "text")
 
 @dataclass(frozen=True)
 class Known:
-    """A published set: its files and images below a data root, in the order they are looked for."""
+    """A published set: its files and images below a data root, in the order they are looked for.
+
+    `read` gives captions by image name, where the file is none of the usual ones; `every` place of images is searched.
+    """
 
     name: str
     folders: tuple[str, ...]
     files: tuple[str, ...]
     images: tuple[str, ...]
+    read: Callable[[Path], dict[str, list[str]]] | None = None
+    every: bool = False
 
     def find(self, root: Path) -> Path | None:
         places = (root / folder / file for folder in self.folders for file in self.files)
-        return next((path for path in places if path.is_file()), None)
+        return next((path for path in places if path.exists()), None)
 
 
 KNOWN = (
@@ -49,7 +54,7 @@ KNOWN = (
     Known(
         "flickr30k",
         ("flickr30k", "retrieval/flickr30k", "Flickr30K", "."),
-        ("flickr30k_test.json", "dataset_flickr30k.json", "test_1k_flickr.csv"),
+        ("flickr30k_test.json", "dataset_flickr30k.json", "test_1k_flickr.csv", "flickr30k_test_karpathy.txt"),
         (
             "flickr30k/flickr30k-images",
             "flickr30k/images_flickr_1k_test",
@@ -59,6 +64,12 @@ KNOWN = (
             "flickr30k",
             "images",
         ),
+    ),
+    Known(
+        "flickr8k",
+        ("flickr8k", "retrieval/flickr8k", "Flickr8k"),
+        ("dataset_flickr8k.json", "flickr8k_test_karpathy.txt"),
+        ("flickr8k/Flicker8k_Dataset", "flickr8k/Images", "flickr8k/images", "Flicker8k_Dataset", "flickr8k"),
     ),
     Known(
         "coco_counterfactuals",
@@ -92,6 +103,11 @@ def read_file(path: Path, split: str = "test") -> dict[str, list[str]]:
 
 
 def _pairs(path: Path, split: str) -> Iterable[tuple[str, list[str]]]:
+    if path.suffix == ".txt":  # CLIP_benchmark's `image,caption`, whose captions may hold commas, unquoted
+        for number, line in enumerate(read_lines(path)[1:], 2):
+            image, dot, caption = line.partition(".jpg,")
+            yield f"{image}{dot.rstrip(',')}", captions_of(f"{path}: line {number}", caption)
+        return
     if path.suffix in SUFFIXES:
         for number, row in read_table(path):
             where = f"{path}: line {number}"
@@ -133,13 +149,16 @@ def _coco(path: Path, table: dict[str, Any]) -> Iterable[tuple[str, list[str]]]:
 
 
 def find_store(root: Path, known: Known, wanted: Sequence[str]) -> Store | None:
-    """The first of the known places that holds any of the wanted images."""
+    """The first of the known places that holds any of the wanted images, or every such place."""
+    found = []
     for stem in known.images:
         place = beside(root / stem)
         store = None if place is None else open_store(place)
         if store is not None and any(store.get(name) for name in wanted):
-            return store
-    return None
+            if not known.every:
+                return store
+            found.append(store)
+    return Stores(found) if found else None
 
 
 def is_captioned(folder: Path) -> bool:

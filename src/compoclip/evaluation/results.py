@@ -26,6 +26,10 @@ from compoclip.io import read_json, write_json, write_text
 SCHEMA = 1
 METRICS_VERSION = "1"  # changes when a protocol, a tie rule or an average does
 SUMMARY = ("comp", "zeroshot", "i2t", "t2i")
+# Tasks with figures of their own beside the summary, so that it stays what published tables average.
+APART = frozenset(
+    {"imagenet_robustness", "vtab", "stl10", "multilingual_retrieval", "long_captions", "crepe_systematicity"}
+)
 
 
 def pack(hits: NDArray[np.float64]) -> dict[str, Any]:
@@ -131,10 +135,11 @@ def mean_controls(subsets: dict[str, Any], weights: dict[str, float]) -> dict[st
 
 def summary(tasks: dict[str, dict[str, Any]]) -> dict[str, float | None]:
     """The four figures of a model: comp is the mean of the composition tasks' scores, zeroshot, i2t and t2i the means
-    over all sets measured; null where nothing was. A recognition set that several tasks measure counts once."""
+    over all sets measured; null where nothing was. A recognition set that several tasks measure counts once, and the
+    tasks of `APART` do not."""
     pools: dict[str, list[float | None]] = {name: [] for name in SUMMARY}
     seen: set[str] = set()
-    for entry in tasks.values():
+    for entry in (entry for task, entry in tasks.items() if task not in APART):
         parts = {name: subset["part"] for name, subset in entry["subsets"].items()}
         if "composition" in parts.values():
             pools["comp"].append(entry["score"])

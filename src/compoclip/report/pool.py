@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from compoclip.errors import InputError
-from compoclip.evaluation.results import SUMMARY, read_results, shared_rows
+from compoclip.evaluation.results import APART, SUMMARY, read_results, shared_rows
 from compoclip.evaluation.statistics import Groups, Interval, McNemar, cluster_index, mcnemar, paired_difference
 
 Results = dict[str, Any]
@@ -118,6 +118,8 @@ def summary_columns(methods: Sequence[Method]) -> list[Column]:
 def _summary_strata(run: Results, key: str) -> tuple[tuple[str, str, float], ...]:
     strata: list[tuple[str, str, float]] = []
     for task, entry in run["tasks"].items():
+        if task in APART:
+            continue
         parts = {n: s.get("part", "composition") for n, s in entry["subsets"].items()}
         if key == "comp" and "composition" in parts.values():
             weights = entry.get("weights", {}).get(entry["rule"]) or {

@@ -21,7 +21,7 @@ from compoclip.data.sources.table import table_records
 from compoclip.data.sources.webdataset import tar_records
 from compoclip.errors import InputError
 
-TABLE_SUFFIXES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow")
+TABLE_SUFFIXES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".jsonlines", ".json", ".parquet", ".arrow")
 HUB_PREFIX = "hf:"
 COMPRESSED = (".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2")
 
@@ -111,7 +111,7 @@ def open_table(path: Path, options: Options) -> Table:
     suffix = path.suffix.lower()
     if suffix in (".tsv", ".tab", ".csv"):
         return open_delimited(path)
-    if suffix in (".jsonl", ".ndjson"):
+    if suffix in (".jsonl", ".ndjson", ".jsonlines"):
         return open_jsonl(path)
     if suffix == ".json":
         return open_json(path)

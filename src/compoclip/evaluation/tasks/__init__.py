@@ -5,7 +5,8 @@ from importlib import import_module
 from compoclip.evaluation.task import Task
 
 NAMES = (
-    *("world", "sugarcrepe", "retrieval", "elevater", "imagenet", "imagenet_robustness", "vtab", "stl10"),
+    *("world", "sugarcrepe", "retrieval", "multilingual_retrieval", "long_captions"),
+    *("elevater", "imagenet", "imagenet_robustness", "vtab", "stl10"),
     *("degla_zeroshot", "zeroshot", "aro", "valse"),
     *("sugarcrepe_pp", "whatsup", "negbench", "crepe", "conme", "svo_probes", "imagecode", "spec", "vl_checklist"),
     *("mmvp_vlm", "winoground", "colorswap", "eqben", "vismin", "cola", "coco_counterfactuals", "bivlc"),

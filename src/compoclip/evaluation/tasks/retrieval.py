@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from compoclip.data.sources import Source, open_source
@@ -52,13 +53,35 @@ def read_set(place: Path, request: Request) -> tuple[Retrieval, str]:
 
 def read_known(known: Known, path: Path, request: Request) -> Retrieval:
     """A published set by its official file."""
-    root, captions = request.root("retrieval"), read_file(path)
+    root, captions = request.root("retrieval"), read_file(path) if known.read is None else known.read(path)
     store = find_store(root, known, list(captions))
     if store is None:
         looked = ", ".join(str(root / stem) for stem in known.images)
         raise DataMissing(f"{path}: none of its images, such as {next(iter(captions))}, is in {looked}")
     find = Finder(store)
     return _form(known.name, [(find(name), texts) for name, texts in captions.items()], request, "")
+
+
+def known_loader(task: str, sets: Sequence[Known]) -> Callable[[Request], Loaded]:
+    """The reader of a task over published sets alone."""
+
+    def load(request: Request) -> Loaded:
+        subsets, unread = [], []
+        for known in sets:
+            path = known.find(request.root(task))
+            if path is None:
+                continue
+            try:
+                subsets.append(read_known(known, path, request))
+            except DataMissing as error:
+                unread.append(str(error))
+        if not subsets:
+            looked = ", ".join(dict.fromkeys(str(request.root(task) / k.folders[0] / k.files[0]) for k in sets[:12]))
+            raise DataMissing(f"{task}: " + ("; ".join(unread[:3]) or f"no captions found; looked for {looked}"))
+        rows = {s.name: len(s.images) + s.missing for s in subsets if request.limit is None}
+        return Loaded(list(subsets), {"unread": unread} if unread else {}, rows)
+
+    return load
 
 
 def _form(name: str, samples: Samples, request: Request, empty: str) -> Retrieval:
@@ -148,8 +171,8 @@ TASK = Task(
     source="COCO and Flickr30k (Karpathy's splits), COCO-Counterfactuals, or your own captions and images",
     licence="that of your data; of the published sets as `compoclip data ls` tells",
     size="any",
-    data=("coco-karpathy", "flickr30k-retrieval", "coco-counterfactuals"),
-    parts={"coco_karpathy": 5_000, "flickr30k": 1_000, "coco_counterfactuals": 34_820},
+    data=("coco-karpathy", "flickr30k-retrieval", "flickr8k-retrieval", "coco-counterfactuals"),
+    parts={"coco_karpathy": 5_000, "flickr30k": 1_000, "flickr8k": 1_000, "coco_counterfactuals": 34_820},
     own=True,
     chance="own captions / all captions (i2t), 1 / images (t2i)",
     rule="R@k: any own caption among the first k (i2t), the own image among the first k (t2i); ties count against",
