@@ -28,6 +28,7 @@ CHANCE: dict[str, float | None] = {
     "whatsup": (25 + 25 + 50 * 4) / 6,
     "negbench": 25,
     "crepe": 100 / 6,
+    "crepe_systematicity": 100 * (1 / 3 + 1 / 3 + 1 / 5) / 3,
     "conme": 50,
     "vl_checklist": 50,
     "svo_probes": 50,

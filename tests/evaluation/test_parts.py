@@ -19,6 +19,7 @@ from compoclip.evaluation.task_data import check_task
 TABLES = (".json", ".jsonl", ".csv", ".parquet")
 OWN = {"world": "is drawn", "zeroshot": "one's own sets", "linear_probe": "one's own sets"}
 ELSEWHERE = dict.fromkeys(("imagenet", "imagenet_robustness", "vtab", "stl10"), "see test_more_sets.py")
+ELSEWHERE |= dict.fromkeys(("multilingual_retrieval", "long_captions"), "see test_published_captions.py")
 LARGE = ELSEWHERE | {"retrieval": "one's own sets; published ones stand below"}
 
 

@@ -14,7 +14,14 @@ MAKERS: dict[str, Maker] = {
     for maker in (
         *(sets.world, sets.retrieval, sets.zeroshot, sets.elevater, sets.degla_zeroshot),
         *(captions.sugarcrepe, captions.sugarcrepe_pp, captions.valse, captions.aro, captions.whatsup),
-        *(captions.negbench, captions.crepe, captions.conme, captions.vl_checklist, captions.hard_positives),
+        *(
+            captions.negbench,
+            captions.crepe,
+            captions.crepe_systematicity,
+            captions.conme,
+            captions.vl_checklist,
+            captions.hard_positives,
+        ),
         *(pictures.svo_probes, pictures.imagecode, pictures.spec, pictures.winoground, pictures.colorswap),
         *(pictures.eqben, pictures.vismin, pictures.cola, pictures.coco_counterfactuals, pictures.mmvp_vlm),
         pictures.bivlc,

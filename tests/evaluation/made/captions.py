@@ -133,6 +133,21 @@ def crepe(made: Made) -> None:
         made.table(f"crepe/{kind}.csv", rows)
 
 
+def crepe_systematicity(made: Made) -> None:
+    """Columns of three kinds of false captions; `combined` is both, and a row may have none of a kind."""
+    box = dict(zip(("x", "y", "width", "height"), BOX))
+    for trained in ("cc12m", "yfcc", "laion"):
+        for split in ("seen", "unseen"):
+            rows = []
+            asked = questions(made, "vg/VG_100K", lambda n: f"{n}.jpg", false=4, box=BOX)
+            for k, (image, text, wrong) in enumerate(asked):
+                row: dict[str, Any] = {"image_id": image.removesuffix(".jpg"), "caption": text, **box}
+                row["valid_hard_negs_atom"] = repr(wrong[:2])
+                row["valid_hard_negs_comp"] = repr([] if made.trouble and k == 2 else wrong[2:])
+                rows.append(row | {"valid_hard_negs_combined": repr(wrong)})
+            made.table(f"crepe/syst_hard_negatives/syst_vg_hard_negs_{split}_compounds_in_{trained}.csv", rows)
+
+
 def conme(made: Made) -> None:
     for kind in ("att", "obj", "rel"):
         asked = questions(made, "val2017", coco)

@@ -128,6 +128,21 @@ def crepe(root: Path) -> list[Part]:
     return out
 
 
+def crepe_systematicity(root: Path) -> list[Part]:
+    parts: dict[str, list[Asked]] = {}
+    for path in sorted((root / "crepe/syst_hard_negatives").glob("*.csv")):
+        split, trained = path.stem.removeprefix("syst_vg_hard_negs_").split("_compounds_in_")
+        for row in _csv(path):
+            box = (int(row["x"]), int(row["y"]), int(row["width"]), int(row["height"]))
+            photo = Photo(root / f"vg/VG_100K/{row['image_id']}.jpg", box)
+            for kind in ("atom", "comp", "combined"):
+                false = ast.literal_eval(row[f"valid_hard_negs_{kind}"])
+                if false:
+                    asked = Asked([photo], [row["caption"], *false])
+                    parts.setdefault(f"{trained}::{split}::{kind}", []).append(asked)
+    return [Part(name, "captions", rows) for name, rows in parts.items()]
+
+
 def conme(root: Path) -> list[Part]:
     out = []
     for name in ("replace-att", "replace-obj", "replace-rel"):
@@ -392,7 +407,20 @@ def degla_zeroshot(root: Path) -> list[Part]:
 READERS: dict[str, Callable[[Path], list[Part]]] = {
     reader.__name__: reader
     for reader in (
-        *(sugarcrepe, sugarcrepe_pp, valse, aro, whatsup, negbench, crepe, conme, vl_checklist, svo_probes, imagecode),
+        *(
+            sugarcrepe,
+            sugarcrepe_pp,
+            valse,
+            aro,
+            whatsup,
+            negbench,
+            crepe,
+            crepe_systematicity,
+            conme,
+            vl_checklist,
+            svo_probes,
+            imagecode,
+        ),
         *(spec, winoground, colorswap, eqben, vismin, cola, coco_counterfactuals, mmvp_vlm, retrieval, zeroshot),
         *(bivlc, hard_positives, elevater, degla_zeroshot),
     )
