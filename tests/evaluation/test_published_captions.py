@@ -113,7 +113,7 @@ def test_long_captions_of_docci_and_urban_1k(tmp_path: Path) -> None:
     # photo 1's own caption ties with the copy of it, which is another photo's: a tie counts against
     assert got["docci/i2t"] == (3, 0, pytest.approx(100 / 3))
     with pytest.raises(
-        DataMissing, match=r"long_captions: no captions found; looked for .*docci_descriptions.jsonlines"
+        DataMissing, match=r"long_captions: no captions found; .*docci_descriptions"
     ):
         measured("long_captions", tmp_path / "docci")
 
