@@ -90,6 +90,16 @@ def test_a_folder_of_photos_may_be_an_archive(tmp_path: Path) -> None:
     assert check_entry("coco-val2017", tmp_path)["missing"][0]["found"] == 2
 
 
+def test_shards_are_counted_as_their_own_file_tells(tmp_path: Path) -> None:
+    test = tmp_path / "elevater" / "mnist" / "test"
+    test.mkdir(parents=True)
+    (tmp_path / "elevater" / "mnist" / "classnames.txt").write_text("0\n")
+    (test / "0.tar").touch()
+    assert check_entry("mnist", tmp_path)["complete"]  # nothing says how many there should be
+    (test / "nshards.txt").write_text("3\n")
+    assert check_entry("mnist", tmp_path)["missing"] == [{"path": "elevater/mnist/test/*.tar", "found": 1, "wanted": 3}]
+
+
 def test_check_of_a_table(photos: Path) -> None:
     (photos / "b.jpg").write_bytes(b"broken")
     long = " ".join(["word"] * 76)

@@ -32,7 +32,7 @@ def check_entry(name: str | Entry, root: str | Path, _above: tuple[str, ...] = (
     """
     chosen, root = name if isinstance(name, Entry) else entry(name), Path(root)
     rows: list[dict[str, Any]] = [
-        {"path": item.path, "found": _count(root, item), "wanted": item.count} for item in chosen.files
+        {"path": item.path, "found": _count(root, item), "wanted": _wanted(root, item)} for item in chosen.files
     ]
     missing = [row for row in rows if row["found"] < row["wanted"]]
     broken_off = [row for download in chosen.fetch if (row := unfinished(download, root)) is not None]
@@ -58,6 +58,13 @@ def check_entry(name: str | Entry, root: str | Path, _above: tuple[str, ...] = (
         "needs": needs,
         "hint": hint,
     }
+
+
+def _wanted(root: Path, item: Expected) -> int:
+    """How many files there should be: the catalogue's number, or what CLIP_benchmark's `nshards.txt` says of tars."""
+    told = root / PurePosixPath(item.path).parent / "nshards.txt"
+    text = told.read_text("utf-8").strip() if item.path.endswith("/*.tar") and told.is_file() else ""
+    return int(text) if text.isascii() and text.isdigit() else item.count
 
 
 def _names(chosen: Entry, root: Path, pattern: str) -> list[str]:
