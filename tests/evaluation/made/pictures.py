@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,12 +121,31 @@ def eqben(made: Made) -> None:
     made.write("eqben/eqben.json", out)
 
 
+def _table(made: Made, path: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    """A Parquet file with the images in its cells; an image that is not there is an empty cell."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def cell(value: Any) -> Any:
+        if not isinstance(value, Path):
+            return value
+        return {"bytes": value.read_bytes(), "path": value.name} if value.is_file() else None
+
+    place = made.root / path
+    place.parent.mkdir(parents=True)
+    cells = [[cell(value) for value in column] for column in zip(*rows)]
+    pq.write_table(pa.table(dict(zip(columns, cells))), place, row_group_size=5)
+
+
 def vismin(made: Made) -> None:
-    out = []
+    """The hub's table."""
+    rows = []
     for category in ("object", "attribute", "relation", "counting"):
-        rows = _named(made, "vismin/images", ("image_0", "image_1", "text_0", "text_1"), lambda n: f"{n}.png")
-        out += [row | {"category": category} for row in rows]
-    made.lines("vismin/test.jsonl", out)
+        for a, b, text, other in quads(made, "photos", jpg):
+            photos = (made.root / "photos" / a, made.root / "photos" / b)
+            rows.append((str(len(rows)), photos[0], text, photos[1], other, category))
+    columns = ("id", "image_0", "text_0", "image_1", "text_1", "category")
+    _table(made, "vismin/data/test-00000-of-00001.parquet", columns, rows)
 
 
 def cola(made: Made) -> None:
@@ -160,20 +180,12 @@ def mmvp_vlm(made: Made) -> None:
 
 
 def bivlc(made: Made) -> None:
-    """A Parquet file with the images in its cells; an image that is not there is an empty cell."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    def cell(name: str) -> dict[str, Any] | None:
-        path = made.root / "photos" / name
-        return {"bytes": path.read_bytes(), "path": name} if path.is_file() else None
-
+    """The hub's table."""
     rows = []
     for k, (kind, part) in enumerate((("replace", "obj"), ("replace", "rel"), ("swap", "att"), ("add", "obj"))):
         asked = quads(made, "photos", jpg)
         for first, second, text, other in asked + asked[: k * made.trouble]:
-            rows.append((cell(first), text, other, cell(second), kind, part))
+            photos = (made.root / "photos" / first, made.root / "photos" / second)
+            rows.append((photos[0], text, other, photos[1], kind, part))
     columns = ("image", "caption", "negative_caption", "negative_image", "type", "subtype")
-    path = made.root / "bivlc/data/test-00000-of-00001.parquet"
-    path.parent.mkdir(parents=True)
-    pq.write_table(pa.table(dict(zip(columns, map(list, zip(*rows))))), path, row_group_size=5)
+    _table(made, "bivlc/data/test-00000-of-00001.parquet", columns, rows)

@@ -245,11 +245,11 @@ def eqben(root: Path) -> list[Part]:
 
 
 def vismin(root: Path) -> list[Part]:
-    parts: dict[str, list[dict[str, Any]]] = {}
-    for row in _lines(root / "vismin/test.jsonl"):
-        parts.setdefault(row["category"], []).append(row)
-    fields = ("image_0", "image_1", "text_0", "text_1")
-    return [Part(k, "squares", _squares(rows, root / "vismin/images", "", *fields)) for k, rows in parts.items()]
+    parts: dict[str, list[Asked]] = {}
+    for row in _table(root / "vismin/data/test-00000-of-00001.parquet"):
+        asked = Asked([_cell(row["image_0"]), _cell(row["image_1"])], [row["text_0"], row["text_1"]])
+        parts.setdefault(row["category"], []).append(asked)
+    return [Part(name, "squares", rows) for name, rows in parts.items()]
 
 
 def cola(root: Path) -> list[Part]:
@@ -335,21 +335,27 @@ def world(rows: int) -> list[Part]:
     return [*out, Part("retrieval", "retrieval", asked)]
 
 
-def bivlc(root: Path) -> list[Part]:
+def _table(path: Path) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    return list(pq.read_table(path).to_pylist())
+
+
+def _cell(cell: dict[str, Any] | None) -> Photo:
     import io
 
     import numpy as np
-    import pyarrow.parquet as pq
     from PIL import Image
 
-    def photo(cell: dict[str, Any] | None) -> Photo:
-        if cell is None:
-            return Photo(root / "not there")
-        return Photo(pixels=np.asarray(Image.open(io.BytesIO(cell["bytes"])).convert("RGB")))
+    if cell is None:
+        return Photo(Path("/not there"))
+    return Photo(pixels=np.asarray(Image.open(io.BytesIO(cell["bytes"])).convert("RGB")))
 
+
+def bivlc(root: Path) -> list[Part]:
     parts: dict[str, list[Asked]] = {}
-    for row in pq.read_table(root / "bivlc/data/test-00000-of-00001.parquet").to_pylist():
-        photos = [photo(row["image"]), photo(row["negative_image"])]
+    for row in _table(root / "bivlc/data/test-00000-of-00001.parquet"):
+        photos = [_cell(row["image"]), _cell(row["negative_image"])]
         asked = Asked(photos, [row["caption"], row["negative_caption"]])
         parts.setdefault(f"{row['type']}_{row['subtype']}", []).append(asked)
     return [Part(name, "squares", rows) for name, rows in parts.items()]
