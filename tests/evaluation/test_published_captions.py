@@ -112,9 +112,7 @@ def test_long_captions_of_docci_and_urban_1k(tmp_path: Path) -> None:
     assert got["docci/t2i"] == (3, 0, pytest.approx(200 / 3))
     # photo 1's own caption ties with the copy of it, which is another photo's: a tie counts against
     assert got["docci/i2t"] == (3, 0, pytest.approx(100 / 3))
-    with pytest.raises(
-        DataMissing, match=r"long_captions: no captions found; .*docci_descriptions"
-    ):
+    with pytest.raises(DataMissing, match=r"long_captions: no captions found; .*docci_descriptions"):
         measured("long_captions", tmp_path / "docci")
 
 

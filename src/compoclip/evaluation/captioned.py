@@ -105,8 +105,8 @@ def read_file(path: Path, split: str = "test") -> dict[str, list[str]]:
 def _pairs(path: Path, split: str) -> Iterable[tuple[str, list[str]]]:
     if path.suffix == ".txt":  # CLIP_benchmark's `image,caption`, whose captions may hold commas, unquoted
         for number, line in enumerate(read_lines(path)[1:], 2):
-            image, dot, caption = line.partition(".jpg,")
-            yield f"{image}{dot.rstrip(',')}", captions_of(f"{path}: line {number}", caption)
+            stem, _, caption = line.partition(".jpg,")
+            yield f"{stem}.jpg", captions_of(f"{path}: line {number}", caption)
         return
     if path.suffix in SUFFIXES:
         for number, row in read_table(path):
