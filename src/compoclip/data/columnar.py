@@ -51,6 +51,7 @@ class ColumnarTable:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         open_part.cache_clear()  # a file may have changed since it was last opened
+        _kept.clear()
         self._parts = [open_part(str(path)) for path in paths]
         self.where = str(paths[0].parent)
         self.rows = sum(part.rows for part in self._parts)
@@ -186,38 +187,92 @@ class CellImage(ImageRef):
 
 @lru_cache(maxsize=64)
 def open_part(path: str) -> _Part:
-    """A Parquet or Arrow file; its row groups of images are shared by all references into it."""
+    """A Parquet or Arrow file."""
     return _Parquet(Path(path)) if path.endswith(".parquet") else _Arrow(Path(path))
 
 
+_kept: dict[tuple[str, str, int], Any] = {}  # row groups of images that were read last, by any reference into a file
+_lock = Lock()
+
+
 class _Part(ABC):
-    """One file of a table."""
+    """One file of a table, in row groups of `sizes` rows."""
 
-    path: Path
-    rows: int
-    columns: list[str]
-    features: dict[str, Any]
-    schema: Any
+    def __init__(self, path: Path, schema: Any, sizes: Sequence[int]) -> None:
+        self.path, self.schema, self.sizes, self.rows = path, schema, list(sizes), sum(sizes)
+        self.columns, self.features = list(schema.names), _features(schema)
 
     @abstractmethod
-    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        """(first row, cells by column)."""
+    def table(self, names: Sequence[str], group: int) -> Any:
+        """Columns of one row group; `NAME.path` is the path beside an image's bytes. Raises InputError."""
 
-    @abstractmethod
-    def image_paths(self, name: str) -> list[str | None]:
-        """The paths beside the bytes of an image column."""
+    def full(self, name: str, group: int) -> bool:
+        """Whether it is known without reading that no cell of an image column is empty."""
+        return False
 
-    @abstractmethod
     def values(self, name: str) -> list[Any]:
         """A column as Python objects."""
+        return [value for group in range(len(self.sizes)) for value in self.table([name], group).column(0).to_pylist()]
 
-    @abstractmethod
+    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        start = 0
+        for group, size in enumerate(self.sizes):
+            try:
+                batches = self.table(names, group).to_batches(BATCH_ROWS)
+            except InputError as error:
+                report.skip("broken row group", f"{self.path}: row group {group}", f"{size} rows lost ({error})")
+                batches = []
+            inside = start
+            for batch in batches:
+                yield inside, batch.to_pydict()
+                inside += batch.num_rows
+            start += size
+
+    def image_paths(self, name: str) -> list[str | None]:
+        """The paths beside the bytes of an image column."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kind = self.schema.field(name).type
+        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
+            return [None] * self.rows
+        columns = [self.table([f"{name}.path"], group).column(0) for group in range(len(self.sizes))]
+        return [
+            path
+            for column in columns
+            for path in (pc.struct_field(column, "path") if pa.types.is_struct(column.type) else column).to_pylist()
+        ]
+
     def present(self, name: str) -> list[bool]:
         """Where an image cell holds something."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-    @abstractmethod
+        out: list[bool] = []
+        for group, size in enumerate(self.sizes):
+            if self.full(name, group):
+                out += [True] * size
+                continue
+            column = self.table([name], group).column(0)
+            if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+                column = pc.struct_field(column, "bytes")
+            out += [bool(valid) for valid in column.is_valid().to_pylist()]
+        return out
+
     def cell(self, name: str, row: int) -> Any:
         """One cell as a Python object."""
+        group, inside = 0, row
+        while inside >= self.sizes[group]:
+            inside -= self.sizes[group]
+            group += 1
+        key = (str(self.path), name, group)
+        with _lock:  # several threads read images; each row group is read once
+            if key not in _kept:
+                while len(_kept) >= KEPT:
+                    _kept.pop(next(iter(_kept)))
+                _kept[key] = self.table([name], group).column(0)
+            column = _kept[key]
+        return column[inside].as_py()
 
 
 class _Parquet(_Part):
@@ -225,140 +280,54 @@ class _Parquet(_Part):
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self.path = path
         try:
             with pq.ParquetFile(path) as file:
-                schema, meta = file.schema_arrow, file.metadata
+                schema, self._meta = file.schema_arrow, file.metadata
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]}); fetch it again") from None
-        self.schema, self.columns, self.features = schema, list(schema.names), _features(schema)
-        self._sizes = [meta.row_group(g).num_rows for g in range(meta.num_row_groups)]
-        self.rows = sum(self._sizes)
-        self._kept: dict[tuple[str, int], Any] = {}
-        self._lock = Lock()
+        super().__init__(path, schema, [self._meta.row_group(g).num_rows for g in range(self._meta.num_row_groups)])
 
-    def _read(self, name: str, group: int | None = None) -> Any:
+    def table(self, names: Sequence[str], group: int) -> Any:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         try:
-            with pq.ParquetFile(self.path) as file:
-                if group is None:
-                    return file.read(columns=[name]).column(0)
-                return file.read_row_group(group, columns=[name]).column(0)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{self.path}: column {name} is broken ({str(error).splitlines()[0]})") from None
+            with pq.ParquetFile(self.path, metadata=self._meta) as file:
+                return file.read_row_group(group, columns=list(names))
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            why = str(error).splitlines()[0]
+            raise InputError(f"{self.path}: column {', '.join(names)} is broken ({why})") from None
 
-    def values(self, name: str) -> list[Any]:
-        return list(self._read(name).to_pylist())
-
-    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        start = 0
-        with pq.ParquetFile(self.path) as file:
-            for group, size in enumerate(self._sizes):
-                inside = 0
-                try:
-                    for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=list(names)):
-                        yield start + inside, batch.to_pydict()
-                        inside += batch.num_rows
-                except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                    where, why = f"{self.path}: row group {group}", str(error).splitlines()[0]
-                    report.skip("broken row group", where, f"{size - inside} rows lost ({why})")
-                start += size
-
-    def image_paths(self, name: str) -> list[str | None]:
-        import pyarrow as pa
-
-        kind = self.schema.field(name).type
-        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
-            return [None] * self.rows
-        cells = self._read(f"{name}.path").to_pylist()
-        return [cell["path"] if isinstance(cell, dict) else None for cell in cells]
-
-    def present(self, name: str) -> list[bool]:
-        """Where a cell holds something; the statistics spare reading images where none is empty."""
-        import pyarrow.parquet as pq
-
-        out: list[bool] = []
-        with pq.ParquetFile(self.path) as file:
-            for group, size in enumerate(self._sizes):
-                out += [True] * size if _full(file.metadata.row_group(group), name) else self._filled(name, group)
-        return out
-
-    def _filled(self, name: str, group: int) -> list[bool]:
-        import pyarrow as pa
-
-        column = self._read(name, group)
-        if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
-            return [cell is not None and cell["bytes"] is not None for cell in column.to_pylist()]
-        return [bool(v) for v in column.is_valid().to_pylist()]
-
-    def cell(self, name: str, row: int) -> Any:
-        group, inside = 0, row
-        while inside >= self._sizes[group]:
-            inside -= self._sizes[group]
-            group += 1
-        with self._lock:  # several threads read images; each row group is read once
-            if (name, group) not in self._kept:
-                while len(self._kept) >= KEPT:
-                    self._kept.pop(next(iter(self._kept)))
-                self._kept[name, group] = self._read(name, group)
-            column = self._kept[name, group]
-        return column[inside].as_py()
-
-
-def _full(group: Any, name: str) -> bool:
-    """Whether the statistics of a row group say that no cell of an image column is empty."""
-    for index in range(group.num_columns):
-        column = group.column(index)
-        if column.path_in_schema in (name, f"{name}.bytes"):
-            statistics = column.statistics
-            return statistics is not None and statistics.has_null_count and statistics.null_count == 0
-    return False
+    def full(self, name: str, group: int) -> bool:
+        columns = self._meta.row_group(group)
+        for index in range(columns.num_columns):
+            column = columns.column(index)
+            if column.path_in_schema in (name, f"{name}.bytes"):
+                statistics = column.statistics
+                return statistics is not None and statistics.has_null_count and statistics.null_count == 0
+        return False
 
 
 class _Arrow(_Part):
     def __init__(self, path: Path) -> None:
         import pyarrow as pa
 
-        self.path = path
         try:
-            self._table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+            table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{path}: not an Arrow stream ({str(error).splitlines()[0]}); save it again") from None
-        self.schema = self._table.schema
-        self.columns, self.features = list(self._table.column_names), _features(self._table.schema)
-        self.rows = self._table.num_rows
+        self._batches = table.to_batches()
+        super().__init__(path, table.schema, [batch.num_rows for batch in self._batches])
 
-    def values(self, name: str) -> list[Any]:
-        return list(self._table.column(name).to_pylist())
-
-    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        start = 0
-        for batch in self._table.select(list(names)).to_batches(BATCH_ROWS):
-            yield start, batch.to_pydict()
-            start += batch.num_rows
-
-    def image_paths(self, name: str) -> list[str | None]:
+    def table(self, names: Sequence[str], group: int) -> Any:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        kind = self.schema.field(name).type
-        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
-            return [None] * self.rows
-        return list(pc.struct_field(self._table.column(name), "path").to_pylist())
-
-    def present(self, name: str) -> list[bool]:
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        column = self._table.column(name)
-        if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
-            column = pc.struct_field(column, "bytes")
-        return [bool(v) for v in column.is_valid().to_pylist()]
-
-    def cell(self, name: str, row: int) -> Any:
-        return self._table.column(name)[row].as_py()
+        batch = self._batches[group]
+        fields = {
+            name: batch.column(name)
+            if name in self.columns
+            else pc.struct_field(batch.column(name.removesuffix(".path")), "path")
+            for name in names
+        }
+        return pa.table(fields)

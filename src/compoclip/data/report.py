@@ -43,6 +43,11 @@ class Report:
         if self.rows >= JUDGED_FROM and bad > MOST_BAD * self.rows:
             raise InputError(f"{name}: {bad} of {self.rows} rows cannot be used (limit {MOST_BAD:.0%}): {self.why}")
 
+    def refuse(self) -> None:
+        """Raises InputError for the first thing that was left out: for files that must be read whole."""
+        for reason, places in self.examples.items():
+            raise InputError(f"{places[0]} ({reason})")
+
     @property
     def total_skipped(self) -> int:
         return sum(self.skipped.values())

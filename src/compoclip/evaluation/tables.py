@@ -21,14 +21,9 @@ def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     report = Report()
     for row in open_table(path, Options()).rows(report):
-        _refuse(report)
+        report.refuse()
         yield row.number, row.cells
-    _refuse(report)
-
-
-def _refuse(report: Report) -> None:
-    for reason, places in report.examples.items():
-        raise InputError(f"{places[0]} ({reason})")
+    report.refuse()
 
 
 def field(path: Path, number: int, row: dict[str, Any], names: Sequence[str]) -> Any:

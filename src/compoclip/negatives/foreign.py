@@ -6,15 +6,17 @@ which run code when opened: they are refused, and its JSON form is read.
 
 from __future__ import annotations
 
-import ast
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from compoclip.data.sources.delimited import open_delimited
+from compoclip.data.sources.json_file import open_json
+from compoclip.data.sources.rows import Reading
+from compoclip.data.sources.table import table_records
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_json, write_text
 from compoclip.negatives.store import Row
@@ -49,33 +51,24 @@ class _Ids:
 
 def read_negclip(path: Path) -> Iterator[Row]:
     """`title`, `filepath`, `neg_caption` (a list literal, never evaluated). Raises InputError naming the row."""
-    ids = _Ids()
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            reader = csv.DictReader(handle, delimiter="\t")
-            _need(path, dict.fromkeys(reader.fieldnames or []), "title", "filepath", "neg_caption")
-            for row in reader:
-                for column in ("title", "filepath", "neg_caption"):
-                    if not isinstance(row[column], str):
-                        raise InputError(f"{path} row {reader.line_num}: no {column}; is a tab missing in this row?")
-                negatives = _literal_list(path, reader.line_num, "neg_caption", row["neg_caption"])
-                yield ids(row["filepath"]), row["title"], [_taken(text, "negclip", path) for text in negatives]
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
-    except csv.Error as error:
-        raise InputError(f"{path} row {reader.line_num}: {error}") from None
+    yield from _as_training(path, "negclip", "title", "filepath", "neg_caption")
 
 
 def read_degla(path: Path) -> Iterator[Row]:
     """A list of `image_id`, `original`, `enhanced` (four or more strings)."""
-    ids = _Ids()
-    for number, item in enumerate(_list(path, read_json(path)), 1):
-        _need(path, item, "image_id", "original", "enhanced", row=number)
-        _texts(path, number, "enhanced", item["enhanced"])
-        _texts(path, number, "original", [item["original"]])
-        image = item["image_id"]
-        name = f"train2014/COCO_train2014_{image:012d}.jpg" if isinstance(image, int) else str(image)
-        yield ids(name), item["original"], [_taken(text, "degla", path) for text in item["enhanced"]]
+    yield from _as_training(path, "degla", "image_id", "original", "enhanced")
+
+
+def _as_training(path: Path, form: str, *columns: str) -> Iterator[Row]:
+    """Rows as training reads them, but for what it would pass over: a conversion must lose nothing."""
+    is_json = path.suffix.lower() == ".json" or form == "degla"
+    table, reading = (open_json if is_json else open_delimited)(path), Reading(images=False)
+    _need(path, dict.fromkeys(table.columns), *columns)
+    for record in table_records(table, reading):
+        reading.report.refuse()
+        for caption_id, caption, negatives in zip(record.ids, record.captions, record.negatives or []):
+            yield caption_id, caption, [_taken(text, form, path) for text in negatives]
+    reading.report.refuse()
 
 
 def read_ce_clip(path: Path) -> Iterator[Row]:
@@ -194,13 +187,3 @@ def _need(path: Path, item: Any, *keys: str, row: Any = None) -> None:
     if missing:
         at = f" row {row}" if row is not None else ""
         raise InputError(f"{path}{at}: no {', '.join(missing)}; is it another form? name it with --from")
-
-
-def _literal_list(path: Path, row: int, column: str, text: str) -> list[str]:
-    try:
-        value = ast.literal_eval(text) if text.strip().startswith("[") else json.loads(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        value = None
-    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise InputError(f"{path} row {row}: {column} is no list of captions: {text[:40]!r}")
-    return value
