@@ -6,6 +6,7 @@ import re
 import unicodedata
 from functools import cache
 
+from compoclip.language.lexicon import POS, shared_lexicon
 from compoclip.language.words import table
 
 _WORD = re.compile(r"[^\W\d_]+")
@@ -34,4 +35,14 @@ def other_language(text: str) -> str:
 
 @cache
 def _small_words() -> dict[str, frozenset[str]]:
-    return {language: frozenset(text.split()) for language, text in table("languages")["small_words"].items()}
+    """By language; no single letters, and none that English has too ("die", "la", "no")."""
+    found = {language: frozenset(text.split()) for language, text in table("languages")["small_words"].items()}
+    english, known = found["en"], shared_lexicon()
+    return {
+        language: small
+        if language == "en"
+        else frozenset(
+            word for word in small - english if len(word) > 1 and not any(pos + word in known for pos in POS)
+        )
+        for language, small in found.items()
+    }
