@@ -32,7 +32,7 @@ def main() -> int:
     patterns = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(patterns)
 
-    texts = [caption.text for caption in read_captions([options.captions])]
+    texts = [caption.text for caption in read_captions(options.captions)[0]]
     vocabulary = Vocabulary.from_captions(texts)
     scanned, bad, refused = 0, [], 0
     for epoch in count():

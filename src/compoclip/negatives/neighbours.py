@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compoclip.language.lexicon import shared_lexicon
+from compoclip.language.words import words
 from compoclip.negatives.plausible import TOGETHER
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ SIMILAR = 0.05
 CONTEXTS_SHARED = 3
 LIVING = (5, 18)  # WordNet's fields of animals and people, of which a caption names whom it shows
 CLOSE = (5, 13, 18, 20)  # animals, food, people, plants: of one sort as they are
-DEEP = 5  # classes above a class, for it to be no mere "object" or "artifact"
-UP = 4  # steps to what things of one sort have in common
+DEEP = 8  # classes above a class, for it to be no mere "object" or "artifact"
+UP = 3  # steps to what things of one sort have in common
+PERSON = 18
 TOO_OFTEN = 1  # times as often as chance
 
 
@@ -68,6 +70,8 @@ class Neighbours:
                     continue
                 if self._go_together(noun, name) or not (own_field in CLOSE or akin(noun, name)):
                     continue  # where a shirt is, there may be a hat
+                if own_field == PERSON and _generic(noun) != _generic(name):
+                    continue  # a surfer may be a girl
                 similar = float(products[other]) / math.sqrt(own * float(self._lengths[other]))
                 if similar >= SIMILAR:
                     near.append((-similar, name))
@@ -112,6 +116,11 @@ class Neighbours:
                     information = math.log(count * everything / (whole * totals[context]))
                     matrix[self._place[noun], place[context]] = max(0, round(STEPS * information))
         return matrix
+
+
+def _generic(noun: str) -> bool:
+    """Does the noun say no more of a person than sex and age?"""
+    return any(noun in words("safety", name) for name in ("adult", "minor"))
 
 
 @lru_cache(maxsize=50_000)
