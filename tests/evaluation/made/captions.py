@@ -123,14 +123,16 @@ def negbench(made: Made) -> None:
 
 
 def crepe(made: Made) -> None:
+    """The archive's tree, a file a complexity; photos in Visual Genome's first folder."""
     box = dict(zip(("x", "y", "width", "height"), BOX))
     for kind in ("atom", "swap", "negate"):
-        asked = questions(made, "crepe/images", lambda n: f"{n}.jpg", false=5, box=BOX)
+        asked = questions(made, "vg/VG_100K", lambda n: f"{n}.jpg", false=5, box=BOX)
         rows = [
             {"image_id": image.removesuffix(".jpg"), "caption": text, "hard_negs": repr(wrong), **box}
             for image, text, wrong in asked
         ]
-        made.table(f"crepe/{kind}.csv", rows)
+        for n, own in ((4, rows[::2]), (12, rows[1::2])):
+            made.table(f"crepe/prod_hard_negatives/{kind}/prod_vg_hard_negs_{kind}_complexity_{n}.csv", own)
 
 
 def crepe_systematicity(made: Made) -> None:

@@ -120,9 +120,10 @@ def crepe(root: Path) -> list[Part]:
     out = []
     for name in ("atom", "swap", "negate"):
         rows = []
-        for row in _csv(root / f"crepe/{name}.csv"):
+        stem = root / f"crepe/prod_hard_negatives/{name}/prod_vg_hard_negs_{name}_complexity"
+        for row in [row for n in (4, 12) for row in _csv(stem.with_name(f"{stem.name}_{n}.csv"))]:
             box = (int(row["x"]), int(row["y"]), int(row["width"]), int(row["height"]))
-            photo = Photo(root / f"crepe/images/{row['image_id']}.jpg", box)
+            photo = Photo(root / f"vg/VG_100K/{row['image_id']}.jpg", box)
             rows.append(Asked([photo], [row["caption"], *ast.literal_eval(row["hard_negs"])]))
         out.append(Part(name, "captions", rows))
     return out
