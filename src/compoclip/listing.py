@@ -80,7 +80,8 @@ def _negatives() -> list[tuple[str, str]]:
 def _tasks() -> list[tuple[str, str]]:
     from compoclip.evaluation import TASKS
 
-    return [(name, f"{task.title} [{task.licence}; needs {task.needs}]") for name, task in TASKS.items()]
+    told = {name: task.facts() for name, task in TASKS.items()}
+    return [(name, f"{facts['title']} [{facts['licence']}; needs {facts['needs']}]") for name, facts in told.items()]
 
 
 def _models() -> list[tuple[str, str]]:

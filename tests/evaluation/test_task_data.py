@@ -141,6 +141,15 @@ def test_aros_orders_are_made_and_read_from_the_command_line(tmp_path: Path, cap
     assert task_data.get_task("aro", tmp_path)["made"] == []  # kept, and not made again
 
 
+def test_the_list_of_tasks_says_licence_and_needs_of_each() -> None:
+    from compoclip.listing import _tasks
+
+    for name, told in _tasks():
+        licence, needs = told.rsplit(" [", 1)[1].removesuffix("]").split("; needs ", 1)
+        assert licence.strip(), name
+        assert needs.strip(), name
+
+
 def test_get_and_check_on_the_command_line(tmp_path: Path, capsys: Any) -> None:
     for command, name in (("get", "world"), ("get", "whatsup"), ("get", "nosuch"), ("check", "nosuch")):
         status, _, err = cli(capsys, "data", command, name, "--data-root", str(tmp_path))
