@@ -11,6 +11,7 @@ from tests.evaluation.fakes import RandomModel, unit
 from compoclip.data.images import PixelImage
 from compoclip.errors import InputError
 from compoclip.evaluation import scoring
+from compoclip.evaluation.controls import text_only
 from compoclip.evaluation.encode import encode
 from compoclip.evaluation.pictures import Picture, from_array
 from compoclip.evaluation.scoring import CHOICE, IMAGE_CHOICE, TWO_BY_TWO, TWO_TRUE, Grid, Retrieval, ZeroShot
@@ -212,17 +213,18 @@ def test_zero_shot_headline_metrics() -> None:
     assert auc["accuracy"] == pytest.approx(100 * (2 + 0.5) / 3)  # one of three negatives ties with the positive
 
 
-def test_rows_are_identified_without_the_place_they_lie_in() -> None:
-    identities = []
-    for key, where, false in (
-        ("k1", "/here/images.tar:val/a.jpg", "y"),
-        ("k2", "/there/a.jpg", "y"),
-        ("k2", "/a.jpg", "z"),
-    ):
-        picture = PixelImage(np.zeros((1, 1, 3), np.uint8), where, key)
-        subset = Grid("s", CHOICE, [[picture]], [["x", false]])
-        identities.append(run(subset, RandomModel())["s"].identity)
-    assert identities[0] == identities[1] != identities[2]
+def test_rows_are_identified_and_controlled_without_the_place_they_lie_in() -> None:
+    """In a folder, and in an archive with and without folders: one identity, and the same figure of the text alone."""
+    found = []
+    for place in ("/there/", "/here/images.tar:val/", "/here/val2017.tar:", "/here/images.zip:", "relative/"):
+        names = [f"{place}{i:03}.jpg" for i in range(40)]
+        images = [[PixelImage(np.full((2, 2, 3), i, np.uint8), n, known_as=n)] for i, n in enumerate(names)]
+        texts = [[f"a dog sees cat {i}", f"cat {i % 7} sees a dog"] for i in range(40)]
+        subset = Grid("s", CHOICE, images, texts)
+        found.append((subset.identity(), text_only(subset, place)["language_model"]))
+    assert len(set(found)) == 1
+    other = Grid("s", CHOICE, subset.images, [[a, b + " too"] for a, b in subset.texts])
+    assert other.identity() != subset.identity()
 
 
 def test_facets_sets_and_ranks_equal_a_loop() -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.evaluation.scoring import Encoded, Grid
+from compoclip.evaluation.scoring.base import picture_name
 from compoclip.evaluation.scoring.classification import normalise
 from compoclip.evaluation.scoring.grid import Scores
 
@@ -47,10 +48,13 @@ def _by_text(grid: Grid, values: Sequence[Sequence[float]]) -> Scores:
 
 
 def _by_likelihood(grid: Grid) -> list[list[float]]:
-    """Likelihood of every caption under the first captions of the rows of other photos, a fold at a time."""
+    """Likelihood of every caption under the first captions of the rows of other photos, a fold at a time.
+
+    Folds go by the photos' names, so that the figure does not depend on where they lie.
+    """
     from compoclip.negatives.blind import TrigramModel
 
-    fold = [crc32(row[0].key.encode()) % FOLDS for row in grid.images]
+    fold = [crc32(picture_name(row[0]).encode()) % FOLDS for row in grid.images]
     out: list[list[float]] = [[] for _ in grid.texts]
     for part in range(FOLDS):
         model = TrigramModel([row[0] for row, f in zip(grid.texts, fold) if f != part])

@@ -24,7 +24,7 @@ from compoclip.evaluation.task import Average, Task
 from compoclip.io import read_json, write_json, write_text
 
 SCHEMA = 1
-METRICS_VERSION = "1"  # changes when a protocol, a tie rule or an average does
+METRICS_VERSION = "2"  # changes when a protocol, a tie rule or an average does
 SUMMARY = ("comp", "zeroshot", "i2t", "t2i")
 # Tasks with figures of their own beside the summary, so that it stays what published tables average.
 APART = frozenset(

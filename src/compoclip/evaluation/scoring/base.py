@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -16,6 +17,7 @@ from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring.comparisons import Array
 
 Values = NDArray[np.float64]
+_ARCHIVE = re.compile(r"\.(?:tar|zip):")
 
 
 class Encoded(Protocol):
@@ -70,8 +72,8 @@ def identity(parts: Iterable[str]) -> str:
 
 
 def picture_name(picture: Picture) -> str:
-    """The image's own name, without the place it lies in on this machine."""
-    return PurePosixPath(picture.where).name
+    """The image's own name, without the place it lies in on this machine: folder, or archive."""
+    return PurePosixPath(_ARCHIVE.split(picture.where)[-1]).name
 
 
 def percent(values: NDArray[Any]) -> float | None:
