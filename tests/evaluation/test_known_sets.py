@@ -496,6 +496,17 @@ def test_imagenet_in_the_tree_of_the_toolkit(base: str, tmp_path: Path) -> None:
     assert [p.where.split("@")[-1].split(":")[-1] for p in found.images] == [f"val/{i}.JPEG" for i in range(4)]
 
 
+def test_a_validation_index_is_no_test_split_of_another_set(tmp_path: Path) -> None:
+    root = tmp_path / "classification" / "resisc45_clip_20210924"
+    images = [{"id": 0, "file_name": "0.png", "zip_file": "images.zip"}]
+    categories = [{"id": k + 1, "name": f"#{k}"} for k in range(45)]
+    marks = [{"image_id": 0, "category_id": 1}]
+    write(root / "val.json", {"images": images, "annotations": marks, "categories": categories})
+    zipped(root / "images.zip", {"0.png": shot(0)})
+    with pytest.raises(DataMissing, match="elevater: none of its sets found"):
+        evaluate(RandomModel(), "elevater", tmp_path)
+
+
 def test_voc_in_the_tree_of_the_toolkit_has_several_labels(tmp_path: Path) -> None:
     which = known("voc2007classification")
     root = tmp_path / "elevater" / "voc2007_20211007"

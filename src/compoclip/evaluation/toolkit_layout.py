@@ -17,7 +17,7 @@ from compoclip.io import read_json
 LAYOUT = "elevater toolkit"
 LABELS = ("labels.txt", "labelmap.txt")
 INDEX = {
-    "test": ("test.txt", "test_images.txt", "test_ic.txt", "test.json", "test_meta.json", "val.json"),  # ImageNet: val
+    "test": ("test.txt", "test_images.txt", "test_ic.txt", "test.json", "test_meta.json"),
     "train": ("train.txt", "train_images.txt", "train_ic.txt", "train.json", "train_meta.json"),
     "val": ("val.txt", "valid.txt", "val_ic.txt", "val.json", "validation_meta.json"),
 }
@@ -45,7 +45,10 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture], list[list[int]]
 
     Raises InputError for an index that is broken, naming the line.
     """
-    path = next((folder / name for name in INDEX.get(split, ()) if (folder / name).is_file()), None)
+    names = INDEX.get(split, ())
+    if split == "test" and folder.name.startswith("imagenet"):
+        names += INDEX["val"]  # its validation photos are its test
+    path = next((folder / name for name in names if (folder / name).is_file()), None)
     labels = next((folder / name for name in LABELS if (folder / name).is_file()), None)
     if path is None:
         return None
