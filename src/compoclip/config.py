@@ -43,6 +43,8 @@ class TrainConfig(BaseModel):
     held_out: float = Field(0.02, ge=0, lt=1, description="fraction of images kept back to evaluate on")
     workers: int = Field(0, ge=0, description="processes that decode images")
     cache_gib: float = Field(0.0, ge=0, description="memory for decoded images, for sets that fit")
+    epoch_samples: int | None = Field(None, ge=1, description="samples of an epoch, for data that is streamed")
+    shuffle_buffer: int = Field(2000, ge=1, description="samples that a stream shuffles among each other, in memory")
     world_scenes: int = Field(4096, ge=1, description="scenes drawn when data is `world`")
 
     negatives: str | None = Field(
@@ -55,8 +57,11 @@ class TrainConfig(BaseModel):
     options: dict[str, Any] = Field({}, description="options of the terms")
 
     batch_size: int = Field(256, ge=1, description="samples a step of each process")
+    fit_batch: bool = Field(False, description="in place of batch_size, the largest power of two that fits in memory")
     micro_batch: int | None = Field(
-        None, ge=1, description="samples whose activations are in memory at once; the gradient stays that of the batch"
+        None,
+        ge=0,
+        description="samples whose activations are in memory at once (0: as many as fit); the gradient stays",
     )
     epochs: int = Field(5, ge=1)
     steps: int | None = Field(None, ge=0, description="stop after this many steps, whatever the epochs")

@@ -219,7 +219,7 @@ def towers_of(make: Callable[[], Model], *names: str) -> Callable[[Ranks, int | 
             ids = torch.tensor([3, 1, 2, 3, 4, 5, 6, 7, 1, 8, 9, 7])
             each = ROWS // ranks.count
             mine = slice(ranks.rank * each, (ranks.rank + 1) * each)
-            batch = TrainBatch(images[mine], (CAPTIONS * 2)[mine], (WRONG * 2)[mine], ids[mine], 0)
+            batch = TrainBatch(images[mine], (CAPTIONS * 2)[mine], (WRONG * 2)[mine], ids[mine], 0, [""] * each)
             terms = backward(setting.goal, batch.parts(micro), towers, ranks)
             ranks.sum_gradients(model.clip.parameters())
             gradients = {f"d {key}": p.grad for key, p in model.clip.named_parameters() if p.grad is not None}

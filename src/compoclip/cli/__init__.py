@@ -10,9 +10,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from compoclip.cli import convert, data, evaluation, explaining, negatives, reproduce, runs, training
+from compoclip.cli import convert, data, encoding, evaluation, explaining, negatives, reproduce, runs, training
 from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
+from compoclip.malloc import keep_freed_memory
 from compoclip.terminal import plain_streams
 
 ORDER = (
@@ -21,6 +22,7 @@ ORDER = (
     "negatives",
     "train",
     "eval",
+    "encode",
     "report",
     "blend",
     "convert",
@@ -90,6 +92,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(negatives.app, name="negatives")
 app.command()(training.train)
 app.command("eval")(evaluation.evaluate)
+app.command()(encoding.encode)
 app.command()(evaluation.report)
 
 
@@ -163,6 +166,7 @@ def main(arguments: list[str] | None = None) -> None:
     no traceback unless `--debug` is among the arguments."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    keep_freed_memory()
     with plain_streams():
         _run(arguments)
 

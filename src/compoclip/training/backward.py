@@ -32,7 +32,7 @@ class Encoder(Protocol):
 
 
 def backward(
-    goal: Objective, parts: Sequence[Rows], towers: Encoder, ranks: Ranks = ALONE, factor: float = 1.0
+    goal: Objective, parts: Sequence[Rows], towers: Encoder, ranks: Ranks = ALONE, factor: float | Tensor = 1.0
 ) -> Terms:
     """Add the gradient of the loss of a batch, times `factor`, to `.grad`; returns the weighted terms without graph.
 
@@ -66,7 +66,7 @@ def backward(
 
 
 def _batch_wide(
-    wide: Objective, parts: Sequence[Rows], towers: Encoder, only: Features | None, ranks: Ranks, factor: float
+    wide: Objective, parts: Sequence[Rows], towers: Encoder, only: Features | None, ranks: Ranks, factor: float | Tensor
 ) -> tuple[Terms, list[dict[str, Tensor]]]:
     """Terms over the batch of all ranks, and their gradient for each of this rank's parts."""
     if only is not None:

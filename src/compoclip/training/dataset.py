@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,8 +12,11 @@ from torch import Tensor
 from compoclip.config import TrainConfig
 from compoclip.data.loader import BatchStream
 from compoclip.data.order import digest
+from compoclip.data.remote import is_stream
 from compoclip.data.sources import Source, open_source
 from compoclip.data.sources.builtin import WorldSource
+from compoclip.data.sources.rows import Options
+from compoclip.data.tar_stream import TarStream
 from compoclip.data.tokens import context_length, is_cut
 from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError
@@ -63,7 +67,7 @@ class TrainData:
     def __init__(
         self,
         config: TrainConfig,
-        stream: BatchStream,
+        stream: BatchStream | TarStream,
         heldout: Task | None,
         negatives: RunNegatives | None = None,
         ranks: Ranks = ALONE,
@@ -81,6 +85,10 @@ class TrainData:
         """
         if not config.data:
             raise InputError("no training data: give --data (a table, webdataset tars, a folder, or `world`)")
+        if config.fit_batch and config.lock_image:
+            raise InputError("a run whose features are kept has no size to fit: give --batch-size with lock_image")
+        if is_stream(config.data):
+            return cls._open_stream(config, model, needs, ranks)
         whole: Source
         if config.data == "world":
             whole = WorldSource(config.seed, config.world_scenes)
@@ -95,7 +103,7 @@ class TrainData:
             say(f"data: {cut} captions are longer than the text tower's {context_length(model.tokenizer)} tokens: cut")
         stream = BatchStream(
             source,
-            batch_size=config.batch_size,
+            batch_size=1 if config.fit_batch else config.batch_size,
             seed=config.seed,
             preprocess=model.preprocess,
             negatives_per_caption=config.negatives_per_caption if wants else 0,
@@ -110,9 +118,47 @@ class TrainData:
         wrong = negatives.of_part(kept) if negatives is not None and kept is not None else {}
         return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives, ranks)
 
+    @classmethod
+    def _open_stream(cls, config: TrainConfig, model: Model, needs: frozenset[str], ranks: Ranks) -> TrainData:
+        """A stream has no end and no index, so nothing of it is held back and no features are kept."""
+        if config.lock_image:
+            raise InputError(f"{config.data}: a stream's features are not kept; train without lock_image")
+        if config.epoch_samples is None:
+            raise InputError(
+                f"{config.data}: a stream has no length; say what an epoch is: --set epoch_samples=1000000"
+            )
+        wants = "negatives" in needs and config.negatives_per_caption > 0
+        stream = TarStream(
+            config.data,
+            1 if config.fit_batch else config.batch_size,
+            config.seed,
+            model.preprocess,
+            config.negatives_per_caption if wants else 0,
+            config.captions,
+            epoch_samples=config.epoch_samples,
+            buffer=config.shuffle_buffer,
+            workers=config.workers,
+            rank=ranks.rank,
+            world_size=ranks.count,
+            options=Options(caption_key=config.caption_key),
+        )
+        negatives = negatives_of(config, stream.source, model.tokenizer) if wants else None
+        return cls(config, stream, None, negatives, ranks)
+
+    def place(self) -> list[Any] | None:
+        """Where each rank is in its stream; None for data that is indexed, where the batch's number tells."""
+        return self.ranks.share(self.stream.place) if isinstance(self.stream, TarStream) else None
+
+    def go_on_from(self, places: list[Any] | None) -> None:
+        """Take a stream up where `place` said. Raises InputError for another number of processes."""
+        if isinstance(self.stream, TarStream) and places is not None:
+            if len(places) != self.ranks.count:
+                raise InputError(f"this run reads its stream by {len(places)} processes; resume it with as many")
+            self.stream.place = places[self.ranks.rank]
+
     def prepare(self, model: Model, dense: bool, steps: int) -> None:
         """Compute what a frozen image tower gives for the run's `steps`, once; or find it in `feature_cache`."""
-        if not self.config.lock_image:
+        if not self.config.lock_image or isinstance(self.stream, TarStream):
             return
         self._device = model.device  # kept features go where the projection and the losses are
         stream, project = self.stream, not self.config.unlock_image_head
@@ -123,20 +169,24 @@ class TrainData:
                 self._frozen = FrozenImages.read(found, project, dense)
                 return
             count = len(stream.source)
-            batches = self._images(indices)
+            batches = self._images(stream, indices)
             self._frozen = FrozenImages.build(model, batches, count, dense, project, self.ranks, len(indices))
             if store is not None and first and not stream.broken:
                 self._frozen.write(store.path(dense))
 
-    def _images(self, indices: list[int]) -> Iterator[tuple[list[int], Tensor]]:
+    def _images(self, stream: BatchStream, indices: list[int]) -> Iterator[tuple[list[int], Tensor]]:
         """Pixels of these images, then of those that stand in for unreadable ones among them."""
         wanted, done = indices, set(indices)
         while wanted:
-            yield from self.stream.images(wanted)
-            for found in self.ranks.share(dict(self.stream.broken)):
-                self.stream.note_broken(found)
-            wanted = [index for index in self.stream.stand_ins(indices) if index not in done]
+            yield from stream.images(wanted)
+            for found in self.ranks.share(dict(stream.broken)):
+                stream.note_broken(found)
+            wanted = [index for index in stream.stand_ins(indices) if index not in done]
             done.update(wanted)
+
+    def kept_images(self, indices: Sequence[int]) -> Pooled | None:
+        """What `prepare` computed of these images; None where the image tower is trained."""
+        return None if self._frozen is None else self._frozen.take(indices, self._device)
 
     @property
     def negatives_fingerprint(self) -> str | None:

@@ -31,6 +31,17 @@ from compoclip.training.evaluate import evaluate_run
 from compoclip.training.finite import not_finite, not_finite_gradient
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.identity import identity, refuse_other
+from compoclip.training.memory import (
+    GIB,
+    Estimate,
+    estimate,
+    fitted,
+    for_batch,
+    free_bytes,
+    memory_account,
+    naming_the_setting,
+    peak_bytes,
+)
 from compoclip.training.optim import adamw, cosine_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
@@ -71,18 +82,19 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     optimizer = adamw(model.clip, config.lr, config.weight_decay, betas, config.eps)
     scaler = torch.amp.GradScaler(model.device.type, enabled=config.precision == "fp16")
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
-    if not ranks.rank:
-        print(batch_account(config, len(data.stream), data.stream.samples, ranks), file=sys.stderr)
     prints = (data.stream.source, data.negatives_fingerprint, model.device)
     own = together(ranks, lambda: {} if ranks.rank else identity(asked, *prints))
 
-    step, position = 0, {"epoch": 0, "batch": 0}
+    step, position = 0, dict[str, Any](epoch=0, batch=0)
     saved = checkpoints(run.checkpoints)
     if saved:
         together(ranks, lambda: None if ranks.rank else refuse_other(saved[-1], own))
         step, position = load_checkpoint(saved[-1], model.clip, teacher_clip, optimizer)
         if step > total:
             raise InputError(f"{run.path}: has taken {step} steps already, more than the {total} asked for")
+        data.go_on_from(position.get("stream"))
+        if position.get("scaler"):
+            scaler.load_state_dict(position["scaler"])
     together(ranks, lambda: None if ranks.rank else run.begin(asked, environment()))
     if not saved:
         if not ranks.same((run / "results-base.json").exists()):
@@ -94,6 +106,10 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     towers = Towers(model, config.negatives_per_caption, teacher_clip, frozen_texts, config.precision)
     _training_mode(model.clip, config)
     trainable = [p for p in model.clip.parameters() if p.requires_grad]
+    needed = together(ranks, lambda: estimate(goal, towers, data))
+    config = _fitted(config, needed, data, model.device, ranks)
+    goal = objective(config.weights, **config.options)
+    total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
 
     with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, _repeatable(model.device):
         stop.at_once = False
@@ -108,7 +124,9 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                     group["lr"] = lr
 
                 optimizer.zero_grad(set_to_none=True)
-                terms = backward(goal, batch.parts(config.micro_batch), towers, ranks, scaler.get_scale())
+                with naming_the_setting(config):
+                    factor = scaler.scale(torch.ones((), device=model.device))  # 1 but for fp16
+                    terms = backward(goal, batch.parts(config.micro_batch), towers, ranks, factor)
                 loss = torch.stack(list(terms.values())).sum()
                 if not torch.isfinite(loss):
                     parts = batch.parts(config.micro_batch)
@@ -127,7 +145,8 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                     teacher.update()
 
                 step += 1
-                place = {"epoch": epoch, "batch": batch.number + 1, "total": config.batch_size * ranks.count}
+                place = dict[str, Any](epoch=epoch, batch=batch.number + 1, scaler=scaler.state_dict())
+                place |= {"total": config.batch_size * ranks.count, "processes": ranks.count}
                 logged = step % config.log_every == 0 or step in (1, total)
                 values = {}
                 if logged:
@@ -139,6 +158,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                 stopping = bool(ranks.total(torch.tensor(int(stop.asked))))
                 if step == total or due or stopping:
                     keep = config.keep_checkpoints
+                    place["stream"] = data.place()
                     error = None
                     if not ranks.rank:
                         try:
@@ -152,6 +172,8 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                 if stopping and step < total:
                     raise Stopped(f"{run.path}: stopped at step {step} by SIGTERM, checkpoint written; use --resume")
     stop.at_once = True
+    if not ranks.rank:
+        print(f"memory: at most {peak_bytes(model.device) / GIB:.2f} GiB in the first process", file=sys.stderr)
 
     if lora:
         lora.merge()
@@ -167,12 +189,26 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
 def _same_total(config: TrainConfig, run: RunDirectory, ranks: Ranks) -> TrainConfig:
     """The configuration with the `batch_size` that keeps a resumed run's total, whatever the number of processes."""
     saved = checkpoints(run.checkpoints)
-    wanted = read_state(saved[-1])["position"].get("total") if saved else None
-    if wanted is None or wanted == config.batch_size * ranks.count:
+    position = read_state(saved[-1])["position"] if saved else {}
+    wanted = position.get("total")
+    if wanted is None or (wanted == config.batch_size * ranks.count and not config.fit_batch):
         return config
     if wanted % ranks.count:
         raise InputError(f"{run.path}: its batches of {wanted} cannot be shared by {ranks.count} processes alike")
-    return config.model_copy(update={"batch_size": wanted // ranks.count})
+    weights = dict(config.weights)
+    if config.fit_batch:  # the settings were made for another total
+        weights = for_batch(config, config.batch_size * position["processes"], wanted)
+    return config.model_copy(update={"batch_size": wanted // ranks.count, "fit_batch": False, "weights": weights})
+
+
+def _fitted(config: TrainConfig, needed: Estimate, data: TrainData, device: torch.device, ranks: Ranks) -> TrainConfig:
+    """Settle the sizes that were left to the memory, and say what a step is made of."""
+    config = together(ranks, lambda: fitted(config, needed, data.stream.samples, device, ranks))
+    data.stream.batch_size = config.batch_size
+    if not ranks.rank:
+        print(batch_account(config, len(data.stream), data.stream.samples, ranks), file=sys.stderr)
+        print(memory_account(config, needed, free_bytes(device)), file=sys.stderr)
+    return config
 
 
 def batch_account(config: TrainConfig, batches: int, samples: int, ranks: Ranks) -> str:

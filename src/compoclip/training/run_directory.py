@@ -158,7 +158,7 @@ def _with_paths(config: TrainConfig, change: Callable[[str], str]) -> TrainConfi
 
 def _is_path(key: str, value: str) -> bool:
     """Whether a setting's value is a place on this machine, not a name, an address or a command."""
-    if value in NAMES or not value or "://" in value or value.startswith("pipe:"):
+    if value in NAMES or not value or "://" in value or value.startswith(("pipe:", "stream:")):
         return False
     if key in ("feature_cache", "eval_data_root") or os.path.isabs(value):
         return True

@@ -29,7 +29,7 @@ def expand(spec: str) -> list[Path]:
     paths: list[Path] = []
     for part in spec.split("::"):
         part = os.path.expanduser(part)
-        for name in _expand_braces(part):
+        for name in expand_braces(part):
             if any(mark in name for mark in "*?[") and not Path(name).exists():
                 found = sorted(glob.glob(name, recursive=True))
                 if not found:
@@ -45,13 +45,13 @@ def expand(spec: str) -> list[Path]:
     return unique
 
 
-def _expand_braces(text: str) -> list[str]:
+def expand_braces(text: str) -> list[str]:
     match = _BRACES.search(text)
     if match is None:
         return [text]
     choices = [choice for part in match[1].split(",") for choice in _range(part.strip(), text)]
     head, tail = text[: match.start()], text[match.end() :]
-    return [head + choice + rest for choice in choices for rest in _expand_braces(tail)]
+    return [head + choice + rest for choice in choices for rest in expand_braces(tail)]
 
 
 def _range(part: str, text: str) -> list[str]:

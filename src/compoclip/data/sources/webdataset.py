@@ -7,6 +7,7 @@ Random access makes shuffling exact and resumable, and any number of workers can
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -132,6 +133,27 @@ def tar_samples(tar: Path, reading: Reading, keep: SplitFilter | None = None) ->
         for key, found in texts.items():
             if found:
                 report.skip("caption file without an image", f"{tar}:{key}")
+
+
+def captions_in(
+    bodies: Mapping[str, bytes], shard: str, key: str, reading: Reading
+) -> tuple[list[str], list[list[str]] | None]:
+    """Captions and negatives of a sample whose text members, by extension, are in memory; none where it has none."""
+    report, where = reading.report, Path(shard)
+    found: dict[str, Member] = {}
+    handle = io.BytesIO(b"".join(bodies.values()))
+    offset = 0
+    for extension, body in bodies.items():
+        found[extension] = Member(f"{key}.{extension}", offset, len(body))
+        offset += len(body)
+    own = found.pop(NEGATIVES_EXTENSION, None)
+    if not found:
+        report.skip("image without a caption file", f"{shard}:{key}", f"no {key}.txt or {key}.json")
+        return [], None
+    captions, negatives = _captions(handle, where, found, reading)
+    if captions and own is not None:
+        negatives = _of_member(handle, where, own, captions, report) or negatives
+    return captions, negatives
 
 
 def negatives_member(rows: Sequence[tuple[str, Sequence[Mapping[str, object]]]]) -> bytes:
