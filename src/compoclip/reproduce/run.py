@@ -50,7 +50,7 @@ def _claim(plan: Plan) -> None:
 
 
 def _say(text: str) -> None:
-    console.print(f"[bold]{text}[/bold]")
+    console.print(text, style="bold")
 
 
 def _data(plan: Plan) -> dict[str, Any]:
@@ -78,7 +78,8 @@ def _negatives(plan: Plan, config: TrainConfig) -> None:
 
     folder, source = Path(config.negatives), config.data
     if source == "world":
-        captions = [f"{s.image_id}\t{s.captions[0]}" for s in WorldSource(config.seed, config.world_scenes)]
+        scenes = WorldSource(config.seed, config.world_scenes)
+        captions = [f"{scene.image_id}\t{text}" for scene in scenes for text in scene.captions]
         source = str(plan.out / "captions.tsv")
         write_text(source, "image\tcaption\n" + "\n".join(captions) + "\n")
     _say("negatives")
