@@ -18,6 +18,9 @@ from compoclip.recipes.reading import read_recipe, read_yaml
 REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
 # what a resumed run may change: how long, on what, and what is written
 MAY_CHANGE = frozenset({"steps", "epochs", "device", "workers", "cache_gib", "micro_batch", "log_every"}) | {
+    "val_every",
+    "val_every_epochs",
+    "patience",
     "checkpoint_every",
     "keep_checkpoints",
 }
@@ -93,6 +96,13 @@ class TrainConfig(BaseModel):
     eval_tasks: tuple[str, ...] = Field((), description="tasks to run at step 0 and at the end")
     eval_data_root: str | None = None
     eval_limit: int | None = Field(None, ge=1)
+    val_every: int = Field(0, ge=0, description="steps between evaluations while training; 0 for none")
+    val_every_epochs: int = Field(0, ge=0, description="epochs between evaluations while training; 0 for none")
+    val_tasks: tuple[str, ...] = Field((), description="tasks of these evaluations, beside the held-out images")
+    best: str | None = Field(None, description="figure whose best value picks the checkpoint of export-best")
+    best_guard: str | None = Field(None, description="figure that bounds what may be forgotten, such as zeroshot")
+    best_drop: float = Field(2.0, ge=0, description="points that best_guard may lie below that of the base model")
+    patience: int = Field(0, ge=0, description="evaluations without a better one before the run stops; 0 for never")
 
     @property
     def model_name(self) -> str:

@@ -21,6 +21,7 @@ from compoclip.evaluation.scoring import Grid, Outcome
 from compoclip.evaluation.scoring.comparisons import check_rule
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
 from compoclip.evaluation.tasks import TASKS
+from compoclip.io import check_writable
 
 
 def chosen(tasks: str | Sequence[str]) -> tuple[list[str], bool]:
@@ -103,6 +104,8 @@ def evaluate(
         raise InputError(f"limit must be at least 1, not {limit}")
     if ties is not None:
         check_rule(ties)
+    places = [place for place in (output_path, save_features_to) if place is not None and not ranks.rank]
+    together(ranks, lambda: [check_writable(place) for place in places])  # now, and not when all is measured
     model = open_encoder(model)
     started = time.perf_counter()
     request = Request(Path(data_root) if data_root is not None else None, limit, ties)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
-import tempfile
 from copy import deepcopy
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from compoclip.errors import InputError, RunError
+from compoclip.io import remove_leftovers
 from compoclip.models.allowed import strip_code
 from compoclip.models.model import Model
 
@@ -29,7 +30,10 @@ def save(model: Model, out: str | Path) -> Path:
     if out.exists() and not (out.is_dir() and ((out / CONFIG).is_file() or not any(out.iterdir()))):
         raise InputError(f"{out}: something is here that is not a model folder; choose another name")
     out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    remove_leftovers(out.parent, f"{glob.escape(out.name)}*")
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir()
     try:
         config = deepcopy(model.config)
         text = getattr(model.clip, "text", None)
@@ -60,7 +64,7 @@ def _put(temporary: Path, out: Path) -> None:
     if not out.exists():
         os.replace(temporary, out)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent)) / "old"
+    old = out.with_name(f".{out.name}.old.{os.getpid()}.tmp")
     os.replace(out, old)
     try:
         os.replace(temporary, out)
@@ -68,4 +72,4 @@ def _put(temporary: Path, out: Path) -> None:
         os.replace(old, out)
         raise
     finally:
-        shutil.rmtree(old.parent, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

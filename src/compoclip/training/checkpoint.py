@@ -135,6 +135,15 @@ def load_checkpoint(
         raise InputError(f"{path}: does not belong to this run ({str(error).splitlines()[0]})") from error
 
 
+def load_weights_of(folder: Path, step: int, model: nn.Module) -> None:
+    """Put the model of the checkpoint at `step` into `model`. Raises InputError where it is damaged or gone."""
+    path = folder / _name(step)
+    try:
+        model.load_state_dict(load_file(path / "model.safetensors"))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise _damaged(path, str(error).splitlines()[0]) from error
+
+
 def _damaged(path: Path, why: str) -> InputError:
     """The message for a checkpoint that cannot be read: it says which older one there is, and how to go on from it."""
     older = [other for other in checkpoints(path.parent) if other.name < path.name]

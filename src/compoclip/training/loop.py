@@ -25,7 +25,7 @@ from compoclip.models.lora import Lora
 from compoclip.models.teacher import Teacher
 from compoclip.models.text_tower import text_parameters
 from compoclip.training.backward import backward
-from compoclip.training.checkpoint import checkpoints, load_checkpoint, read_state, save_checkpoint
+from compoclip.training.checkpoint import checkpoints, load_checkpoint, load_weights_of, read_state, save_checkpoint
 from compoclip.training.dataset import TrainData
 from compoclip.training.evaluate import evaluate_run
 from compoclip.training.finite import not_finite, not_finite_gradient
@@ -47,6 +47,7 @@ from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
 from compoclip.training.stopping import StopRequest, listening
 from compoclip.training.towers import Towers
+from compoclip.training.validation import Validation
 
 MAX_LOGIT_SCALE = math.log(100.0)  # CLIP (Radford et al. 2021), section 2.5
 
@@ -85,11 +86,12 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     prints = (data.stream.source, data.negatives_fingerprint, model.device)
     own = together(ranks, lambda: {} if ranks.rank else identity(asked, *prints))
 
-    step, position = 0, dict[str, Any](epoch=0, batch=0)
+    step, position, watch = 0, dict[str, Any](epoch=0, batch=0), Validation(config, data, ranks)
     saved = checkpoints(run.checkpoints)
     if saved:
         together(ranks, lambda: None if ranks.rank else refuse_other(saved[-1], own))
         step, position = load_checkpoint(saved[-1], model.clip, teacher_clip, optimizer)
+        watch.history = position.get("validation", [])
         if step > total:
             raise InputError(f"{run.path}: has taken {step} steps already, more than the {total} asked for")
         data.go_on_from(position.get("stream"))
@@ -112,6 +114,9 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
 
     with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, _repeatable(model.device):
+        if watch.due(step, position["epoch"], position["batch"]):
+            log.figures(step, watch.measure(model, step))
+        total = step if watch.exhausted else total
         stop.at_once = False
         for epoch in range(position["epoch"], config.epochs):
             if step >= total:
@@ -154,23 +159,29 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                     values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
                     values |= {"lr": lr, "grad_norm": norm.item(), "scale": model.scale, "samples_per_second": rate}
                 log.step(step, values, logged)
-                due = config.checkpoint_every and step % config.checkpoint_every == 0
                 stopping = bool(ranks.total(torch.tensor(int(stop.asked))))
+                if not stopping and watch.due(step, epoch, batch.number + 1):
+                    log.figures(step, watch.measure(model, step))
+                place["validation"] = watch.history
+                due = config.checkpoint_every and step % config.checkpoint_every == 0
+                due = due or step == watch.best_step or watch.exhausted
                 if step == total or due or stopping:
-                    keep = config.keep_checkpoints
+                    keep, spare = config.keep_checkpoints, watch.spared
                     place["stream"] = data.place()
                     error = None
                     if not ranks.rank:
                         try:
                             run.check_there()
-                            save_checkpoint(
-                                run.checkpoints, step, place, model.clip, teacher_clip, optimizer, keep, own
-                            )
+                            parts = (model.clip, teacher_clip, optimizer)
+                            save_checkpoint(run.checkpoints, step, place, *parts, keep, own, spare)
                         except RunError as caught:
                             error = caught
                     ranks.check(error)
                 if stopping and step < total:
                     raise Stopped(f"{run.path}: stopped at step {step} by SIGTERM, checkpoint written; use --resume")
+                if watch.exhausted:
+                    total = step
+                    break
     stop.at_once = True
     if not ranks.rank:
         print(f"memory: at most {peak_bytes(model.device) / GIB:.2f} GiB in the first process", file=sys.stderr)
@@ -181,9 +192,32 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     name = str(run.path)
     model.info = {**model.info, "name": name, "recipe": config.recipe, "base": config.model_name, "sha256": None}
     together(ranks, lambda: None if ranks.rank else save(model, run / "export"))
+    if not ranks.rank:
+        export_best(config, run, watch, step, model)
     exported = model if ranks.rank else load(run / "export", model.device.type)  # other machines may not see the folder
     evaluate_run(exported, config, data, run / "results.json", config.recipe, ranks)
     return run.path
+
+
+def export_best(config: TrainConfig, run: RunDirectory, watch: Validation, step: int, last: Model) -> None:
+    """Write `export-best/` of the checkpoint that `config.best` picks, and say which. last: the model at `step`."""
+    if config.best is None:
+        return
+    best = watch.best_step
+    if best is None:
+        print(f"best: no evaluation kept {config.best_guard} within {config.best_drop:g} points", file=sys.stderr)
+        return
+    figures = next(entry["figures"] for entry in watch.history if entry["step"] == best)
+    print(f"best: step {best}, {config.best} {figures[config.best]:.2f}; in {run / 'export-best'}", file=sys.stderr)
+    model = last
+    if best != step:
+        model = load(config.model_name, "cpu", config.activation)
+        lora = _choose_parameters(model, config)
+        load_weights_of(run.checkpoints, best, model.clip)
+        if lora:
+            lora.merge()
+        model.info = {**last.info}
+    save(model, run / "export-best")
 
 
 def _same_total(config: TrainConfig, run: RunDirectory, ranks: Ranks) -> TrainConfig:

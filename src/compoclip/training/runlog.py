@@ -33,6 +33,9 @@ class RunLog:
     def _truncate(self, start_step: int) -> None:
         if not self.path.exists():
             return
+        if not start_step:  # nothing was kept; the evaluation before the first step is made again too
+            self.path.unlink()
+            return
         kept = []
         for line in self.path.read_text(encoding="utf-8").splitlines():
             try:
@@ -52,6 +55,11 @@ class RunLog:
             note = " ".join(f"{name} {value:.3f}" for name, value in values.items() if name not in hidden)
             note += f" | {values['samples_per_second']:.0f} img/s"
         self.bar.advance(1, note)
+
+    def figures(self, step: int, values: dict[str, float]) -> None:
+        """Figures of an evaluation while training, by name."""
+        self._write({"step": step, **{f"eval/{name}": value for name, value in values.items()}})
+        self._plot({f"eval/{name}": value for name, value in values.items()}, step)
 
     def _write(self, line: dict[str, float]) -> None:
         """Raises RunError where the disk is full or the folder is gone."""
@@ -87,6 +95,9 @@ class NoLog:
     """The log of a process that leaves logging to the first one."""
 
     def step(self, step: int, values: dict[str, float], log: bool) -> None:
+        return
+
+    def figures(self, step: int, values: dict[str, float]) -> None:
         return
 
     def __enter__(self) -> NoLog:
