@@ -76,7 +76,10 @@ def data_preview(
     path: Annotated[str, typer.Argument(help="Table, webdataset tars or folder.")],
     out: Annotated[Path, typer.Option(help="PNG to write.")] = Path("preview.png"),
     count: Annotated[int, typer.Option(help="Samples to show.")] = 12,
-    image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
+    image_root: Annotated[str | None, typer.Option(help="Folder or archive of the images.")] = None,
+    image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
+    caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    split: Annotated[str | None, typer.Option(help="What is of this split only.")] = None,
     debug: Debug = False,
 ) -> None:
     """A sheet of images with their captions.
@@ -84,8 +87,12 @@ def data_preview(
     Example: compoclip data preview captions.tsv --image-root images --out preview.png
     """
     from compoclip.data.preview import preview
+    from compoclip.progress import say
 
-    print(preview(path, out, count, image_root=image_root)["out"])
+    keys = {"image_root": image_root, "image_key": image_key, "caption_key": caption_key, "split": split}
+    shown = preview(path, out, count, **keys)  # type: ignore[arg-type]
+    say(f"{path}: {shown['read']}")
+    print(shown["out"])
 
 
 def _tokenizer(model: str | None) -> Any:

@@ -22,6 +22,7 @@ def train(
     image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
     image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
     caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
+    split: Annotated[str | None, typer.Option(help="What is of this split only.")] = None,
     lock_image: Annotated[bool, typer.Option("--lock-image", help="Freeze the image tower, cache features.")] = False,
     lock_text: Annotated[bool, typer.Option("--lock-text", help="Freeze the text tower, cache features.")] = False,
     lora: Annotated[int | None, typer.Option(help="Rank of LoRA; 0 trains all weights.")] = None,
@@ -56,7 +57,7 @@ def train(
     given: dict[str, Any] = {
         "data": data, "model": model, "pretrained": pretrained, "activation": activation, "negatives": negatives,
         "output_dir": str(output_dir) if output_dir else None, "image_root": image_root, "image_key": image_key,
-        "caption_key": caption_key, "lock_image": lock_image or None, "lock_text": lock_text or None,
+        "caption_key": caption_key, "split": split, "lock_image": lock_image or None, "lock_text": lock_text or None,
         "lora_rank": lora, "batch_size": None if batch_size == "auto" else batch_size,
         "fit_batch": batch_size == "auto" or None, "micro_batch": 0 if micro_batch == "auto" else micro_batch,
         "epochs": epochs, "steps": steps,

@@ -33,7 +33,7 @@ def preview(
 ) -> dict[str, Any]:
     """Write a PNG of `count` samples drawn by `seed`, captions in black and negatives in red.
 
-    Returns {out, shown, broken, report}. An image that cannot be read is shown as a grey box with the reason.
+    Returns {out, shown, broken, report, read}. An image that cannot be read is shown as a grey box with the reason.
     Raises InputError as `open_source` does, and for a count or columns below 1.
     """
     if count < 1 or columns < 1:
@@ -47,7 +47,13 @@ def preview(
     sheet = _sheet(cells, min(columns, len(cells)))
     with atomic_path(out) as temporary:
         sheet.save(temporary, "PNG")
-    return {"out": str(out), "shown": len(cells), "broken": broken, "report": source.report.as_dict()}
+    return {
+        "out": str(out),
+        "shown": len(cells),
+        "broken": broken,
+        "report": source.report.as_dict(),
+        "read": str(source.report),
+    }
 
 
 def _cell(sample: Sample, broken: list[str]) -> Image.Image:
