@@ -138,6 +138,14 @@ class Objective:
     options: Mapping[str, Any]
 
     @property
+    def uses_bias(self) -> bool:
+        """Whether a term has the sigmoid form, whose loss a `logit_bias` is part of."""
+        phrases = any(name.startswith("phrase_") for name in self.weights)
+        return (phrases and self.options.get("phrase_form", "sigmoid") == "sigmoid") or (
+            "contrastive" in self.weights and self.options.get("contrastive_form", "softmax") == "sigmoid"
+        )
+
+    @property
     def needs(self) -> frozenset[str]:
         """What the terms want beside images and captions.
 

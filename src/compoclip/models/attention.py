@@ -6,6 +6,7 @@ such special case, so LoRA goes on these, and the original module comes back aft
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -53,11 +54,15 @@ class PlainAttention(nn.Module):
         return self.out_proj(out.transpose(1, 2).reshape(batch, length, width)), None
 
 
-def open_attention(module: nn.Module) -> dict[str, nn.MultiheadAttention]:
-    """Replace every nn.MultiheadAttention inside by PlainAttention; returns the originals by name, to put back."""
-    originals = {name: m for name, m in module.named_modules() if isinstance(m, nn.MultiheadAttention)}
-    for name, original in originals.items():
-        module.set_submodule(name, PlainAttention(original))
+def open_attention(
+    module: nn.Module, wanted: Callable[[str], bool] = lambda name: True
+) -> dict[str, nn.MultiheadAttention]:
+    """Replace every nn.MultiheadAttention whose name is `wanted` by PlainAttention; returns the originals by name, to
+    put back. Raises InputError for one that PlainAttention is not equal to; nothing is replaced then."""
+    originals = {n: m for n, m in module.named_modules() if isinstance(m, nn.MultiheadAttention) and wanted(n)}
+    plain = {name: PlainAttention(original) for name, original in originals.items()}
+    for name in originals:
+        module.set_submodule(name, plain[name])
     return originals
 
 

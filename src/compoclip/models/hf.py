@@ -26,6 +26,9 @@ from compoclip.models.device import numbers
 from compoclip.models.model import Model
 from compoclip.models.weights import first_line
 
+# SigLIP and SigLIP 2 were trained on lower-case texts (big_vision's configurations); SigLIP 2's towers of one image size
+# come with Gemma's tokenizer, which keeps capitals
+LOWERED = "lower-cased, as in training"
 KINDS = ("clip", "siglip", "siglip2")
 
 
@@ -119,6 +122,8 @@ class HFModel(Model):
         """What the text tower takes. SigLIP pools the last place of texts of one fixed length, without a mask; CLIP
         pools the end token behind a causal mask, so its texts are padded to the longest alone."""
         clip = self.info["model_type"] == "clip"
+        if self.info["texts"] == LOWERED:
+            texts = [text.lower() for text in texts]
         out = self.tokenizer(
             texts,
             padding=True if clip else "max_length",
@@ -169,11 +174,20 @@ def load_hf(name: str, device: str) -> HFModel:
         "sha256": _digest(Path(name), module),
         "image_processor": type(processor).__name__,
         "tokenizer": type(tokenizer).__name__,
+        "texts": "as the tokenizer takes them",
     }
+    if not _lowers(tokenizer) and config.model_type != "clip":
+        info["texts"] = LOWERED
     module.eval()
     model = HFModel(module.float(), processor, tokenizer, info)
     model.to(device)
     return model
+
+
+def _lowers(tokenizer: Any) -> bool:
+    """Whether a tokenizer makes no difference between capitals and small letters."""
+    text = "A Red DOG beside Two Cats"
+    return bool(tokenizer(text)["input_ids"] == tokenizer(text.lower())["input_ids"])
 
 
 def _digest(path: Path, module: Any) -> str:

@@ -114,11 +114,18 @@ def _from_directory(path: Path, name: str) -> Model:
         model_cfg["text_cfg"] = text_cfg
     try:
         with _quiet(), no_code():
-            clip = open_clip.create_model(f"local-dir:{path}", text_cfg=deepcopy(text_cfg))
+            # our own reading of the weights says what open_clip's resizes without a word
+            clip = open_clip.create_model(
+                f"local-dir:{path}", text_cfg=deepcopy(text_cfg), load_weights=False, pretrained_hf=False
+            )
+            changed = load_weights(clip, weights, "its open_clip_config.json")
             tokenizer = open_clip.get_tokenizer(f"local-dir:{path}", **tokenizer_options(text_cfg))
+    except InputError:
+        raise
     except Exception as error:  # open_clip, transformers, torch and safetensors raise many kinds here
         raise InputError(f"{path}: open_clip cannot load it ({first_line(error)})") from error
-    return wrap(clip, tokenizer, config, {"name": name, "pretrained": None, "sha256": sha256_file(weights)})
+    info = {"name": name, "pretrained": None, "sha256": sha256_file(weights), **changed}
+    return wrap(clip, tokenizer, config, info)
 
 
 def _from_name(architecture: str, pretrained: str, activation: str | None) -> Model:
@@ -143,8 +150,7 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         with _quiet(), no_code(local=False):
             tagged = None if digest else weights
             clip = open_clip.create_model(architecture, pretrained=tagged, quick_gelu=quick, pretrained_hf=False)
-            if digest and weights:
-                load_weights(clip, weights, architecture)
+            changed = load_weights(clip, weights, architecture) if digest and weights else {}
             tokenizer = open_clip.get_tokenizer(architecture, **tokenizer_options(model_cfg["text_cfg"]))
     except InputError:
         raise
@@ -154,7 +160,8 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         "model_cfg": {**model_cfg, "quick_gelu": quick},
         "preprocess_cfg": open_clip.get_model_preprocess_cfg(clip),
     }
-    return wrap(clip, tokenizer, config, {"name": architecture, "pretrained": pretrained, "sha256": digest})
+    info = {"name": architecture, "pretrained": pretrained, "sha256": digest, **changed}
+    return wrap(clip, tokenizer, config, info)
 
 
 def _activation_of_file(architecture: str, model_cfg: dict[str, Any], path: str, activation: str | None) -> bool:

@@ -23,7 +23,7 @@ class Lora:
         if rank < 1:
             raise InputError(f"lora_rank={rank}: must be at least 1")
         self.clip, self.rank, self.alpha = clip, rank, alpha
-        self._originals = open_attention(clip)
+        self._originals = open_attention(clip, _in_block)
         targets = [name for name, module in clip.named_modules() if isinstance(module, nn.Linear) and _in_block(name)]
         if not targets:
             close_attention(clip, self._originals)
@@ -46,5 +46,8 @@ class Lora:
 
 
 def _in_block(name: str) -> bool:
-    """Blocks of open_clip (`resblocks`), timm (`blocks`, `stages`) and HF (`layer`, `layers`, `encoder`) towers."""
-    return bool({"resblocks", "blocks", "stages", "layer", "layers", "encoder"} & set(name.split(".")))
+    """Blocks of open_clip (`resblocks`), timm (`blocks`, `stages`) and HF (`layer`, `layers`, `encoder`) towers.
+
+    Not CoCa's caption decoder, whose blocks look across to the image: no contrastive term trains it.
+    """
+    return not name.startswith("text_decoder.") and bool({"resblocks", "blocks", "stages", "layer", "layers", "encoder"} & set(name.split(".")))

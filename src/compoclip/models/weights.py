@@ -6,6 +6,7 @@ No code in a file is run: safetensors, or pickle through `torch.load(weights_onl
 from __future__ import annotations
 
 import argparse
+import logging
 import pickle
 import warnings
 from collections import OrderedDict, defaultdict
@@ -15,15 +16,18 @@ from typing import Any
 import torch
 from open_clip.convert import convert_state_dict
 from open_clip.factory import load_checkpoint
-from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed, resize_text_pos_embed
+from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor
 
 from compoclip.errors import InputError
 from compoclip.models.layouts import recognised, tidy
 from compoclip.models.torchscript import is_torchscript, read_torchscript
 
+log = logging.getLogger("compoclip.models")
 NESTED = ("state_dict", "model_state_dict", "model", "module", "student")  # where training scripts keep them
 PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel and torch.compile
+# numbers beside the weights: of torch's AveragedModel, and of OpenAI's archives, where the shapes tell the same
+COUNTS = ("n_averaged", "input_resolution", "context_length", "vocab_size")
 # classes that hold settings and run nothing; training scripts leave them beside their weights
 _HARMLESS: list[Any] = [argparse.Namespace, OrderedDict, defaultdict, set]
 
@@ -74,20 +78,44 @@ def _state_dict(found: Any, path: str | Path) -> dict[str, Tensor]:
     state = {k: v for k, v in found.items() if isinstance(v, Tensor)} if isinstance(found, dict) else {}
     if not state:
         raise InputError(f"{path}: no weights in it; it must hold a state dict, by itself or under {', '.join(NESTED)}")
+    counts = [name for name in state if name.rpartition(".")[2] in COUNTS and state[name].numel() == 1]
+    state = {name: value for name, value in state.items() if name not in counts}
     for prefix in PREFIXES * 2:  # either may be the outer one
         if all(name.startswith(prefix) for name in state):
             state = {name.removeprefix(prefix): value for name, value in state.items()}
-    return state
+    return _one_model(state, path)
 
 
-def load_weights(clip: Any, path: str | Path, architecture: str) -> None:
+def _one_model(state: dict[str, Tensor], path: str | Path) -> dict[str, Tensor]:
+    """Weights without the name that a training module gave its model (`model.`, `clip.`), told by the logit scale.
+
+    Raises InputError where there are several models, or weights beside the one.
+    """
+    ends = [name for name in state if name == "logit_scale" or name.endswith(".logit_scale")]
+    prefixes = [name.removesuffix("logit_scale") for name in ends]
+    if len(prefixes) > 1:
+        raise InputError(f"{path}: models under {', '.join(map(repr, prefixes))}; save the one that is meant by itself")
+    if not prefixes or not prefixes[0]:
+        return state
+    beside = [name for name in state if not name.startswith(prefixes[0])]
+    if beside:
+        raise InputError(
+            f"{path}: {len(beside)} weights beside those under {prefixes[0]!r}, the first {beside[0]}; save the model's "
+            "state dict by itself"
+        )
+    return {name.removeprefix(prefixes[0]): value for name, value in state.items()}
+
+
+def load_weights(clip: Any, path: str | Path, architecture: str) -> dict[str, str]:
     """Put a file's weights into an open_clip model, in any of the layouts that open_clip itself converts.
 
-    Raises InputError that names the first weight that is absent, unknown, or of another shape.
+    Returns what was changed on the way, for the model's `info`: a grid of image positions that was resized.
+    Raises InputError that names the first weight that is absent, unknown, or of another shape; a table of text
+    positions of another length among them, whose resizing would move every word.
     """
     if Path(path).suffix in (".npz", ".npy"):  # big_vision's arrays
         load_checkpoint(clip, str(path))
-        return
+        return {}
     found = read_tensors(path)
     state = tidy(found, str(path)).state if recognised(found) else _state_dict(found, path)
     own = clip.state_dict()
@@ -102,13 +130,34 @@ def load_weights(clip: Any, path: str | Path, architecture: str) -> None:
             state["logit_bias"] = torch.zeros_like(own["logit_bias"])
         if "text.transformer.embeddings.position_ids" not in own:
             state.pop("text.transformer.embeddings.position_ids", None)
-        resize_pos_embed(state, clip)
-        resize_text_pos_embed(state, clip)
+        changed = _resized(clip, state, path)
+    except InputError:
+        raise
     except Exception as error:  # conversions index what they expect to be there
         refuse(own, state, path, architecture)
         raise InputError(f"{path}: open_clip cannot convert it ({first_line(error)})") from error
     refuse(own, state, path, architecture)
     clip.load_state_dict(state)
+    return changed
+
+
+def _resized(clip: Any, state: dict[str, Tensor], path: str | Path) -> dict[str, str]:
+    """Resize the grid of image positions in `state` to the model's, as open_clip does, and say so."""
+    own = clip.state_dict()
+    for name in ("positional_embedding", "text.positional_embedding"):
+        if name in state and name in own and len(state[name]) != len(own[name]):
+            raise InputError(
+                f"{path}: {len(state[name])} text positions, and {len(own[name])} in the architecture; name the one with "
+                f"context_length {len(state[name])} that the file was trained as"
+            )
+    name = "visual.positional_embedding"
+    before = state[name].shape if name in state else None
+    resize_pos_embed(state, clip)
+    if before is None or state[name].shape == before:
+        return {}
+    told = f"{before[0]} to {state[name].shape[0]} positions, interpolated"
+    log.warning("%s: the grid of image positions is resized: %s", path, told)
+    return {"resized_image_grid": told}
 
 
 def refuse(own: dict[str, Tensor], state: dict[str, Tensor], path: str | Path, architecture: str) -> None:

@@ -46,10 +46,10 @@ from compoclip.training.optim import adamw, cosine_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
 from compoclip.training.stopping import StopRequest, listening
+from compoclip.training.scalars import scale_limit, scalars_account
 from compoclip.training.towers import Towers
 from compoclip.training.validation import Validation
 
-MAX_LOGIT_SCALE = math.log(100.0)  # CLIP (Radford et al. 2021), section 2.5
 
 
 def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Path:
@@ -77,12 +77,16 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     data = together(ranks, lambda: TrainData.open(config, model, goal.needs, ranks))
     lora = together(ranks, lambda: _choose_parameters(model, config))
     ranks.copy_from_first(model.clip)
+    limit = scale_limit(model.clip)
     teacher = Teacher(model.clip, config.teacher_decay) if "teacher" in goal.needs else None
     teacher_clip = teacher.clip if teacher else None
     betas = (config.beta1, config.beta2)
     optimizer = adamw(model.clip, config.lr, config.weight_decay, betas, config.eps)
     scaler = torch.amp.GradScaler(model.device.type, enabled=config.precision == "fp16")
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
+    if not ranks.rank:
+        for line in scalars_account(model.clip, goal.uses_bias):
+            print(line, file=sys.stderr)
     prints = (data.stream.source, data.negatives_fingerprint, model.device)
     own = together(ranks, lambda: {} if ranks.rank else identity(asked, *prints))
 
@@ -145,7 +149,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                 scaler.step(optimizer)
                 scaler.update()
                 with torch.no_grad():
-                    model.clip.logit_scale.clamp_(0, MAX_LOGIT_SCALE)
+                    model.clip.logit_scale.clamp_(0, limit)
                 if teacher:
                     teacher.update()
 

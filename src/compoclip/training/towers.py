@@ -145,6 +145,8 @@ def batch_features(
     if teacher is not None and "teacher" in needs:
         same_text = encoded if frozen_texts is not None else None
         values |= _teacher_features(teacher, images, ids, same_text, of_caption, of_negative)
+    bias = getattr(model.clip, "logit_bias", None)  # SigLIP's, for sigmoid forms
+    values["logit_bias"] = None if bias is None else bias.squeeze()
     return Features(logit_scale=model.clip.logit_scale.exp().squeeze(), **values)  # type: ignore[arg-type]
 
 
