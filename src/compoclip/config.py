@@ -191,6 +191,8 @@ def _scaled(weights: Mapping[str, float], options: Mapping[str, Any]) -> bool:
 
 
 def _validated(values: dict[str, Any], where: str) -> TrainConfig:
+    if odd := [key for key in values if not isinstance(key, str)]:
+        raise InputError(f"{where}: {odd[0]!r} is no setting's name")
     try:
         return TrainConfig(**values)
     except ValidationError as error:

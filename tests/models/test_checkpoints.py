@@ -119,7 +119,7 @@ def test_siglips_texts_are_lower_cased_where_their_tokenizer_keeps_capitals(tmp_
     model = load(folder)
     equal = torch.equal(model.encode_text(["A Red SQUARE"]), model.encode_text(["a red square"]))
     assert equal == (kind != "clip")
-    assert model.info["texts"] == ("as the tokenizer takes them" if kind == "clip" else "lower-cased, as in training")
+    assert model.info["texts"] == ("lower-cased, as in training" if kind == "siglip" else "as the tokenizer takes them")
 
 
 def test_lora_on_coca_trains_its_towers_and_leaves_the_decoder(clip):

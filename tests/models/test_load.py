@@ -167,7 +167,7 @@ def test_code_in_a_weights_file_does_not_run(clip, tmp_path, kind):
     save(clip("vit"), folder)
     (folder / "open_clip_model.safetensors").unlink()
     shutil.copy(path, folder / "open_clip_pytorch_model.bin")
-    _refused(folder, "open_clip cannot load it")
+    _refused(folder, "cannot load it")
     assert not marker.exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from compoclip.losses import objective
-from compoclip.training.scalars import CLIP_LIMIT, scale_limit, scalars_account
+from compoclip.training.scalars import CLIP_LIMIT, scalars_account, scale_limit
 from compoclip.training.towers import batch_features
 from models.clips import pixels
 
@@ -36,7 +36,7 @@ def test_a_bias_that_nothing_trains_is_said(clip) -> None:
     lines = scalars_account(siglip, True)
     assert any("it is frozen" in line for line in lines)
     assert any(line.startswith("logit_scale: not trained") for line in lines)
-    assert CLIP_LIMIT == math.log(100.0)
+    assert math.log(100.0) == CLIP_LIMIT
 
 
 def test_the_sigmoid_form_trains_the_bias(clip) -> None:

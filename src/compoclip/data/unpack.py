@@ -76,7 +76,7 @@ def _members(archive: Path) -> Iterator[list[_Member]]:
             with tarfile.open(archive, "r:*") as tar:
                 yield list(_tar_members(archive, tar))
     except BROKEN as error:
-        why = str(error) or type(error).__name__
+        why = " ".join(str(error).split()) or type(error).__name__
         raise RunError(f"{archive}: cannot be unpacked ({why}); remove it and fetch it again") from None
 
 

@@ -26,8 +26,8 @@ from compoclip.models.device import numbers
 from compoclip.models.model import Model
 from compoclip.models.weights import first_line
 
-# SigLIP and SigLIP 2 were trained on lower-case texts (big_vision's configurations); SigLIP 2's towers of one image size
-# come with Gemma's tokenizer, which keeps capitals
+# SigLIP and SigLIP 2 were trained on lower-case texts (big_vision's configurations); SigLIP 2's towers of one image
+# size come with Gemma's tokenizer, which keeps capitals
 LOWERED = "lower-cased, as in training"
 KINDS = ("clip", "siglip", "siglip2")
 

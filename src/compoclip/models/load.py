@@ -23,6 +23,7 @@ from compoclip.models.hf import is_checkpoint, load_hf
 from compoclip.models.model import Model
 from compoclip.models.weights import first_line, load_weights
 
+log = logging.getLogger("compoclip.models")
 TINY = Path(__file__).parent / "tiny"
 ACTIVATIONS = {"gelu": False, "quickgelu": True}
 # in the order open_clip prefers, so that the digest is that of the file it reads
@@ -184,6 +185,8 @@ def _own_activation(model_cfg: dict[str, Any]) -> bool:
 
 def wrap(clip: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]) -> Model:
     """A `Model` of an open_clip module; its activation and digest of the configuration go into `info`."""
+    if "resized_image_grid" in info:
+        log.warning("%s: the grid of image positions is resized: %s", info["name"], info["resized_image_grid"])
     preprocess_cfg = open_clip.get_model_preprocess_cfg(clip)
     config = deepcopy(config)
     config["preprocess_cfg"] = {k: v for k, v in preprocess_cfg.items() if k != "size"}

@@ -50,4 +50,6 @@ def _in_block(name: str) -> bool:
 
     Not CoCa's caption decoder, whose blocks look across to the image: no contrastive term trains it.
     """
-    return not name.startswith("text_decoder.") and bool({"resblocks", "blocks", "stages", "layer", "layers", "encoder"} & set(name.split(".")))
+    return not name.startswith("text_decoder.") and bool(
+        {"resblocks", "blocks", "stages", "layer", "layers", "encoder"} & set(name.split("."))
+    )

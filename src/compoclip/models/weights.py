@@ -6,7 +6,6 @@ No code in a file is run: safetensors, or pickle through `torch.load(weights_onl
 from __future__ import annotations
 
 import argparse
-import logging
 import pickle
 import warnings
 from collections import OrderedDict, defaultdict
@@ -23,7 +22,6 @@ from compoclip.errors import InputError
 from compoclip.models.layouts import recognised, tidy
 from compoclip.models.torchscript import is_torchscript, read_torchscript
 
-log = logging.getLogger("compoclip.models")
 NESTED = ("state_dict", "model_state_dict", "model", "module", "student")  # where training scripts keep them
 PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel and torch.compile
 # numbers beside the weights: of torch's AveragedModel, and of OpenAI's archives, where the shapes tell the same
@@ -100,8 +98,8 @@ def _one_model(state: dict[str, Tensor], path: str | Path) -> dict[str, Tensor]:
     beside = [name for name in state if not name.startswith(prefixes[0])]
     if beside:
         raise InputError(
-            f"{path}: {len(beside)} weights beside those under {prefixes[0]!r}, the first {beside[0]}; save the model's "
-            "state dict by itself"
+            f"{path}: {len(beside)} weights beside those under {prefixes[0]!r}, the first {beside[0]}; save the "
+            "model's state dict by itself"
         )
     return {name.removeprefix(prefixes[0]): value for name, value in state.items()}
 
@@ -142,13 +140,13 @@ def load_weights(clip: Any, path: str | Path, architecture: str) -> dict[str, st
 
 
 def _resized(clip: Any, state: dict[str, Tensor], path: str | Path) -> dict[str, str]:
-    """Resize the grid of image positions in `state` to the model's, as open_clip does, and say so."""
+    """Resize the grid of image positions in `state` to the model's, as open_clip does, and tell of it."""
     own = clip.state_dict()
     for name in ("positional_embedding", "text.positional_embedding"):
         if name in state and name in own and len(state[name]) != len(own[name]):
             raise InputError(
-                f"{path}: {len(state[name])} text positions, and {len(own[name])} in the architecture; name the one with "
-                f"context_length {len(state[name])} that the file was trained as"
+                f"{path}: {len(state[name])} text positions, and {len(own[name])} in the architecture; name the one "
+                f"with context_length {len(state[name])} that the file was trained as"
             )
     name = "visual.positional_embedding"
     before = state[name].shape if name in state else None
@@ -156,7 +154,6 @@ def _resized(clip: Any, state: dict[str, Tensor], path: str | Path) -> dict[str,
     if before is None or state[name].shape == before:
         return {}
     told = f"{before[0]} to {state[name].shape[0]} positions, interpolated"
-    log.warning("%s: the grid of image positions is resized: %s", path, told)
     return {"resized_image_grid": told}
 
 

@@ -45,11 +45,10 @@ from compoclip.training.memory import (
 from compoclip.training.optim import adamw, cosine_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
+from compoclip.training.scalars import scalars_account, scale_limit
 from compoclip.training.stopping import StopRequest, listening
-from compoclip.training.scalars import scale_limit, scalars_account
 from compoclip.training.towers import Towers
 from compoclip.training.validation import Validation
-
 
 
 def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Path:

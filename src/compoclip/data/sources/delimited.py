@@ -37,7 +37,7 @@ def open_delimited(path: str | Path) -> Table:
     if not text.strip() or "\x00" in text:
         raise InputError(f"{path}:{above}: an empty or binary header; the first line must name the columns")
     delimiter = sep[1] if sep else _delimiter(path, text)
-    columns = [cell.strip() for cell in next(csv.reader([text], delimiter=delimiter))]
+    columns = [cell.strip() for cell in _lenient(text, delimiter)]
     repeated = {column for column in columns if columns.count(column) > 1}
     if repeated:
         raise InputError(f"{path}:{above}: the column {sorted(repeated)[0]!r} is there twice")
@@ -135,8 +135,16 @@ def _record(raw: bytes, lines: _Lines, delimiter: str, width: int) -> tuple[list
         if joined is not None:
             return joined, ""
     elif cells_or_none is None and delimiter == ",":
-        plain = next(csv.reader([text], delimiter=delimiter))  # `"so" he said, ...`: the lenient reading
+        plain = _lenient(text, delimiter)  # `"so" he said, ...`
     return (plain, "") if len(plain) == width else (None, "ragged row")
+
+
+def _lenient(text: str, delimiter: str) -> list[str]:
+    """Parse cells as `csv` does by default; where it cannot (a bare CR, a cell over its limit), cut at the mark."""
+    try:
+        return next(csv.reader([text], delimiter=delimiter), [])
+    except csv.Error:
+        return text.split(delimiter)
 
 
 def _strict(text: str, delimiter: str) -> tuple[list[str] | None, bool]:
