@@ -176,11 +176,13 @@ def csv_case(folder: Path, rng: random.Random) -> None:
 
 def json_case(folder: Path, rng: random.Random) -> None:
     photos_beside(folder)
-    forms: list[Any] = [rows(), {"images": rows()}]
+    forms: list[Any] = [rows()]
     forms.append([{**row, "caption": [row["caption"], "another"]} for row in rows()])
     coco = {"images": [{"id": 1, "file_name": "000.png"}], "annotations": [{"image_id": 1, "caption": "a dog"}]}
     forms.append(coco)
     forms.append([{"image_id": i, "original": "a dog", "enhanced": ["a cat"] * 4} for i in range(3)])
+    for i in range(3):
+        (folder / f"{i:012d}.jpg").write_bytes(photo("JPEG", i))
     read_data(put(folder, "captions.json", json.dumps(rng.choice(forms)).encode(), rng))
 
 
@@ -414,7 +416,7 @@ def run_case(target: str, seed: int, number: int, limit: float = LIMIT) -> tuple
         except (InputError, RunError) as error:
             if "\n" in str(error).strip():
                 return "a message of several lines", str(error)
-            return type(error).__mro__[0].__name__ if type(error) in (InputError, RunError) else "InputError", ""
+            return "InputError" if isinstance(error, InputError) else "RunError", str(error)
         except Hang:
             return "a hang", traceback.format_exc()
         except Exception as error:
