@@ -82,10 +82,6 @@ class ImageRef(ABC):
         """The same image pressed to a square of `side` pixels (bicubic), so that a centre crop loses no part of it."""
         return View(self, side=side, rotate=self.rotate)
 
-    def by_content(self) -> ImageRef:
-        """The same image, known by the hash of its file: for files that repeat a photo in many rows."""
-        return View(self, content=self.content_hash(), rotate=self.rotate) if self.has_file else self
-
     def content_hash(self) -> str:
         return "sha256:" + hashlib.sha256(self.encoded()).hexdigest()
 
