@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from compoclip.errors import InputError, RunError
+from compoclip.errors import InputError, RunError, Stopped
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -216,6 +216,10 @@ def joined() -> Iterator[Ranks]:
     except Lost:
         if dist.get_rank():
             raise Agreed("another process of this run ended") from None  # the first rank tells of it
+        raise
+    except Stopped as error:
+        if dist.get_rank():
+            raise SystemExit(error.status) from None  # asked for on all: the first rank tells of it
         raise
     finally:
         dist.destroy_process_group()

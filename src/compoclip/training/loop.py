@@ -138,13 +138,13 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                 loss = torch.stack(list(terms.values())).sum()
                 if not torch.isfinite(loss):
                     parts = batch.parts(config.micro_batch)
-                    raise RunError(not_finite(step, terms, parts, towers, goal.needs))
+                    ranks.check(RunError(not_finite(step, terms, parts, towers, goal.needs)))  # on all alike
 
                 ranks.sum_gradients(trainable)
                 scaler.unscale_(optimizer)
                 norm = torch.nn.utils.clip_grad_norm_(trainable, config.grad_clip or math.inf)
                 if not torch.isfinite(norm) and not scaler.is_enabled():  # before it reaches the weights
-                    raise RunError(not_finite_gradient(step, model.clip, batch.names))
+                    ranks.check(RunError(not_finite_gradient(step, model.clip, batch.names)))
                 scaler.step(optimizer)
                 scaler.update()
                 with torch.no_grad():
