@@ -46,6 +46,8 @@ def classes(word: str) -> int:
     """The classes of a lower-case word or of one of its lemmas, as flags of `Class`."""
     stems = {word, lemma(word, "n"), lemma(word, "v"), lemma(word, "a")}
     found = _age_or_kind(stems, lemma(word, "n"))
+    if "-" in word:  # "beer-drinking"
+        found |= reduce(or_, map(classes, word.split("-"))) & Class.SENSITIVE
     for name, flag in _LISTED.items():
         if not words("safety", name).isdisjoint(stems):
             found |= flag
