@@ -39,7 +39,8 @@ def reproduce(plan: Plan) -> list[Verdict]:
 
 def _claim(plan: Plan) -> None:
     """Write down what this folder is for, or see that it is for the same."""
-    mine = {"row": plan.row.id, "scale": plan.scale, "tasks": list(plan.tasks), "limit": plan.limit}
+    mine: dict[str, Any] = {"row": plan.row.id, "scale": plan.scale, "tasks": list(plan.tasks), "limit": plan.limit}
+    mine["settings"] = [config.model_dump(mode="json") for config in plan.configs]
     path = plan.out / NOTE
     if path.exists() and read_json(path) != mine:
         raise InputError(
@@ -100,10 +101,10 @@ def _train(config: TrainConfig) -> Path:
     from compoclip.training import train
 
     there = Path(config.output_dir) / "config.yaml"
-    if there.exists() and read_config(there) != config:
-        raise InputError(f"{config.output_dir}: a run with other settings is here; name another --out folder")
     _say(f"train: {config.recipe}, seed {config.seed}")
-    return Path(train(config, resume=there.exists()))
+    if there.exists():  # the folder's note says that it is this row's; the run knows its settings
+        return Path(train(read_config(there), resume=True))
+    return Path(train(config))
 
 
 def _checkpoint(plan: Plan) -> Path | str:
