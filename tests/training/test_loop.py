@@ -192,6 +192,7 @@ def test_bad_input_is_refused_in_one_line(tmp_path: Path, changes: dict, words: 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Goal:
         needs: frozenset[str] = frozenset()
+        uses_bias = False
 
         def __call__(self, features):
             return {"contrastive": features.image.sum() * float("nan")}
