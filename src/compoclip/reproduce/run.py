@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from compoclip.config import TrainConfig, read_config
+from compoclip.config import TrainConfig
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_json
 from compoclip.models import load
@@ -99,11 +99,12 @@ def _negatives(plan: Plan, config: TrainConfig) -> None:
 
 def _train(config: TrainConfig) -> Path:
     from compoclip.training import train
+    from compoclip.training.resume import resumed_config
 
     there = Path(config.output_dir) / "config.yaml"
     _say(f"train: {config.recipe}, seed {config.seed}")
     if there.exists():  # the folder's note says that it is this row's; the run knows its settings
-        return Path(train(read_config(there), resume=True))
+        return Path(train(resumed_config(Path(config.output_dir), "", {}), resume=True))
     return Path(train(config))
 
 
