@@ -128,3 +128,9 @@ def test_recipes_of_ones_own_extend_and_may_not_go_in_circles(tmp_path: Path) ->
     mine.write_text("extends: fsc-clip\nlr: 3\n")
     with pytest.raises(InputError, match=r"unknown keys \['lr'\]"):
         read_recipe(str(mine))
+
+
+@pytest.mark.parametrize("seed", [2**63, -(2**70), 10**30])
+def test_a_seed_that_no_generator_takes_is_refused(seed: int) -> None:
+    with pytest.raises(InputError, match="seed"):
+        resolve("clip", {"seed": seed})

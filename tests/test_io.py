@@ -10,9 +10,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from compoclip.errors import InputError
-from compoclip.io import atomic_path, check_writable, read_json, remove_leftovers, sha256_file, write_json, write_text
+from compoclip.io import (
+    atomic_path,
+    check_writable,
+    parse_yaml,
+    read_json,
+    remove_leftovers,
+    sha256_file,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -74,3 +84,9 @@ def test_an_error_that_names_no_file_gets_its_name(tmp_path):
     with pytest.raises(OSError) as caught, atomic_path(tmp_path / "a.json"):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert caught.value.filename == str(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("text", ["lr: 2020-99-99", f"steps: {'9' * 10_000}", "{a: " * 3_000, "a: ["])
+def test_yaml_that_cannot_be_read_fails_in_one_way(text: str) -> None:
+    with pytest.raises(yaml.YAMLError):
+        parse_yaml(text)

@@ -87,7 +87,7 @@ class TrainConfig(BaseModel):
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     grad_checkpointing: bool = False
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
-    seed: int = 0
+    seed: int = Field(0, ge=-(2**63), lt=2**63)
 
     output_dir: str = "runs/run"
     log_every: int = Field(10, ge=1)

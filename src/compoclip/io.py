@@ -121,14 +121,31 @@ def parse_json(text: str | bytes) -> Any:
         raise ValueError("nested more deeply than any real file") from None
 
 
-def read_json(path: str | Path) -> Any:
-    """Parse a JSON file. Raises InputError naming the file and the line where it breaks."""
+def parse_yaml(text: str) -> Any:
+    """`yaml.safe_load` whose every failure is a YAMLError: days that no month has and deep nesting too."""
+    import yaml
+
     try:
-        return parse_json(Path(path).read_text(encoding="utf-8"))
+        return yaml.safe_load(text)
+    except (ValueError, OverflowError) as error:
+        raise yaml.YAMLError(f"a value that cannot be read ({error})") from None
+    except RecursionError:
+        raise yaml.YAMLError("nested more deeply than any real file") from None
+
+
+def read_json(path: str | Path) -> Any:
+    """Parse a JSON file in UTF-8, with or without byte order mark.
+
+    Raises InputError naming the file and the line where it breaks.
+    """
+    try:
+        return parse_json(Path(path).read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except ValueError as error:
         line = f" line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{path}:{line} is not valid JSON ({error.args[0]})") from None

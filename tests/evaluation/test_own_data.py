@@ -152,3 +152,29 @@ def test_every_set_says_what_was_read(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "1 images, 2 captions; skipped 1 empty caption" in told
     assert "6 images; 0 images missing" in told
     assert "1 images, 2 captions" in next(iter(found["read"].values()))
+
+
+def test_a_set_that_cannot_be_read_is_no_set_that_is_not_there(tmp_path: Path) -> None:
+    for name, table in (("good", "image\tcaption\n0.png\tone\n"), ("bad", "a\tb\n0.png\tone\n")):
+        write(tmp_path / "retrieval" / name / "captions.tsv", table)
+        write(tmp_path / "retrieval" / name / "0.png", PHOTO)
+    with pytest.raises(InputError, match=r"bad/captions\.tsv: no image column"):
+        TASKS["retrieval"].load(Request(tmp_path))
+
+
+def test_a_folder_without_captions_among_the_sets_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path / "retrieval" / "good" / "captions.tsv", "image\tcaption\n0.png\tone\n")
+    write(tmp_path / "retrieval" / "good" / "0.png", PHOTO)
+    write(tmp_path / "retrieval" / "notes" / "read.me", "x")
+    assert len(TASKS["retrieval"].load(Request(tmp_path)).subsets) == 1
+    assert "notes: no set of captions" in capsys.readouterr().err
+
+
+def test_classes_and_pictures_that_are_left_out_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = classes(tmp_path, 2)
+    write(root / "classnames.txt", "0\tcat\n1\tdog\n2\tcow\n")
+    write(root / "0" / "9.heic", b"x")
+    assert zeroshot(tmp_path) == (6, ["cat", "dog"], [0, 0, 0, 1, 1, 1])
+    told = " ".join(capsys.readouterr().err.split())
+    assert "1 classes are left out, as no image is there (first: 2)" in told
+    assert "1 pictures of a format that is not read (first: 0/9.heic)" in told

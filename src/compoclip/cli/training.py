@@ -77,13 +77,15 @@ def parse_settings(pairs: list[str]) -> dict[str, Any]:
     """`key=value` with the value as YAML spells it."""
     import yaml
 
+    from compoclip.io import parse_yaml
+
     out = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
             raise InputError(f"--set {pair}: write key=value")
         try:
-            out[key.strip()] = yaml.safe_load(value)
+            out[key.strip()] = parse_yaml(value)
         except yaml.YAMLError:
             raise InputError(f"--set {pair}: the value is not valid YAML") from None
     return out

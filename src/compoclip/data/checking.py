@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.data.catalog import Entry, Expected, entries, entry
+from compoclip.data.images.tars import DAMAGED
 from compoclip.data.sources import open_source
 from compoclip.data.sources.base import Source
 from compoclip.data.tokens import context_length, is_cut
@@ -97,7 +98,7 @@ def _members(archive: Path, pattern: str) -> int:
         else:
             with tarfile.open(archive, "r:") as tar:
                 names = tar.getnames()
-    except (zipfile.BadZipFile, tarfile.TarError, OSError):
+    except (zipfile.BadZipFile, OSError, *DAMAGED):
         return 0
     return sum(PurePosixPath(name).match(pattern) for name in names)
 

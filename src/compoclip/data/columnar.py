@@ -212,7 +212,7 @@ class _Part(ABC):
 
     def values(self, name: str) -> list[Any]:
         """A column as Python objects."""
-        return [value for group in range(len(self.sizes)) for value in self.table([name], group).column(0).to_pylist()]
+        return [value for group in range(len(self.sizes)) for value in _objects(self.table([name], group).column(0))]
 
     def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
         start = 0
@@ -224,7 +224,7 @@ class _Part(ABC):
                 batches = []
             inside = start
             for batch in batches:
-                yield inside, batch.to_pydict()
+                yield inside, {name: _objects(batch.column(name)) for name in batch.schema.names}
                 inside += batch.num_rows
             start += size
 
@@ -240,7 +240,7 @@ class _Part(ABC):
         return [
             path
             for column in columns
-            for path in (pc.struct_field(column, "path") if pa.types.is_struct(column.type) else column).to_pylist()
+            for path in _objects(pc.struct_field(column, "path") if pa.types.is_struct(column.type) else column)
         ]
 
     def present(self, name: str) -> list[bool]:
@@ -272,7 +272,15 @@ class _Part(ABC):
                     _kept.pop(next(iter(_kept)))
                 _kept[key] = self.table([name], group).column(0)
             column = _kept[key]
-        return column[inside].as_py()
+        return _objects(column[inside : inside + 1])[0]
+
+
+def _objects(column: Any) -> list[Any]:
+    """A column as Python objects; a text that is not UTF-8 is None, which costs its own row."""
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:
+        return [None] if len(column) == 1 else [_objects(column[k : k + 1])[0] for k in range(len(column))]
 
 
 class _Parquet(_Part):
@@ -283,7 +291,8 @@ class _Parquet(_Part):
         try:
             with pq.ParquetFile(path) as file:
                 schema, self._meta = file.schema_arrow, file.metadata
-        except (pa.ArrowException, OSError) as error:
+                list(schema.names)
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]}); fetch it again") from None
         super().__init__(path, schema, [self._meta.row_group(g).num_rows for g in range(self._meta.num_row_groups)])
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from compoclip.data.order import draw
 from compoclip.data.sources import Sample, open_source
 from compoclip.errors import InputError
-from compoclip.io import atomic_path
+from compoclip.io import atomic_path, check_writable
 
 CELL, PHOTO, MARGIN, FONT_SIZE, LINE = 260, 200, 12, 13, 16  # pixels
 WRAP = 36  # characters a line
@@ -40,6 +40,7 @@ def preview(
         raise InputError("count and columns must be at least 1")
     if Path(out).suffix.lower() != ".png":
         raise InputError(f"{out}: the sheet is written as PNG; give a name that ends in .png")
+    check_writable(out)
     source = open_source(path, image_root, image_key, caption_key, split)
     chosen = draw(range(len(source)), count, "preview", seed)
     broken: list[str] = []

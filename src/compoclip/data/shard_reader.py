@@ -9,7 +9,7 @@ from typing import Any
 
 from compoclip.data.images.names import IMAGE_SUFFIXES, safe_name
 from compoclip.data.images.refs import MAX_IMAGE_BYTES, ImageRef
-from compoclip.data.images.tars import MAX_TEXT_BYTES
+from compoclip.data.images.tars import DAMAGED, MAX_TEXT_BYTES
 from compoclip.data.order import digest, permutation
 from compoclip.data.remote import PIPE, Shard
 from compoclip.data.sources.base import Sample
@@ -114,7 +114,7 @@ def shard_samples(name: str, offset: int, reading: Reading) -> Iterator[tuple[in
                 else:
                     bodies[extension] = body
         yield from finished()
-    except tarfile.TarError as error:
+    except DAMAGED as error:
         raise InputError(f"{name}: not an uncompressed tar, or broken ({error})") from None
     finally:
         shard.close()

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from compoclip.errors import InputError
+from compoclip.io import parse_yaml
 
 # what a recipe may say; `expected` holds source, figures (name -> percent) and tolerance (name or `default` -> points)
 KEYS = {
@@ -80,7 +81,7 @@ def _open(name: str) -> dict[str, Any]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping. Raises InputError with the line where it breaks."""
     try:
-        value = yaml.safe_load(path.read_text(encoding="utf-8"))
+        value = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

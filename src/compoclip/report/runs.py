@@ -13,7 +13,7 @@ import yaml
 from rich.table import Table
 
 from compoclip.errors import InputError
-from compoclip.io import read_json, write_bytes
+from compoclip.io import parse_yaml, read_json, write_bytes
 
 FIGURES = {"comp": "composition", "zeroshot": "zero-shot", "i2t": "i2t", "t2i": "t2i"}
 OWN = {"output_dir"}  # settings in which every two runs differ
@@ -117,7 +117,7 @@ def draw_curves(runs: Sequence[Run], path: str | Path) -> None:
 
 def _read(path: Path) -> Run:
     try:
-        settings = yaml.safe_load((path / "config.yaml").read_text(encoding="utf-8"))
+        settings = parse_yaml((path / "config.yaml").read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         raise InputError(f"{path / 'config.yaml'}: not valid YAML") from None
     if not isinstance(settings, dict):

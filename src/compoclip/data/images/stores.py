@@ -62,7 +62,7 @@ class FolderStore:
         if folder not in self._listings:
             try:
                 with os.scandir(self.path / folder) as entries:
-                    files = [entry.name for entry in entries if not entry.is_dir()]
+                    files = [entry.name for entry in entries if not _is_folder(entry)]
             except OSError:
                 files = []
             self._listings[folder] = {spelling(file): file for file in files}
@@ -173,6 +173,14 @@ class Stores:
             if store.exact(name) is not None:
                 return store.read_bytes(name)
         raise InputError(f"{self.where}: no file {name!r}")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """False too for a link in a loop, which the system refuses to follow: opening it says what is wrong with it."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _inside(name: str, where: str) -> str:

@@ -11,6 +11,8 @@ from compoclip.data.images.names import safe_name
 from compoclip.data.report import Report
 from compoclip.errors import InputError
 
+# what the standard library raises on headers that lie
+DAMAGED = (tarfile.TarError, ValueError, EOFError, OverflowError, IndexError)
 MAX_TEXT_BYTES = 2**20  # a caption file larger than this is not a caption file
 
 
@@ -44,7 +46,7 @@ def tar_members(path: str | Path, report: Report) -> Iterator[Member]:
                     report.skip("truncated tar", where, "the file ends inside this member")
                 else:
                     yield Member(name, info.offset_data, info.size)
-    except tarfile.TarError as error:
+    except DAMAGED as error:
         raise InputError(f"{path}: not a plain tar ({error}); unpack .tar.gz to .tar or to a folder") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
@@ -56,7 +58,7 @@ def walk(tar: tarfile.TarFile, path: Path, report: Report) -> Iterator[tarfile.T
     while True:
         try:
             info = tar.next()
-        except (tarfile.TarError, ValueError, EOFError) as error:
+        except DAMAGED as error:
             report.skip("truncated tar", str(path), str(error))
             return
         if info is None:

@@ -23,6 +23,7 @@ SPLIT_COLUMNS = ("split", "subset", "fold", "set", "partition")
 SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
 ID_COLUMNS = ("caption_id",)
 MAX_LITERAL = 1_000_000  # characters; a longer list in one cell is no list of captions
+MAX_CAPTION = 20_000  # characters; a longer text is a document, of which a text tower reads the first words
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'", re.DOTALL)
 _WORD = re.compile(r"None|null|nan|NaN|-?\d+(?:\.\d+)?")
 _ARRAY = re.compile(r"array\((.*?)(?:,\s*dtype=[\w<>'\"]+)?\)", re.DOTALL)
@@ -70,6 +71,8 @@ def usable_caption(value: object, where: str, report: Report) -> str | None:
         report.skip("empty caption", where)
     elif not isinstance(value, str):
         report.skip("caption is not text", where, f"{type(value).__name__}; --caption-key names another column")
+    elif len(value) > MAX_CAPTION:
+        report.skip("caption too long", where, f"{len(value)} characters, more than {MAX_CAPTION}")
     elif any(character.isalnum() for character in value):
         return tidy(value)
     else:
@@ -106,11 +109,19 @@ def _spelled(text: str) -> list[Any]:
         token = _STRING.match(inner, place) or _WORD.match(inner, place)
         if token is None or not (token.end() == len(inner) or inner[token.end()] in ", \t\n"):
             return _literal(text)
-        items.append(None if token[0] in ("None", "null", "nan", "NaN") else ast.literal_eval(token[0]))
+        items.append(None if token[0] in ("None", "null", "nan", "NaN") else _value(token[0]))
         place = token.end()
         while place < len(inner) and inner[place] in ", \t\n":
             place += 1
     return items
+
+
+def _value(token: str) -> Any:
+    """A text or a number as Python spells it."""
+    try:
+        return ast.literal_eval(token)
+    except SyntaxError:  # `\\u` without digits, 007, a number of thousands of digits
+        raise ValueError(f"{token[:20]} is neither a text nor a number") from None
 
 
 def _literal(text: str) -> Any:

@@ -59,13 +59,18 @@ def _coco(value: dict[str, Any]) -> list[Any] | None:
     if not isinstance(images, list):
         return None
     if isinstance(annotations, list):
-        names = {entry.get("id"): entry.get("file_name") for entry in images if isinstance(entry, dict)}
+        names = {_id(entry.get("id")): entry.get("file_name") for entry in images if isinstance(entry, dict)}
         return [
-            {"file_name": names.get(entry.get("image_id")), "caption": entry.get("caption")}
+            {"file_name": names.get(_id(entry.get("image_id"))), "caption": entry.get("caption")}
             for entry in annotations
             if isinstance(entry, dict)
         ]
     return [_karpathy(entry) if isinstance(entry, dict) else entry for entry in images]
+
+
+def _id(value: Any) -> str | int | None:
+    """An image's id; None for what is none, so that its captions are counted as without image."""
+    return value if isinstance(value, (str, int)) else None
 
 
 def _karpathy(entry: dict[str, Any]) -> dict[str, Any]:

@@ -95,12 +95,16 @@ def _form(name: str, samples: Samples, request: Request, empty: str) -> Retrieva
 
 def _has_samples(place: Path, asked: bool) -> bool:
     """A captions table or tars with captions; where it is the very place for them, whatever training reads."""
+    if table_of(place) is not None:
+        return True
     if asked:
-        with contextlib.suppress(InputError):
+        try:
             open_input(place, Options())
-            return True
-        return False
-    if table_of(place) is not None or is_captioned(place):
+        except InputError as error:
+            say(f"{place}: no set of captions ({error})")
+            return False
+        return True
+    if is_captioned(place):
         return True
     shards = sorted(place.glob("*-[0-9]*.tar"))
     if not shards:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from compoclip.data.images.names import is_other_picture, walk
 from compoclip.errors import InputError
 from compoclip.evaluation.known_sets import name_of
 from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, read_labelled, read_templates
@@ -27,6 +28,8 @@ def read_class_names(path: Path, folders: list[str]) -> list[str]:
         absent = [f for f in folders if f not in names]
         if absent:
             raise InputError(f"{path}: no line for class folder {absent[0]!r}; add {absent[0]}<TAB>its name")
+        if superfluous := [f for f in names if f not in folders]:
+            say(f"{path}: {len(superfluous)} classes are left out, as no image is there (first: {superfluous[0]})")
         return [names[f].strip() for f in folders]
     if len(lines) != len(folders):
         raise InputError(
@@ -55,6 +58,9 @@ def read_set(folder: Path, request: Request) -> Subset:
     data = read_labelled(folder)
     if data is None:
         raise DataMissing(f"{folder}: needs images in two or more class folders (CLASS/FILE), or a tar of them")
+    others = [name for name in walk(folder) if is_other_picture(name)]
+    if others:
+        say(f"{folder}: {len(others)} pictures of a format that is not read (first: {others[0]}); save them as PNG")
     data = replace(data, pictures=[picture.turned(True) for picture in data.pictures])  # a user's own photos
     names = class_names(folder, data)
     templates_file, metric_file = folder / "templates.txt", folder / "metric.txt"

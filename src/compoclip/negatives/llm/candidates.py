@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from compoclip.errors import InputError, RunError
-from compoclip.io import write_text
+from compoclip.io import parse_yaml, write_text
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import normalised
 from compoclip.negatives.llm.answers import Answer, counted
@@ -105,7 +105,7 @@ def read_pairs(text: str) -> list[Example]:
 
 def _unquoted(value: str) -> str:
     try:
-        plain = yaml.safe_load(value.strip())
+        plain = parse_yaml(value.strip())
     except yaml.YAMLError:
         return ""
     return " ".join(plain.split()) if isinstance(plain, str) else ""

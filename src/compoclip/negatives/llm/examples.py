@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from compoclip.errors import InputError
+from compoclip.io import parse_yaml
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import normalised
 from compoclip.negatives.llm.kinds import LLM_KINDS
@@ -63,7 +64,7 @@ def _shipped(kind: str) -> tuple[Example, ...]:
 
 def _parsed(text: str, name: str) -> dict[str, list[Example]]:
     try:
-        content = yaml.safe_load(text)
+        content = parse_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
