@@ -26,6 +26,10 @@ MAY_CHANGE = frozenset({"steps", "epochs", "device", "workers", "cache_gib", "mi
 }
 
 
+# what of `Objective.needs` training supplies
+TRAINING_FEEDS = frozenset({"negatives", "tokens", "teacher"})
+
+
 class TrainConfig(BaseModel):
     """Everything a training run depends on. A field's description is its help on the command line."""
 
@@ -178,6 +182,11 @@ def _overridden(
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise InputError(f"unknown setting {key!r}{hint}; see `compoclip train --help`")
     built = objective(weights, **{**options, **changes})
+    if lacking := built.needs - TRAINING_FEEDS:
+        raise InputError(
+            f"{where}: its terms need {', '.join(sorted(lacking))}, which training does not supply yet; "
+            "they can be used from Python (compoclip.losses)"
+        )
     weights = dict(built.weights)
     config = _validated({**fields, "weights": weights, "options": dict(built.options)}, where)
     if _scaled(weights, built.options):

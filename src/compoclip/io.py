@@ -41,21 +41,21 @@ def named(path: str | Path) -> Iterator[None]:
         raise
 
 
-def check_writable(path: str | Path) -> None:
-    """Make sure, before long work, that its result can be written to the file `path`; its folder is made.
+def check_writable(*paths: str | Path) -> None:
+    """Make sure, before long work, that its results can be written to these files; their folders are made.
 
-    Raises InputError where it cannot.
+    Raises InputError where one cannot.
     """
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name a file")
-    probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); name another place") from None
+    for path in map(Path, paths):
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name a file")
+        probe = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror or error}); name another place") from None
 
 
 def remove_leftovers(folder: Path, names: str = "*") -> list[str]:

@@ -105,7 +105,7 @@ def evaluate(
     if ties is not None:
         check_rule(ties)
     places = [place for place in (output_path, save_features_to) if place is not None and not ranks.rank]
-    together(ranks, lambda: [check_writable(place) for place in places])  # now, and not when all is measured
+    together(ranks, lambda: check_writable(*places))  # now, and not when all is measured
     model = open_encoder(model)
     started = time.perf_counter()
     request = Request(Path(data_root) if data_root is not None else None, limit, ties)

@@ -45,10 +45,10 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture], list[list[int]]
 
     Raises InputError for an index that is broken, naming the line.
     """
-    names = INDEX.get(split, ())
+    files: list[str] = [*INDEX.get(split, ())]
     if split == "test" and folder.name.startswith("imagenet"):
-        names += INDEX["val"]  # its validation photos are its test
-    path = next((folder / name for name in names if (folder / name).is_file()), None)
+        files += INDEX["val"]  # its validation photos are its test
+    path = next((folder / name for name in files if (folder / name).is_file()), None)
     labels = next((folder / name for name in LABELS if (folder / name).is_file()), None)
     if path is None:
         return None

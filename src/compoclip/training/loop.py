@@ -175,8 +175,8 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                     if not ranks.rank:
                         try:
                             run.check_there()
-                            parts = (model.clip, teacher_clip, optimizer)
-                            save_checkpoint(run.checkpoints, step, place, *parts, keep, own, spare)
+                            state = (model.clip, teacher_clip, optimizer)
+                            save_checkpoint(run.checkpoints, step, place, *state, keep, own, spare)
                         except RunError as caught:
                             error = caught
                     ranks.check(error)
