@@ -124,6 +124,11 @@ def test_counts_that_are_none_are_named(path: tuple[str, ...], value: Any, tmp_p
         (("label",), {"a": 1}),
         (("environment", "packages"), {"torch": 2}),
         (("skipped",), {"a": None}),
+        ((*SUBSET, "clusters"), [["a", 1]]),
+        ((*SUBSET, "clusters"), [[1, None]]),
+        ((*SUBSET, "clusters"), [[10**9, 10**9]]),
+        ((*SUBSET, "clusters"), [[7, 11]]),
+        (("environment", "command"), float("nan")),
     ],
 )
 def test_figures_that_are_none_are_named(path: tuple[str, ...], value: Any, tmp_path: Path) -> None:

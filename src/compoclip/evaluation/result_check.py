@@ -50,6 +50,14 @@ def _hits(value: Any) -> bool:
     return isinstance(bits, str) and value["n"] <= 6 * len(bits)  # base64: six bits a character
 
 
+def _clusters(value: Any) -> bool:
+    """Runs of [rows, times]."""
+    if not isinstance(value, list):
+        return value is None
+    pairs = all(isinstance(run, list) and len(run) == 2 and all(map(_count, run)) for run in value)
+    return pairs and sum(rows * times for rows, times in value) <= MOST_ROWS
+
+
 # what each key holds where it is there; other keys are not read
 RESULTS: dict[str, tuple[Check, str]] = {
     "label": (_text, "a text"),
@@ -84,6 +92,7 @@ SUBSET: dict[str, tuple[Check, str]] = {
     "ci95": (_pair, "two figures"),
     "controls": (_optional(_all(_figure)), "an object of figures"),
     "hits": (_hits, "rows as `pack` writes them"),
+    "clusters": (_clusters, "a list of [rows, times]"),
     "rows": (_text, "a text"),
     "R@1": (_figure, "a figure"),
     "R@5": (_figure, "a figure"),
@@ -98,6 +107,8 @@ def check_results(results: dict[str, Any], where: str) -> None:
     packages = results.get("environment", {}).get("packages", {})
     if not _all(_text)(packages):
         raise InputError(f"{where}: environment.packages is not an object of texts; evaluate again")
+    if not _text(results.get("environment", {}).get("command", "")):
+        raise InputError(f"{where}: environment.command is not a text; evaluate again")
     for task, entry in results["tasks"].items():
         _check(entry, TASK, where, f"tasks.{task}.", ("subsets", "rule"))
         for rule, weights in entry.get("weights", {}).items():
@@ -105,6 +116,11 @@ def check_results(results: dict[str, Any], where: str) -> None:
                 raise InputError(f"{where}: tasks.{task}.weights.{rule} names {absent[0]!r}, which is no subset of it")
         for name, subset in entry["subsets"].items():
             _check(subset, SUBSET, where, f"tasks.{task}.subsets.{name}.", ("part", "accuracy", "n", "missing", "rows"))
+            rows = sum(size * times for size, times in subset.get("clusters") or ())
+            if rows and rows != (subset.get("hits") or {"n": rows})["n"]:
+                raise InputError(
+                    f"{where}: tasks.{task}.subsets.{name}.clusters is of {rows} rows, and hits is not; evaluate again"
+                )
 
 
 def _check(
