@@ -123,3 +123,14 @@ def test_a_sheet_that_cannot_be_written_is_refused_before_anything_is_read(tmp_p
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         preview(tmp_path / "nothing.tsv", tmp_path / "file" / "sheet.png")
+
+
+@pytest.mark.parametrize("text", ["nan", "NaN", "None", "null", "<NA>"])
+def test_words_that_programs_write_for_no_value_are_no_caption(tmp_path: Path, text: str) -> None:
+    photos(tmp_path, 3)
+    (tmp_path / "t.csv").write_text(
+        f"image,caption\n0.jpg,{text}\n1.jpg,nan bread on a plate\n2.jpg,None of the dogs sit\n"
+    )
+    captions, skipped = read_alike(tmp_path / "t.csv")
+    assert captions == ["nan bread on a plate", "None of the dogs sit"]
+    assert skipped == {"empty caption": 1}

@@ -65,6 +65,9 @@ def tidy(text: str) -> str:
     return line if line.isascii() else line.encode("utf-8", "replace").decode("utf-8")
 
 
+NO_CAPTION = frozenset({"nan", "none", "null", "<na>"})  # what programs write as text where there is no value
+
+
 def usable_caption(value: object, where: str, report: Report) -> str | None:
     """A caption on one line, or None after counting why not. A caption holds a letter or a number."""
     if value is None or value != value:  # NaN is what pandas writes for an empty cell
@@ -73,6 +76,8 @@ def usable_caption(value: object, where: str, report: Report) -> str | None:
         report.skip("caption is not text", where, f"{type(value).__name__}; --caption-key names another column")
     elif len(value) > MAX_CAPTION:
         report.skip("caption too long", where, f"{len(value)} characters, more than {MAX_CAPTION}")
+    elif value.strip().casefold() in NO_CAPTION:
+        report.skip("empty caption", where, f"{value.strip()!r} stands for no value")
     elif any(character.isalnum() for character in value):
         return tidy(value)
     else:
