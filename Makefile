@@ -4,7 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := src tests benchmarks scripts
-PYTEST := HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -q
+JOBS ?= 2
+# one thread a worker: two workers of two threads each would wait for one another
+PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations 15
 T ?= tests
 
 .PHONY: help setup demo format lint test test-fast build clean

@@ -124,6 +124,8 @@ def test_what_stands_beside_the_towers(folder: Path) -> None:
     change(folder / "open_clip_config.json", lambda c: c["model_cfg"].pop("cast_dtype"))
     change(folder / "open_clip_config.json", lambda c: c.update(preprocess_cfg=[1]))
     refused(folder, "'preprocess_cfg' is no object")
+    change(folder / "open_clip_config.json", lambda c: c.update(preprocess_cfg={"resize_mode": "sideways"}))
+    refused(folder, "'preprocess_cfg' states no image transform")
 
 
 HUGGING_FACE = {

@@ -213,3 +213,23 @@ def test_two_builds_do_not_share_a_folder(captions, reference, tmp_path):
     for shard in reference.glob("*.parquet"):
         assert (out / shard.name).read_bytes() == shard.read_bytes()
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("count", [None, "two", -1, 1.5, True])
+def test_a_manifest_without_a_number_of_shards_is_refused(reference, tmp_path, count):
+    manifest = json.loads((reference / "manifest.json").read_text())
+    (tmp_path / "manifest.json").write_text(json.dumps({**manifest, "shards": count}))
+    with pytest.raises(InputError, match="does not say how many 'shards'"):
+        read_negatives(tmp_path)
+
+
+def test_a_shard_whose_texts_are_not_utf8_is_refused(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    broken = pa.array([b"\x98dog"], pa.binary()).view(pa.string())
+    columns = {"caption_id": pa.array(["0"]), "caption": broken, "negatives": pa.array([[]], pa.list_(pa.string()))}
+    pq.write_table(pa.table(columns), tmp_path / "negatives-00000.parquet")
+    (tmp_path / "manifest.json").write_text(json.dumps({"shards": 1}))
+    with pytest.raises(InputError, match="not a negatives shard"):
+        read_negatives(tmp_path)

@@ -196,5 +196,8 @@ def wrap(clip: Any, tokenizer: Any, config: dict[str, Any], info: dict[str, Any]
     info = {**info, "activation": "own" if own else "quickgelu" if model_cfg["quick_gelu"] else "gelu"}
     info["parameters"] = sum(p.numel() for p in clip.parameters())
     info["config_sha256"] = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode()).hexdigest()
-    preprocess = image_transform_v2(PreprocessCfg(**preprocess_cfg), is_train=False)
+    try:
+        preprocess = image_transform_v2(PreprocessCfg(**preprocess_cfg), is_train=False)
+    except (AssertionError, TypeError, ValueError):
+        raise InputError(f"{info['name']}: 'preprocess_cfg' states no image transform that open_clip knows") from None
     return Model(clip, preprocess, tokenizer, config, info)

@@ -107,10 +107,10 @@ def read_shard(path: Path) -> Iterator[Row]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, columns=["caption_id", "caption", "negatives"])
-    except (pa.ArrowInvalid, pa.ArrowException, OSError, KeyError) as error:
+        rows = pq.read_table(path, columns=["caption_id", "caption", "negatives"]).to_pylist()
+    except (pa.ArrowInvalid, pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a negatives shard ({str(error).splitlines()[0]}); build it again") from None
-    for row in table.to_pylist():
+    for row in rows:
         negatives = [
             Negative(
                 n["text"],
@@ -134,11 +134,16 @@ def shards(folder: str | Path) -> list[Path]:
             f"{folder}: no {MANIFEST} here; make it with `compoclip negatives build` (or finish it: --resume)"
         )
     manifest = read_json(folder / MANIFEST)
-    found = [folder / shard_name(number) for number in range(int(manifest["shards"]))]
+    count = manifest.get("shards") if isinstance(manifest, dict) else None
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        raise InputError(f"{folder / MANIFEST}: does not say how many 'shards' there are; build it again")
+    found = (folder / shard_name(number) for number in range(count))
+    paths = []
     for path in found:
         if not path.is_file():
             raise InputError(f"{path}: shard is missing; run the build again with --resume")
-    return found
+        paths.append(path)
+    return paths
 
 
 def iterate(folder: str | Path) -> Iterator[Row]:
