@@ -294,7 +294,7 @@ def test_a_full_cache_decodes_the_rest(tmp_path: Path, shards: Shards) -> None:
 def test_without_images(tmp_path: Path) -> None:
     source = broken_source(tmp_path, {4, 5})
     kept = stream(source, load_images=False, workers=2)
-    rows = [(i, p) for indices, pixels in kept.all_images(5) for i, p in zip(indices, pixels)]
+    rows = [(i, p) for indices, pixels in kept.images(range(len(source)), 5) for i, p in zip(indices, pixels)]
     assert [i for i, _ in rows] == [i for i in range(24) if i not in (4, 5)]
     assert torch.equal(rows[7][1], preprocess(source[rows[7][0]].image.load()))
     assert set(kept.broken) == {4, 5}

@@ -35,7 +35,7 @@ def test_second_run_reads_no_image_and_equals_the_first(tmp_path: Path, monkeypa
     root = data(tmp_path / "data")
     first, second = Hashed(), Hashed()
     one = run(first, root, tmp_path / "cache")
-    monkeypatch.setattr("compoclip.evaluation.pictures.open_image", lambda *a: pytest.fail("an image was read"))
+    monkeypatch.setattr("compoclip.data.images.refs.open_image", lambda *a: pytest.fail("an image was read"))
     two = run(second, root, tmp_path / "cache")
     assert (first.images, first.texts) == (2, 3)
     assert (second.images, second.texts) == (0, 0)

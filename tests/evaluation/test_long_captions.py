@@ -17,17 +17,17 @@ def test_long_captions_score_as_open_clip_cuts_them(tmp_path: Path) -> None:
     MAKERS["sugarcrepe"](made)
     model = load("tiny")
     rows = evaluate(model, "sugarcrepe", tmp_path, log_samples=True)["samples"]
-    long = [row for row in rows if max(len(text.split()) for text in row["candidates"]) > 200]
+    long = [row for row in rows if max(len(text.split()) for text in row["captions"]) > 200]
     assert len(long) >= 14  # a true one and a false one in each of seven subsets
     with torch.no_grad():
         for row in long[:4]:
-            ids = model.tokenizer(row["candidates"])
+            ids = model.tokenizer(row["captions"])
             assert ids.shape[1] == model.clip.context_length < 200
             from PIL import Image
 
-            pixels = model.preprocess(Image.open(row["image"]).convert("RGB"))[None]
+            pixels = model.preprocess(Image.open(row["images"][0]).convert("RGB"))[None]
             image = model.clip.encode_image(pixels, normalize=True)[0]
             scores = (model.clip.encode_text(ids, normalize=True) @ image).tolist()
             assert row["scores"] == pytest.approx(scores, abs=1e-6)
-            cut = [" ".join(text.split()[: model.clip.context_length]) for text in row["candidates"]]
+            cut = [" ".join(text.split()[: model.clip.context_length]) for text in row["captions"]]
             assert (model.tokenizer(cut) == ids).all()

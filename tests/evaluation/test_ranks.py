@@ -90,7 +90,7 @@ def test_a_failure_of_one_is_told_once_and_ends_both(tmp_path: Path) -> None:
     errors = [line for line in first.stderr.splitlines() if "error" in line]
     assert first.returncode == 2
     assert len(errors) == 1
-    assert "3.png: not an image that Pillow can read" in errors[0]
+    assert "3.png: not an image of a known format" in errors[0]
     assert second.returncode == 0
     assert "error" not in second.stderr
 

@@ -79,6 +79,7 @@ def ours(shared: Path, folder: Path, tmp_path_factory: pytest.TempPathFactory) -
     root = tmp_path_factory.mktemp("data")
     (root / "sugarcrepe").symlink_to(shared / "reference" / "annotations" / "sugarcrepe")
     (root / "coco_val2017_300").symlink_to(shared / "data" / "coco_val2017_300")
+    (root / "val2017.tar").symlink_to(shared / "data" / "coco_val2017_300" / "images.tar")
     model = load(str(folder))
     found = evaluate(model, "sugarcrepe,retrieval", root, log_samples=True, cache_dir=root / "kept")
     (root / "zeroshot").mkdir()
@@ -179,7 +180,7 @@ def test_zero_shot_row_by_row(ours: dict[str, Any], script: Script, shared: Path
     texts = script.texts(prompts)
     logged = rows_of(ours, "cifar10_test_1000")
     assert len(logged) == CIFAR
-    names = [log["images"][0].split(":")[-1] for log in logged]
+    names = [log["image"].split(":")[-1] for log in logged]
     assert len({name.split("/")[-2] for name in names}) == len(classes) == 10
     features = script.images([photos[name] for name in names])
     right = 0

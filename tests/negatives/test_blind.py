@@ -116,7 +116,9 @@ def test_inspect_counts(tmp_path):
     report = inspect(tmp_path / "out")
     assert report["captions"] == 3
     assert report["negatives"] == sum(measured["n"] for measured in report["kinds"].values())
-    assert report["coverage"] == pytest.approx(200 / 3)
+    covered = [caption for _, caption, negatives in iterate(tmp_path / "out") if negatives]
+    assert "a red dog and a blue cat" in covered
+    assert report["coverage"] == pytest.approx(100 * len(covered) / 3)
     swaps = report["kinds"]["swap-nouns"]
     assert swaps["equal_to_caption"] == swaps["blocked_words"] == swaps["new_article_errors"] == 0
     assert swaps["mean_edited_words"] >= 2

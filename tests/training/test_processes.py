@@ -76,7 +76,7 @@ def test_a_failure_of_one_process_ends_all(tmp_path: Path) -> None:
             train(config(tmp_path / "run", batch_size=4, steps=2), ranks=ranks)
         return str(told.value)
 
-    def broken(self: Any, epoch: int, start: int) -> Any:
+    def broken(self: Any, epoch: int, start: int, most: int) -> Any:
         raise RunError("the disk of the second process is gone")
         yield
 

@@ -233,7 +233,7 @@ def test_what_is_missing_is_said_before_anything_is_written(
     [
         ({"model": " "}, "--llm-model"),
         ({"url": "localhost:8000"}, "write http://"),
-        ({"form": "xml"}, "json or plain"),
+        ({"form": "xml"}, "json, schema or plain"),
         ({"concurrency": 0}, "concurrency"),
         ({"rewrites": 0}, "rewrites"),
         ({"budget": 1.0}, "price"),

@@ -56,7 +56,7 @@ class LLMOptions:
         if not self.model.strip():
             raise InputError("llm kinds need the name of a model: add --llm-model NAME")
         if self.form not in FORMS:
-            raise InputError(f"--llm-form is {self.form!r}; choose {' or '.join(FORMS)}")
+            raise InputError(f"--llm-form is {self.form!r}; choose {', '.join(FORMS[:-1])} or {FORMS[-1]}")
         if self.url and not self.url.startswith(("http://", "https://")):
             raise InputError(f"--llm-url {self.shown_url}: write http://host:port/v1 or https://host/v1")
         for name in ("rewrites", "rounds", "max_tokens"):
