@@ -7,6 +7,20 @@ from pathlib import Path
 
 import pytest
 
+SLOW = Path(__file__).with_name("slow.txt")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what was measured to take long, so that `make test-fast` leaves it out.
+
+    `scripts/slow_tests.py` writes slow.txt from the durations of a whole run; a new test that is slow from the start
+    brings the mark itself.
+    """
+    slow = frozenset(SLOW.read_text(encoding="utf-8").split()) if SLOW.is_file() else frozenset()
+    for item in items:
+        if item.nodeid.split("[")[0] in slow:
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
