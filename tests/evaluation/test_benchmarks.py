@@ -13,7 +13,7 @@ from tests.evaluation.fakes import Table, picture, png, shared_photos, write, wr
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
 from compoclip.evaluation.task import Request
-from compoclip.evaluation.tasks import TASKS, aro, valse
+from compoclip.evaluation.tasks import TASKS, aro
 from compoclip.evaluation.tasks.aro import excluded_relations
 
 ANGLES = {"best": 0.0, "good": 0.3, "same": 0.3, "fair": 0.6, "bad": 1.2}
@@ -240,7 +240,7 @@ def valse_rows() -> dict[str, Any]:
 
 
 def test_valse_keeps_valid_rows_and_weighs_pieces(tmp_path: Path) -> None:
-    for name in valse.PARTS:
+    for name in TASKS["valse"].parts:
         rows = valse_rows()
         if name == "existence":
             rows = {"a": rows["a"]}

@@ -23,10 +23,9 @@ from compoclip.evaluation.known_sets import KnownSet, aligned, imagenets, known,
 from compoclip.evaluation.known_tasks import read_known
 from compoclip.evaluation.labelled import read_labelled
 from compoclip.evaluation.task import DataMissing, Request
-from compoclip.evaluation.tasks.elevater import TWENTY
-from compoclip.evaluation.tasks.imagenet_robustness import ALL
-from compoclip.evaluation.tasks.vtab import NINETEEN
 from compoclip.report.pool import pool, summary_columns
+
+TWENTY, NINETEEN, ALL = (tuple(TASKS[name].parts) for name in ("elevater", "vtab", "imagenet_robustness"))
 
 # name: classes, prompts, metric, test images, as printed in vl_compo's and ELEVATER's tables
 TABLE = """

@@ -20,7 +20,8 @@ from compoclip.errors import InputError
 from compoclip.evaluation import TASKS, evaluate
 from compoclip.evaluation.known_sets import imagenets, known, known_sets
 from compoclip.evaluation.task import Request
-from compoclip.evaluation.tasks.imagenet_robustness import ALL
+
+ALL = tuple(TASKS["imagenet_robustness"].parts)
 
 
 @pytest.fixture

@@ -41,7 +41,8 @@ Ask = Callable[[str, Row], "tuple[str, Question] | None"]  # place, row -> subse
 class Layout:
     """`files` maps a file to its subset ("" where the row tells); `ask` reads a row, None where it does not count.
 
-    `images` are the places of images, by subset where they differ ("" for all others). `rows` gives (place, row) of a
+    `images` are the places of images, by subset where they differ ("" for all others), and so are `ties`, the official
+    tie rules ("strict" where none is given). `rows` gives (place, row) of a
     file that is no plain table. `hub` takes a Hugging Face table with the same columns, images inside, where no file is
     there. `most` rows of a subset count, after those without images. `all_of` looks a subset's rows over as a whole.
     """
@@ -52,7 +53,7 @@ class Layout:
     files: Mapping[str, str]
     images: Mapping[str, Sequence[str]]
     ask: Ask
-    rule: Callable[[str], str] = lambda subset: "strict"
+    ties: Mapping[str, str] = field(default_factory=dict)
     rows: Callable[[Path], Iterable[tuple[str, Row]]] = rows_of
     find: Callable[[Path], Mapping[str, Sequence[Path]]] | None = None
     hub: Sequence[str] = ()
@@ -132,7 +133,7 @@ def loader(layout: Layout) -> Callable[[Request], Loaded]:
             if isinstance(find, DataMissing):
                 unread.append(str(find))
                 continue
-            rule = request.ties or layout.rule(name)
+            rule = request.ties or layout.ties.get(name, layout.ties.get("", "strict"))
             subsets.append(grid(name, layout.shape, rows, find, request, rule, layout.most, layout.ks, layout.sets))
         if not subsets:
             raise DataMissing("; ".join(dict.fromkeys(unread)) or f"{where}: no row that counts")
@@ -174,6 +175,7 @@ def grid(
             here.append((pictures, row))
     kept = list(request.cut(here if most is None else here[:most]))
     own = [row for _, row in kept]
+    divisions = dict.fromkeys(name for row in own for name in row.facets)
     return Grid(
         name,
         shape,
@@ -182,49 +184,42 @@ def grid(
         missing=len(rows) - len(here),
         rule=rule,
         groups=[str(row.group) for row in own] if any(row.group is not None for row in own) else None,
-        facets={key: [row.facets[key] for row in own] for key in (own[0].facets if own else ())},
+        facets={name: [row.facets.get(name, "") for row in own] for name in divisions},
         sets={key: (size, [row.sets[key] for row in own]) for key, size in (sets or {}).items() if own and own[0].sets},
         ks=ks,
     )
 
 
-def one_image(
-    image: str, *captions: str, name: Callable[[str], str] = str, subset: Callable[[Row], str] = lambda row: ""
+def columns(
+    images: Sequence[str],
+    captions: Sequence[str],
+    subset: str = "",
+    subset_in: Sequence[str] = (),
+    suffix: str = "",
+    bare: bool = False,
+    facets: Sequence[str] = (),
 ) -> Ask:
-    """Rows of an image and its captions in fields, in the order of the shape."""
+    """Rows whose columns hold images (names, or pictures inside a table) and captions, in the order of the shape.
+
+    `subset_in` are columns that tell a row's subset, `subset` is that of rows that do not tell it. `suffix` is added to
+    names of images that have none, `bare` takes the last part of such a name alone; `facets` are columns, too.
+    """
 
     def ask(where: str, row: Row) -> tuple[str, Question]:
-        file, *own = texts(where, row, image, *captions)
-        return subset(row), Question([name(file)], own)
+        held = [row.get(name) for name in images]
+        inside = set(images) <= set(row) and any(value is None or isinstance(value, Picture) for value in held)
+        told = () if subset and not all(row.get(name) for name in subset_in) else subset_in
+        own = texts(where, row, *(() if inside else images), *captions, *told)[0 if inside else len(images) :]
+        named = [_file_name(v, suffix, bare) if isinstance(v, str) else v for v in held]
+        divided = {name: str(row[name]) for name in facets if row.get(name) not in (None, "")}
+        return "_".join(own[len(captions) :]) or subset, Question(named, own[: len(captions)], facets=divided)
 
     return ask
 
 
-def two_by_two(
-    fields: Sequence[str],
-    subset: Callable[[Row], str] = lambda row: "all",
-    suffix: str = ".png",
-    facets: Callable[[Row], Mapping[str, str]] = lambda row: {},
-) -> Ask:
-    """Rows of two images and two captions; `suffix` is added to image names that have none."""
-
-    def ask(where: str, row: Row) -> tuple[str, Question]:
-        values = [v[0] if isinstance(v := row.get(name), list) and v else v for name in fields]  # EqBen has lists
-        in_table = any(isinstance(v, Picture) or v is None for v in values[:2])
-        named = [str(v) if isinstance(v, str) else v for v in values]
-        if not all(
-            isinstance(v, str) and v for v in (named[2:] if in_table and set(fields[:2]) <= set(row) else named)
-        ):
-            raise InputError(f"{where} needs the texts {', '.join(fields)}")
-        images: list[Any] = [file_name(v, suffix) if isinstance(v, str) else v for v in named[:2]]
-        return subset(row), Question(images, [str(v) for v in named[2:]], facets=facets(row))
-
-    return ask
-
-
-def file_name(name: str, suffix: str) -> str:
+def _file_name(name: str, suffix: str, bare: bool) -> str:
     """The path of an image below its place: the last part of an address, with `suffix` where it has none."""
-    name = PurePosixPath(name.replace("\\", "/")).as_posix()
-    if "://" in name or name.startswith("http"):
+    name = PurePosixPath(name.replace("\\", "/")).as_posix() if suffix else name
+    if bare or "://" in name or name.startswith("http"):
         name = PurePosixPath(name).name  # Cola gives addresses; the files keep their last part
-    return name if is_image(name) or name.endswith(".npy") else name + suffix
+    return name if not suffix or is_image(name) or name.endswith(".npy") else name + suffix

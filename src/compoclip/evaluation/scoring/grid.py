@@ -281,4 +281,5 @@ def _table(keys: Sequence[str], judged: Mapping[str, Values]) -> dict[str, dict[
     return {
         key: {"n": len(rows), **{name: percent(hits[rows]) for name, hits in judged.items()}}
         for key, rows in _by_key(keys).items()
+        if key  # "" where a row has none
     }

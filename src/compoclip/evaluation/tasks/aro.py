@@ -8,26 +8,14 @@ from importlib import resources
 from pathlib import Path
 
 from compoclip.errors import InputError
-from compoclip.evaluation.locations import PHOTOS, box, photos, texts
+from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.locations import box, texts
 from compoclip.evaluation.orders import freeze
-from compoclip.evaluation.questions import Layout, Question, Row, loader
-from compoclip.evaluation.scoring import CHOICE
-from compoclip.evaluation.task import Average, Task, plain_mean
+from compoclip.evaluation.questions import Question, Row
 
-FILES = {
-    "visual_genome_relation.json": "VG_Relation",
-    "visual_genome_attribution.json": "VG_Attribute",
-    "coco_order.jsonl": "COCO_Order",
-    "flickr30k_order.jsonl": "Flickr30k_Order",
-}
 SPLITS = {
     "coco_order.jsonl": ("coco_karpathy/coco_karpathy_test.json", "coco_karpathy_test.json"),
     "flickr30k_order.jsonl": ("flickr30k/flickr30k_test.json", "flickr30k_test.json"),
-}
-IMAGES = {
-    "": photos("aro"),
-    "COCO_Order": ("aro", "aro/val2014", "coco", *PHOTOS["coco-val2014"], *photos("aro")),
-    "Flickr30k_Order": ("aro/flickr30k-images", *PHOTOS["flickr30k"], *photos("aro")),
 }
 LEAST = 25  # rows an attribute pair needs to count
 
@@ -80,35 +68,4 @@ def prepare(root: Path) -> list[str]:
     return done
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    """The mean of the four, and the two halves apart: relations and attributes need the image, order hardly does."""
-    rules = {"vl_compo": plain_mean(counts)}
-    for name, part in (("image-grounded (VG)", "VG"), ("word order", "Order")):
-        if own := {n: c for n, c in counts.items() if part in n}:
-            rules[name] = plain_mean(own)
-    return rules
-
-
-TASK = Task(
-    name="aro",
-    title="ARO: attribution, relation and order",
-    rule="relation and attribute: macro over relations and attribute pairs, strict; order: a tie is right, as official",
-    chance="50 (relation, attribute), 20 (order)",
-    citation="Yuksekgonul et al., When and Why Vision-Language Models Behave like Bags-of-Words, ICLR 2023",
-    data=("aro", "coco-karpathy", "flickr30k-retrieval"),
-    parts={"VG_Relation": 0, "VG_Attribute": 0, "COCO_Order": 25_010, "Flickr30k_Order": 5_000},
-    load=loader(
-        Layout(
-            "aro",
-            CHOICE,
-            ("aro", "aro/data", "ARO"),
-            FILES,
-            IMAGES,
-            ask,
-            rule=lambda subset: "first" if subset.endswith("Order") else "strict",
-            all_of=counted,
-        )
-    ),
-    averages=averages,
-    prepare=prepare,
-)
+TASK = benchmark("aro", ask=ask, all_of=counted, prepare=prepare)

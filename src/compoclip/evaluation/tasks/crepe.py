@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from compoclip.errors import InputError
-from compoclip.evaluation.locations import box, photos, rows_of, texts
-from compoclip.evaluation.questions import Layout, Question, Row, loader
-from compoclip.evaluation.scoring import CHOICE
-from compoclip.evaluation.task import Task, mean_of_subsets
+from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.locations import box, rows_of, texts
+from compoclip.evaluation.questions import Question, Row
 
-PARTS = {"atom": 17_698, "swap": 7_405, "negate": 17_303}
+KINDS = ("atom", "swap", "negate")
 FOLDERS = ("crepe", "crepe/data", "CREPE/data")
 COMPLEXITIES = range(4, 13)
 
@@ -20,7 +19,7 @@ COMPLEXITIES = range(4, 13)
 def tree(root: Path) -> Mapping[str, Sequence[Path]]:
     """The official tree: a file for each complexity from 4 to 12, which published scores pool."""
     found = {}
-    for kind in PARTS:
+    for kind in KINDS:
         names = [f"prod_hard_negatives/{kind}/prod_vg_hard_negs_{kind}_complexity_{n}.csv" for n in COMPLEXITIES]
         here = [path for base in FOLDERS for name in names if (path := root / base / name).is_file()]
         if here:
@@ -48,26 +47,4 @@ def ask(where: str, row: Row) -> tuple[str, Question]:
     return "", Question([f"{image}.jpg"], (caption, *negatives), corner, facets=facets)
 
 
-TASK = Task(
-    name="crepe",
-    title="CREPE productivity: the true caption among five made false by atom, swap or negation",
-    rule="strict, rank 1 of the true caption for the cut-out region; score: mean of atom, swap and negate",
-    chance="16.7",
-    citation="Ma et al., CREPE: Can Vision-Language Foundation Models Reason Compositionally? CVPR 2023",
-    data=("crepe",),
-    parts=PARTS,
-    load=loader(
-        Layout(
-            "crepe",
-            CHOICE,
-            FOLDERS,
-            {f"{kind}.csv": kind for kind in PARTS},
-            {"": photos("crepe", "visual-genome")},
-            ask,
-            rows=rows,
-            find=tree,
-            ks=(1, 3, 5, 10),
-        )
-    ),
-    averages=mean_of_subsets,
-)
+TASK = benchmark("crepe", ask=ask, rows=rows, find=tree)

@@ -13,18 +13,9 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
-from compoclip.evaluation.locations import box, photos, rows_of, texts
-from compoclip.evaluation.questions import Layout, Question, Row, loader
-from compoclip.evaluation.scoring import HARD_POSITIVE
-from compoclip.evaluation.task import Average, Task
-
-FILES = {
-    "data/visual_genome_attribution.json": "swap",
-    "data/vl_checklist_attributes.json": "replace_att",
-    "data/vl_checklist_relations.json": "replace_rel",
-}
-WEIGHTS = {"swap": 1.0, "replace_att": 0.5, "replace_rel": 0.5}
-METRICS = {"original": "original", "hard positive": "positive", "brittleness": "brittleness"}
+from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.locations import box, rows_of, texts
+from compoclip.evaluation.questions import Question, Row
 
 
 def _name(path: str) -> str:
@@ -57,49 +48,14 @@ def ask(where: str, row: Row) -> tuple[str, Question]:
     return "", Question([_name(image)], (caption, positive, negative2, negative), corner)
 
 
+FILES = ("visual_genome_attribution", "vl_checklist_attributes", "vl_checklist_relations")
+
+
 def tables(root: Path) -> dict[str, list[Path]]:
     """The tables of `data`, also where only their counterparts are there (`rows` says which is missing)."""
-    found = {name: root / "hard_positives" / name for name in FILES}
+    found = {f"data/{name}.json": root / f"hard_positives/data/{name}.json" for name in FILES}
     swapped = {name: path.parent.parent / "swapped_data" / path.name for name, path in found.items()}
     return {name: [path] for name, path in found.items() if path.is_file() or swapped[name].is_file()}
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    """The mean of SWAP and REPLACE, REPLACE itself the mean of attributes and relations; and each of them alone."""
-    own = {name: WEIGHTS[name] for name in counts}
-    rules = {"augmented: mean of SWAP and REPLACE": Average(own)}
-    rules |= {name: Average(own, metric) for name, metric in METRICS.items()}
-    for kind in ("swap", "replace"):
-        part = {name: weight for name, weight in own.items() if name.startswith(kind)}
-        if part:
-            rules[f"{kind.upper()} augmented"] = Average(part)
-            rules |= {f"{kind.upper()} {name}": Average(part, metric) for name, metric in METRICS.items()}
-    return rules
-
-
-TASK = Task(
-    name="hard_positives",
-    title="Hard positives: the true caption and its paraphrase, both above the false one",
-    rule="strict; score: augmented test accuracy, mean of SWAP and REPLACE (mean of attributes and relations)",
-    chance="33.3 augmented, 50 original, 33.3 brittleness",
-    citation="Kamath et al., The Hard Positive Truth about Vision-Language Compositionality, ECCV 2024",
-    data=("hard-positives",),
-    parts={"swap": 28_748, "replace_att": 10_575, "replace_rel": 16_868},
-    load=loader(
-        Layout(
-            "hard_positives",
-            HARD_POSITIVE,
-            ("hard_positives",),
-            FILES,
-            {
-                "": ("hard_positives/data", *photos("hard_positives", "visual-genome")),
-                "swap": ("hard_positives/data/images", "aro/images", *photos("hard_positives")),
-            },
-            ask,
-            rule=lambda subset: "strict",
-            rows=rows,
-            find=tables,
-        )
-    ),
-    averages=averages,
-)
+TASK = benchmark("hard_positives", ask=ask, rows=rows, find=tables)

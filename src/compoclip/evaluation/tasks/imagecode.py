@@ -6,14 +6,13 @@ import re
 from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.locations import Finder, find_files, note_absent
 from compoclip.evaluation.pictures import Store, beside, is_image, open_store
 from compoclip.evaluation.questions import Question, grid
 from compoclip.evaluation.scoring import IMAGE_CHOICE
-from compoclip.evaluation.task import DataMissing, Loaded, Request, Task, pooled
+from compoclip.evaluation.task import DataMissing, Loaded, Request
 from compoclip.io import read_json
-
-PARTS = {"videos": 1_872, "static": 430}
 
 
 def _number(name: str) -> tuple[int, str]:
@@ -43,7 +42,7 @@ def read(path: Path, store: Store) -> dict[str, list[Question]]:
             else:
                 note_absent(f"image-sets/{PurePosixPath(folder).name}")
             out.setdefault("static" if "open-images" in folder else "videos", []).append(Question(images, [caption]))
-    return {kind: out[kind] for kind in PARTS if kind in out}
+    return {kind: out[kind] for kind in ("videos", "static") if kind in out}
 
 
 def load(request: Request) -> Loaded:
@@ -60,14 +59,4 @@ def load(request: Request) -> Loaded:
     return Loaded(list(subsets), found, {kind: len(rows) for kind, rows in tables.items()})
 
 
-TASK = Task(
-    name="imagecode",
-    title="ImageCoDe: which of ten nearly equal images a long caption tells of",
-    rule="strict argmax over ten images; score: all captions pooled",
-    chance="10",
-    citation="Krojer et al., Image Retrieval from Contextual Descriptions, ACL 2022",
-    data=("imagecode",),
-    parts=PARTS,
-    load=load,
-    averages=lambda counts: {"item-weighted": pooled(counts)},
-)
+TASK = benchmark("imagecode", load=load)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import DEGLA_SETS
+from compoclip.evaluation.benchmark import benchmark, means
 from compoclip.evaluation.known_sets import aligned, known, name_of
 from compoclip.evaluation.known_tasks import SIDE
 from compoclip.evaluation.labelled import LabelledImages, read_labelled
@@ -19,7 +20,7 @@ from compoclip.evaluation.probe import hold_out
 from compoclip.evaluation.scoring import LinearProbe, Subset
 from compoclip.evaluation.scoring.classification import METRICS
 from compoclip.evaluation.tables import read_lines
-from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
+from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 FOLDER = "linear_probe"
 Labels = NDArray[Any]
@@ -97,25 +98,5 @@ def load(request: Request) -> Loaded:
     return Loaded(subsets, {"sets": {probe.name: facts for probe, facts in read}})
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    rules = {"mean of sets": plain_mean(counts)}
-    if set(DEGLA_SETS) <= set(counts):
-        rules["DeGLA's 11, plain accuracy"] = plain_mean(dict.fromkeys(DEGLA_SETS, 1), "top1")
-    return rules
-
-
-TASK = Task(
-    name="linear_probe",
-    title="Linear probe: logistic regression on frozen image features",
-    source="labelled sets with a training split: ELEVATER's, SUN397, ImageNet, or your own",
-    licence="each set its own",
-    size="any",
-    chance="100 / classes",
-    rule="C by a sweep on the validation split (or a fifth of train), fitted again on both; each set's own metric",
-    citation="Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021, A.3",
-    version="1",
-    needs="DIR/linear_probe/NAME/{train,val,test}: class folders (or tars of them), CLIP_benchmark tars or tables; "
-    "scikit-learn (pip install 'compoclip[probe]')",
-    load=load,
-    averages=averages,
-)
+SCORES = {"mean of sets": None, "DeGLA's 11, plain accuracy": {"of": DEGLA_SETS, "metric": "top1", "least": 11}}
+TASK = benchmark("linear_probe", load=load, averages=means(SCORES))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.published_captions import LONG
-from compoclip.evaluation.task import Average, Task
+from compoclip.evaluation.task import Average
 from compoclip.evaluation.tasks.retrieval import known_loader
 
 
@@ -16,15 +17,4 @@ def averages(counts: dict[str, int]) -> dict[str, Average]:
     return rules | {name.replace("/", " "): Average({name: 1.0}) for name in ways}
 
 
-TASK = Task(
-    name="long_captions",
-    title="Retrieval by long captions: DOCCI and Urban-1k",
-    data=("docci", "urban1k"),
-    parts={"docci": 5_000, "urban1k": 1_000},
-    chance="0.02 (DOCCI), 0.1 (Urban-1k)",
-    rule="R@k as retrieval; captions are cut where the text tower ends, at 77 tokens for CLIP",
-    citation="Onoe et al., DOCCI, ECCV 2024; Zhang et al., Long-CLIP, ECCV 2024",
-    needs="DIR/docci/docci_descriptions.jsonlines and images/; DIR/Urban1k/caption and Urban1k/image",
-    load=known_loader("long_captions", LONG),
-    averages=averages,
-)
+TASK = benchmark("long_captions", load=known_loader("long_captions", LONG), averages=averages)

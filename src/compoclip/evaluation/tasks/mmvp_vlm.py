@@ -7,12 +7,9 @@ from pathlib import Path
 
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import MMVP
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.locations import rows_of, texts
-from compoclip.evaluation.questions import Layout, Row, loader, two_by_two
-from compoclip.evaluation.scoring import TWO_BY_TWO
-from compoclip.evaluation.task import Task, plain_mean
-
-FIELDS = ("image_0", "image_1", "text_0", "text_1")
+from compoclip.evaluation.questions import Row
 
 
 def rows(path: Path) -> Iterator[tuple[str, Row]]:
@@ -29,24 +26,4 @@ def rows(path: Path) -> Iterator[tuple[str, Row]]:
         yield first[0], row
 
 
-TASK = Task(
-    name="mmvp_vlm",
-    title="MMVP-VLM: pairs of images that CLIP sees as alike",
-    rule="strict; prompts 'a photo of …'; score: mean of the categories' group scores; the authors print image",
-    chance="25 text, 25 image, 16.7 group",
-    citation="Tong et al., Eyes Wide Shut? Exploring the Visual Shortcomings of Multimodal LLMs, CVPR 2024",
-    data=("mmvp-vlm",),
-    parts=dict.fromkeys(MMVP, 15),
-    load=loader(
-        Layout(
-            "mmvp_vlm",
-            TWO_BY_TWO,
-            ("mmvp_vlm",),
-            {"Questions.csv": ""},
-            {"": ("mmvp_vlm/MLLM_VLM Images", "mmvp_vlm/images")},
-            two_by_two(FIELDS, lambda row: str(row["category"])),
-            rows=rows,
-        )
-    ),
-    averages=lambda counts: {"group": plain_mean(counts), "image": plain_mean(counts, "image")},
-)
+TASK = benchmark("mmvp_vlm", rows=rows, parts=dict.fromkeys(MMVP, 15))

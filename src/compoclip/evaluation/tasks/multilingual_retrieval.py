@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.published_captions import LANGUAGES
-from compoclip.evaluation.task import Average, Task
+from compoclip.evaluation.task import Average
 from compoclip.evaluation.tasks.retrieval import known_loader
 
 
@@ -21,15 +22,9 @@ def averages(counts: dict[str, int]) -> dict[str, Average]:
     return rules
 
 
-TASK = Task(
-    name="multilingual_retrieval",
-    title="Retrieval in other languages: XTD10 (11) and Crossmodal-3600 (36)",
-    data=("xtd10", "crossmodal3600"),
+TASK = benchmark(
+    "multilingual_retrieval",
     parts={known.name: 1_000 if known.name.startswith("xtd10") else 3_600 for known in LANGUAGES},
-    chance="0.1 (XTD10), 0.03 (Crossmodal-3600)",
-    rule="R@k as retrieval; the first caption of an image in each language, as CLIP_benchmark takes it",
-    citation="Aggarwal & Kale, Towards Zero-shot Cross-lingual Image Retrieval, 2020; Thapliyal et al., EMNLP 2022",
-    needs="DIR/xtd10/{XTD10,MIC,STAIR}/*.txt and COCO's photos of 2014; DIR/crossmodal3600/captions.jsonl and images/",
     load=known_loader("multilingual_retrieval", LANGUAGES),
     averages=averages,
 )

@@ -10,11 +10,12 @@ from compoclip.data.sources import Source, open_source
 from compoclip.data.sources.opening import TABLE_SUFFIXES, open_input
 from compoclip.data.sources.rows import NoSample, NoSplit, Options
 from compoclip.errors import InputError
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.captioned import KNOWN, Known, find_store, is_captioned, read_file
 from compoclip.evaluation.locations import Finder, note_absent
 from compoclip.evaluation.pictures import Picture, is_image, open_store
 from compoclip.evaluation.scoring import Retrieval
-from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
+from compoclip.evaluation.task import DataMissing, Loaded, Request, look
 from compoclip.progress import say
 
 Samples = list[tuple[Picture | None, list[str]]]
@@ -159,32 +160,4 @@ def load(request: Request) -> Loaded:
     return Loaded(list(subsets), found, rows)
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    """R@1 of both directions over all sets; the two directions alone are what published tables print."""
-    rules = {"mean of R@1 both ways": Average(dict.fromkeys(counts, 1.0))}
-    for way in ("i2t", "t2i"):
-        names = [name for name in counts if name.endswith(f"/{way}")]
-        if names:
-            rules[way] = Average(dict.fromkeys(names, 1.0))
-    return rules
-
-
-TASK = Task(
-    name="retrieval",
-    title="Retrieval: the caption of an image and the image of a caption, among all of the set",
-    source="COCO and Flickr30k (Karpathy's splits), COCO-Counterfactuals, or your own captions and images",
-    licence="that of your data; of the published sets as `compoclip data ls` tells",
-    size="any",
-    data=("coco-karpathy", "flickr30k-retrieval", "flickr8k-retrieval", "coco-counterfactuals"),
-    parts={"coco_karpathy": 5_000, "flickr30k": 1_000, "flickr8k": 1_000, "coco_counterfactuals": 34_820},
-    own=True,
-    chance="own captions / all captions (i2t), 1 / images (t2i)",
-    rule="R@k: any own caption among the first k (i2t), the own image among the first k (t2i); ties count against",
-    citation="Karpathy & Fei-Fei, Deep Visual-Semantic Alignments, CVPR 2015 (protocol)",
-    version="1",
-    needs="DIR/retrieval/NAME/captions.tsv (image, caption, optional split) with images/, images.tar or shards beside; "
-    "DIR/wds_NAME/test/0.tar; DIR/coco_karpathy/coco_karpathy_test.json and DIR/val2014; "
-    "DIR/flickr30k/flickr30k_test.json and flickr30k-images/",
-    load=load,
-    averages=averages,
-)
+TASK = benchmark("retrieval", load=load)

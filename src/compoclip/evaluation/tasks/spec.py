@@ -8,10 +8,11 @@ from typing import Any
 from compoclip.data.images import FolderStore
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import SPEC as FOLDERS
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.locations import Finder, rows_of, texts
 from compoclip.evaluation.questions import Question, grid
 from compoclip.evaluation.scoring import CHOICE, IMAGE_CHOICE, Subset
-from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, plain_mean
+from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 ROWS = dict(zip(FOLDERS, (1_500, 1_500, 4_500, 2_000, 1_000, 4_500)))
 WAYS = {"i2t": ("image2text.json", CHOICE), "t2i": ("text2image.json", IMAGE_CHOICE)}
@@ -48,20 +49,5 @@ def load(request: Request) -> Loaded:
     return Loaded(subsets, {"annotations": str(base)}, read)
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    rules = {"mean of folders and directions": plain_mean(counts)}
-    ways = {way: {n: c for n, c in counts.items() if n.endswith(way)} for way in WAYS}
-    return rules | {way: plain_mean(own) for way, own in ways.items() if own}
-
-
-TASK = Task(
-    name="spec",
-    title="SPEC: size, position, existence and count in drawn-over scenes, both ways",
-    rule="strict; score: mean over six folders and both directions",
-    chance="27.3 (mean of the folders)",
-    citation="Peng et al., Synthesize, Diagnose, and Optimize, CVPR 2024",
-    data=("spec",),
-    parts={f"{folder}::{way}": rows for folder, rows in ROWS.items() for way in WAYS},
-    load=load,
-    averages=averages,
-)
+PARTS = {f"{folder}::{way}": rows for folder, rows in ROWS.items() for way in WAYS}
+TASK = benchmark("spec", load=load, parts=PARTS)

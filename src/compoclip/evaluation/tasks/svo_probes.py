@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.locations import texts
-from compoclip.evaluation.questions import Layout, Question, Row, loader
-from compoclip.evaluation.scoring import IMAGE_CHOICE
-from compoclip.evaluation.task import Task, mean_of_subsets
+from compoclip.evaluation.questions import Question, Row
 
 KINDS = ("subj_neg", "verb_neg", "obj_neg")
 
@@ -25,25 +24,4 @@ def once(subset: str, rows: list[Question]) -> list[Question]:
     return list(out.values())
 
 
-TASK = Task(
-    name="svo_probes",
-    title="SVO-Probes: which of two images has this subject, verb and object",
-    rule="strict, sentence to image, rows with one false part; score: mean of subject, verb and object",
-    chance="50",
-    citation="Hendricks & Nematzadeh, Probing Image-Language Transformers for Verb Understanding, ACL Findings 2021",
-    data=("svo-probes",),
-    parts=dict.fromkeys(KINDS, 0),
-    load=loader(
-        Layout(
-            "svo_probes",
-            IMAGE_CHOICE,
-            ("svo_probes",),
-            {"svo_probes.csv": ""},
-            {"": ("svo_probes/images", "images")},
-            ask,
-            all_of=once,
-            order=KINDS,
-        )
-    ),
-    averages=mean_of_subsets,
-)
+TASK = benchmark("svo_probes", ask=ask, all_of=once, order=KINDS)

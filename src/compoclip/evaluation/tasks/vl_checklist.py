@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compoclip.errors import InputError
-from compoclip.evaluation.questions import Layout, Row, loader, one_image
-from compoclip.evaluation.scoring import CHOICE
-from compoclip.evaluation.task import Average, Task
+from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.questions import Row
+from compoclip.evaluation.task import Average
 from compoclip.io import read_json
 
 SWIG = ("agent", "destination", "item", "tool")
@@ -83,26 +83,11 @@ def averages(counts: dict[str, int]) -> dict[str, Average]:
     return rules
 
 
-TASK = Task(
-    name="vl_checklist",
-    title="VL-CheckList: objects, attributes, relations",
-    rule="strict; score: mean of groups, each the mean of its leaves, each the mean of its sources",
-    chance="50",
-    citation="Zhao et al., An Explainable Toolbox for Evaluating Pre-trained Vision-Language Models, EMNLP 2022",
-    data=("vl-checklist",),
+TASK = benchmark(
+    "vl_checklist",
     parts=dict.fromkeys(FILES.values(), 0),
-    load=loader(
-        Layout(
-            "vl_checklist",
-            CHOICE,
-            ("vl_checklist/data", "VL-CheckList/data", "data", "."),
-            FILES,
-            {"": ("vl_checklist/images", *IMAGES)},
-            one_image("image", "true", "false"),
-            rows=rows,
-            most=1000,  # rows of a corpus that count, after those without an image
-            empty=True,
-        )
-    ),
+    files=FILES,
+    images=("vl_checklist/images", *IMAGES),
+    rows=rows,
     averages=averages,
 )

@@ -6,23 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
-from compoclip.evaluation.locations import PHOTOS
-from compoclip.evaluation.questions import Layout, Question, Row, loader
-from compoclip.evaluation.scoring import CHOICE
-from compoclip.evaluation.task import Average, Task, plain_mean
+from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.questions import Question, Row
 from compoclip.io import read_json
 
 BASES = ("whatsup", "whatsup/data", "whatsup_vlms/data")
 FOLDERS = ("images", "controlled_images", "controlled_clevr", "val2017", "vg_images")  # or tars of that name
-PARTS = {
-    "WhatsUp_A": 412,
-    "WhatsUp_B": 408,
-    "COCO_QA_ONE": 2_247,
-    "COCO_QA_TWO": 440,
-    "VG_QA_ONE": 1_160,
-    "VG_QA_TWO": 291,
-}
-CONTROLLED = {"controlled_images_dataset.json": "WhatsUp_A", "controlled_clevr_dataset.json": "WhatsUp_B"}
+IMAGES = (*BASES, *(f"{base}/{part}" for base in BASES for part in FOLDERS), "$coco-val2017", "$visual-genome")
 # The places of a thing in the names of photos, THING_PLACE_THING.jpeg: two on a line make a pair, four a set.
 LINES = {"left": "side", "right": "side", "on": "other", "under": "other", "in-front": "other", "behind": "other"}
 
@@ -56,40 +46,4 @@ def sets_of(name: str) -> dict[str, str]:
     return {"pair": f"{things} {LINES.get(places[0] if places else '', name)}", "set": things}
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    controlled = {name: n for name, n in counts.items() if name.startswith("WhatsUp")}
-    pairs = {f"{key} accuracy (A, B)": plain_mean(controlled, key) for key in ("pair", "set") if controlled}
-    return {"mean of subsets": plain_mean(counts)} | pairs
-
-
-TASK = Task(
-    name="whatsup",
-    title="What'sUp: where a thing lies",
-    rule="official: a tie is right (true caption first in an argmax); score: mean of the six accuracies",
-    chance="25 (A, B), 50 (COCO, GQA); mean 41.7",
-    citation="Kamath et al., What's “up” with vision-language models? EMNLP 2023",
-    data=("whatsup",),
-    parts=PARTS,
-    load=loader(
-        Layout(
-            "whatsup",
-            CHOICE,
-            BASES,
-            CONTROLLED
-            | {f"{kind}_qa_{n}_obj.json": f"{kind}_QA_{n}".upper() for kind in ("coco", "vg") for n in ("one", "two")},
-            {
-                "": (
-                    *BASES,
-                    *(f"{base}/{part}" for base in BASES for part in FOLDERS),
-                    *PHOTOS["coco-val2017"],
-                    *PHOTOS["visual-genome"],
-                )
-            },
-            ask,
-            rule=lambda subset: "first",
-            rows=rows,
-            sets={"pair": 2, "set": 4},
-        )
-    ),
-    averages=averages,
-)
+TASK = benchmark("whatsup", ask=ask, rows=rows, images=IMAGES)

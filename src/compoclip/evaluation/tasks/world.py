@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.pictures import from_array
 from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset, ZeroShot
-from compoclip.evaluation.task import Average, Loaded, Request, Task
+from compoclip.evaluation.task import Loaded, Request
 
 TEST_SEED = 9_000_001  # far from the small seeds that training draws from
 PAIRS, LABELLED, CAPTIONED = 400, 500, 500  # rows a composition kind, images a style, images of the retrieval set
@@ -50,30 +51,4 @@ def load(request: Request) -> Loaded:
     return Loaded(subsets, {"seed": TEST_SEED})
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    def some(test: str) -> Average:
-        return Average({n: 1.0 for n in counts if n.startswith(test)})
-
-    kinds = [n for n in counts if "/" not in n]
-    return {
-        "mean of composition kinds": Average(dict.fromkeys(kinds, 1.0)),
-        "zeroshot": some("zeroshot/"),
-        "i2t": some("retrieval/i2t"),
-        "t2i": some("retrieval/t2i"),
-    }
-
-
-TASK = Task(
-    name="world",
-    title="The built-in world: composition by kind, zero-shot by style, retrieval",
-    source="drawn by compoclip.data.world from a fixed seed",
-    licence="MIT",
-    size=f"{PAIRS} pairs a kind, {LABELLED} images a style, {CAPTIONED} images for retrieval",
-    chance="50 (composition), 100 / classes (zero-shot)",
-    rule="strict: a tie is wrong; score: mean of the composition kinds",
-    citation="this package",
-    version="1",
-    needs="nothing",
-    load=load,
-    averages=averages,
-)
+TASK = benchmark("world", load=load)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from compoclip.data.images.names import is_other_picture, walk
 from compoclip.errors import InputError
+from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.known_sets import name_of
 from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, read_labelled, read_templates
 from compoclip.evaluation.pictures import beside, open_store
 from compoclip.evaluation.scoring import MultiLabel, Subset, ZeroShot
 from compoclip.evaluation.tables import read_lines
-from compoclip.evaluation.task import Average, DataMissing, Loaded, Request, Task, look
+from compoclip.evaluation.task import DataMissing, Loaded, Request, look
 from compoclip.evaluation.tasks.retrieval import table_of
 from compoclip.progress import say
 
@@ -119,22 +120,4 @@ def load(request: Request) -> Loaded:
     return Loaded(subsets, {"sets": [str(f) for f in folders]})
 
 
-def averages(counts: dict[str, int]) -> dict[str, Average]:
-    return {"mean of sets": Average(dict.fromkeys(counts, 1.0))}
-
-
-TASK = Task(
-    name="zeroshot",
-    title="Zero-shot classification: the class whose name fits the image best",
-    source="your own data: images sorted into class folders, a tar or zip of them, or a labelled table",
-    licence="that of your data",
-    size="any",
-    chance="100 / classes",
-    rule="template-averaged text classifier; accuracy (or mean_per_class, roc_auc named in metric.txt); mean of sets",
-    citation="Radford et al., Learning Transferable Visual Models From Natural Language Supervision, ICML 2021",
-    version="1",
-    needs="DIR/zeroshot/NAME/CLASS/FILE, images.tar, CLIP_benchmark tars or a Hugging Face table; classnames.txt and "
-    "templates.txt beside are optional",
-    load=load,
-    averages=averages,
-)
+TASK = benchmark("zeroshot", load=load)
