@@ -90,6 +90,7 @@ def fsc_clip(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
 
 
 def degla(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
+    """Its script saves the student alone; a run that kept its teacher has it beside, which is the harder case."""
     content = _open_clip_train(arrays)
     content["state_dict"] |= {f"module.teacher.{k}": v + 1 for k, v in _tensors(arrays).items() if "ln" in k}
     torch.save(content, folder / "DeGLA.pt")
@@ -102,7 +103,7 @@ def negclip(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
 
 
 def ce_clip(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    torch.save({"state_dict": _tensors(arrays, "module.")}, folder / "CE_CLIP.pt")
+    torch.save(_open_clip_train(arrays), folder / "CE_CLIP.pt")
     return folder / "CE_CLIP.pt", arrays
 
 
@@ -118,8 +119,18 @@ def trohn(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
     return folder / "best.pt", arrays
 
 
+def clove_patched(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
+    """What its script writes after patching (WiSE-FT): a state dict alone, of the length that CLIP was cut to."""
+    short = {**arrays, "positional_embedding": arrays["positional_embedding"][:64]}
+    torch.save(_tensors(short), folder / "clove.pt")
+    return folder / "clove.pt", short
+
+
 def con_clip(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    torch.save({"model": _tensors(arrays)}, folder / "conclip_b32.pt")
+    import argparse
+
+    settings = argparse.Namespace(device=torch.device("cpu"), lr=1e-6, out=Path("runs"))
+    torch.save({"model": _tensors(arrays), "optimizer": _optimizer(), "args": settings}, folder / "conclip_b32.pt")
     return folder / "conclip_b32.pt", arrays
 
 
@@ -128,21 +139,44 @@ def negbench(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
     return folder / "conclip_b32_openclip_version.pt", arrays
 
 
+def _pipeline(arrays: Arrays, prefix: str) -> dict[str, torch.Tensor]:
+    """CS-CLIP's pipeline: CLIP as `model`, and a head."""
+    head = {"head.weight": torch.zeros(4, 4), "head.bias": torch.zeros(4)}
+    return _tensors(arrays, f"{prefix}model.") | {f"{prefix}{k}": v for k, v in head.items()}
+
+
 def cs_clip(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    state = _tensors(arrays, "model.module.") | {"head.weight": torch.zeros(4, 4), "head.bias": torch.zeros(4)}
-    torch.save({"step": 15000, "model_state_dict": state}, folder / "cs_clip_step15000.pt")
-    return folder / "cs_clip_step15000.pt", arrays
+    torch.save(_pipeline(arrays, ""), folder / "checkpoint_step_15000.pt")
+    return folder / "checkpoint_step_15000.pt", arrays
+
+
+def cs_clip_wrapped(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
+    """With all that its `save_checkpoint` puts beside, the pipeline and the model in it still wrapped."""
+    state = _tensors(arrays, "module.model.module.") | {"module.head.weight": torch.zeros(4, 4)}
+    beside = {"optimizer_state_dict": _optimizer(), "scheduler_state_dict": {"last_epoch": 3}, "metric": 0.5, "step": 3}
+    torch.save({"model_state_dict": state, "config": {"lr": 1e-6}, **beside}, folder / "cs_clip.pt")
+    return folder / "cs_clip.pt", arrays
+
+
+def cs_clip_best(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
+    torch.save({"best_model_state_dict": _pipeline(arrays, "_orig_mod."), "epoch": 1}, folder / "best_checkpoint.pt")
+    return folder / "best_checkpoint.pt", arrays
 
 
 def clic(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    torch.save({"state_dict": _tensors(arrays, "module.model.")}, folder / "clic.pt")
-    return folder / "clic.pt", arrays
+    import argparse
+
+    content = {**_open_clip_train(arrays, "module.model."), "args": argparse.Namespace(lr=1e-6)}
+    torch.save(content, folder / "checkpoint.pt")
+    return folder / "checkpoint.pt", arrays
 
 
 def macco(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    heads = {"prediction_text.0.weight": torch.zeros(4, 4), "prediction_image.0.weight": torch.zeros(4, 4)}
-    masks = {"text_mask_token": torch.zeros(64), "img_mask_token": torch.zeros(128)}
-    torch.save({"state_dict": {**_tensors(arrays, "CLIP."), **heads, **masks}}, folder / "macco.pt")
+    """CLIP as `CLIP` of a wrapper, whose scale is registered there once more, all of it in DistributedDataParallel."""
+    state = _tensors(arrays, "module.CLIP.") | {"module.logit_scale": torch.from_numpy(np.array(arrays["logit_scale"]))}
+    state |= {f"module.prediction_{kind}.self_attn_blocks.0.weight": torch.zeros(4, 4) for kind in ("text", "image")}
+    state |= {"module.text_mask_token": torch.zeros(64), "module.img_mask_token": torch.zeros(128)}
+    torch.save({"epoch": 5, "name": "run", "state_dict": state, "optimizer": _optimizer()}, folder / "macco.pt")
     return folder / "macco.pt", arrays
 
 
@@ -191,12 +225,12 @@ def read_clip(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
 
 def read_training(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
     state = _tensors(huggingface_names(arrays), "clip.") | {"decoder.lm_head.weight": torch.zeros(4, 4)}
-    state["reconstruction_projection.weight"] = torch.zeros(4, 4)
+    state |= {"decoder.shared.weight": torch.zeros(4, 4), "decoder_text_projection.weight": torch.zeros(4, 4)}
     torch.save(state, folder / "pytorch_model.bin")
     return folder / "pytorch_model.bin", arrays
 
 
-def _loralib(arrays: Arrays, rank: int, seed: int, convolution: bool) -> tuple[Arrays, Arrays]:
+def _loralib(arrays: Arrays, rank: int, seed: int, attention_alone: bool = False) -> tuple[Arrays, Arrays]:
     """(what the file holds, what it means): factors beside frozen weights, alpha 1, as in loralib with attention."""
     rng = np.random.default_rng(seed)
     held, means = dict(arrays), {k: v.astype(np.float64) for k, v in arrays.items()}
@@ -212,13 +246,10 @@ def _loralib(arrays: Arrays, rank: int, seed: int, convolution: bool) -> tuple[A
             b = f"{tower}.resblocks.{i}"
             packed = f"{b}.attn.in_proj_weight"
             factors(packed, f"{packed}_lora_A", f"{packed}_lora_B", 3 * width, width, rank)
-            for layer, out, into in (
-                ("attn.out_proj", width, width),
-                ("mlp.c_fc", 4 * width, width),
-                ("mlp.c_proj", width, 4 * width),
-            ):
+            layers = [("attn.out_proj", width, width), ("mlp.c_fc", 4 * width, width), ("mlp.c_proj", width, 4 * width)]
+            for layer, out, into in layers[:1] if attention_alone else layers:
                 factors(f"{b}.{layer}.weight", f"{b}.{layer}.lora_A", f"{b}.{layer}.lora_B", out, into, rank)
-    if convolution:
+    if not attention_alone:
         patch = 8
         factors(
             "visual.conv1.weight", "visual.conv1.lora_A", "visual.conv1.lora_B", 128 * patch, 3 * patch, rank * patch
@@ -227,25 +258,34 @@ def _loralib(arrays: Arrays, rank: int, seed: int, convolution: bool) -> tuple[A
 
 
 def fsc_clip_lora(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    held, means = _loralib(arrays, 4, 1, convolution=True)
+    held, means = _loralib(arrays, 4, 1)
     torch.save(_open_clip_train(held, ""), folder / "coco_fsc-clip-lora-ViT-B-32.pt")
     return folder / "coco_fsc-clip-lora-ViT-B-32.pt", means
 
 
 def dac(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    held, means = _loralib(arrays, 4, 2, convolution=True)
-    torch.save(_open_clip_train(held), folder / "DAC_LLM.pt")
+    """Numbers of numpy stand beside the weights, in one spelling or the other by numpy's version."""
+    held, means = _loralib(arrays, 4, 2)
+    content = {**_open_clip_train(held), "loss": np.float64(0.25), "config": {"seeds": np.arange(3)}}
+    torch.save(content, folder / "DAC_LLM.pt")
     return folder / "DAC_LLM.pt", means
 
 
+def dac_attention(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
+    """Its `--kqv_lora`: factors on attention alone."""
+    held, means = _loralib(arrays, 4, 5, attention_alone=True)
+    torch.save(_open_clip_train(held), folder / "DAC_SAM.pt")
+    return folder / "DAC_SAM.pt", means
+
+
 def tsvlc(arrays: Arrays, folder: Path) -> tuple[Path, Arrays]:
-    held, means = _loralib(arrays, 4, 3, convolution=False)
+    held, means = _loralib(arrays, 4, 3)
     torch.save(_open_clip_train(held), folder / "TSVLC_RB.pt")
     return folder / "TSVLC_RB.pt", means
 
 
 LAYOUTS = (
     openai, openai_torchscript, open_clip_plain, open_clip_custom_text, training_run, fsc_clip, fsc_clip_lora, degla,
-    negclip, ce_clip, clove, tsvlc, dac, read_clip, read_training, clic, cs_clip, con_clip, negbench, trohn, macco,
-    compiled,
+    negclip, ce_clip, clove, clove_patched, tsvlc, dac, dac_attention, read_clip, read_training, clic, cs_clip,
+    cs_clip_wrapped, cs_clip_best, con_clip, negbench, trohn, macco, compiled,
 )  # fmt: skip

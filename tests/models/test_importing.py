@@ -46,7 +46,7 @@ def test_a_layout_gives_the_features_of_its_dense_weights(write, arrays, pixels,
     assert model.info["activation"] == "quickgelu"
     assert found.facts["activation"] == ("quickgelu", "told")
     assert found.facts["context length"][0] == str(len(means["positional_embedding"]))
-    assert ("LoRA" in found.facts) == (write.__name__ in ("fsc_clip_lora", "dac", "tsvlc"))
+    assert ("LoRA" in found.facts) == (write.__name__ in ("fsc_clip_lora", "dac", "dac_attention", "tsvlc"))
     if "LoRA" in found.facts:
         assert found.facts["LoRA scale"][0] == "1/4"
 
@@ -99,7 +99,7 @@ def test_what_is_odd_is_refused_in_one_line_and_nothing_runs(arrays, tmp_path: P
     state = {k: torch.from_numpy(v) for k, v in arrays.items()}
     mark = tmp_path / "ran"
     nan = {**state, "ln_final.bias": torch.full((64,), float("nan"))}
-    lora = layout_files._tensors(layout_files._loralib(arrays, 4, 1, False)[0])
+    lora = layout_files._tensors(layout_files._loralib(arrays, 4, 1)[0])
     half = {k: v for k, v in lora.items() if not k.endswith("c_fc.lora_B")}
     mixed = {k: (torch.zeros(2, v.shape[1]) if k.endswith("c_fc.lora_A") else v) for k, v in lora.items()}
     mixed = {k: (torch.zeros(len(v), 2) if k.endswith("c_fc.lora_B") else v) for k, v in mixed.items()}

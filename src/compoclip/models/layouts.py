@@ -123,20 +123,29 @@ def _select(
     state: dict[str, Tensor], prefix: str, facts: dict[str, Any], where: str
 ) -> tuple[dict[str, Tensor], dict[str, int]]:
     """Weights of the chosen model with the prefix taken off; the rest counted by reason."""
-    kept: dict[str, Tensor] = {}
+    kept = {key[len(prefix) :]: value for key, value in state.items() if key.startswith(prefix)}
     dropped: Counter[str] = Counter()
     for key, value in state.items():
         inside = key.startswith(prefix)
-        name = key[len(prefix) :] if inside else key
+        name = key[len(prefix) :] if inside else _beside(key, prefix)
         second = any(f".{name}".find(f".{mark}") >= 0 for mark in facts["second_models"])
         reason = "a second model, such as a teacher" if second else _reason(name, facts["dropped"])
+        if reason is None and not inside and name in kept and torch.equal(kept[name], value):
+            reason = "the same weight under a second name"
         if reason is not None:
             dropped[reason] += 1
-        elif inside:
-            kept[name] = value
-        else:
+            if inside:
+                del kept[name]
+        elif not inside:
             raise InputError(f"{where}: {key} is none of the towers' weights (they lie under {prefix!r})")
     return kept, dict(dropped)
+
+
+def _beside(key: str, prefix: str) -> str:
+    """A key outside `prefix` without what it shares with it: `module.head.weight` beside `module.clip.` is `head.weight`."""
+    parts = prefix.split(".")
+    outer = [".".join(parts[:n]) + "." for n in range(len(parts) - 1, 0, -1)]
+    return next((key[len(part) :] for part in outer if key.startswith(part)), key)
 
 
 def _reason(name: str, patterns: dict[str, str]) -> str | None:

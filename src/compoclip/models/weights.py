@@ -9,7 +9,7 @@ import argparse
 import pickle
 import warnings
 from collections import OrderedDict, defaultdict
-from pathlib import Path
+from pathlib import Path, PosixPath, PurePosixPath
 from typing import Any
 
 import torch
@@ -26,8 +26,24 @@ NESTED = ("state_dict", "model_state_dict", "model", "module", "student")  # whe
 PREFIXES = ("module.", "_orig_mod.")  # DistributedDataParallel and torch.compile
 # numbers beside the weights: of torch's AveragedModel, and of OpenAI's archives, where the shapes tell the same
 COUNTS = ("n_averaged", "input_resolution", "context_length", "vocab_size")
-# classes that hold settings and run nothing; training scripts leave them beside their weights
-_HARMLESS: list[Any] = [argparse.Namespace, OrderedDict, defaultdict, set]
+
+
+class Setting:
+    """Stands for a number of numpy's beside the weights: taken from the file as nothing, and none of numpy is called."""
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __setstate__(self, _: Any) -> None: ...
+
+
+# what holds settings and runs nothing; training scripts leave such beside their weights
+_HARMLESS: list[Any] = [argparse.Namespace, OrderedDict, defaultdict, set, PosixPath, PurePosixPath]
+_HARMLESS += [(Setting, f"numpy.{name}") for name in ("dtype", "ndarray")]
+_HARMLESS += [
+    (Setting, f"numpy.{package}.multiarray.{name}")
+    for package in ("core", "_core")  # before and since numpy 2
+    for name in ("scalar", "_reconstruct")
+]
 
 
 def first_line(error: BaseException) -> str:
