@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file
+from torch import Tensor
 
 from compoclip.errors import InputError
 from compoclip.io import read_json, sha256_file
 from compoclip.models.allowed import check_hugging_face, no_code
 from compoclip.models.importing import Found, build, read_folder_weights
-from compoclip.models.infer import known_name
+from compoclip.models.infer import HEAD_WIDTH, infer_config, known_name
 from compoclip.models.layouts import table, tidy, to_huggingface
 from compoclip.models.lora_merge import merge_factors
 from compoclip.models.model import Model
-from compoclip.models.weights import first_line
+from compoclip.models.weights import first_line, read_tensors
 
 ACTIVATIONS = {"quick_gelu": "quickgelu", "gelu": "gelu"}
+COUNTS = ("hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings",
+          "vocab_size", "image_size", "patch_size")  # fmt: skip
+WRAPPED = "base_model.model."
+OTHER_LORA = ("use_dora", "use_rslora", "lora_bias", "fan_in_fan_out", "modules_to_save", "layer_replication")
+NAME = re.compile(r"[\w.]+")
 RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}
 
 
@@ -49,6 +55,13 @@ def import_huggingface(folder: Path) -> tuple[Model, Found]:
         )
     if (text.layer_norm_eps, vision.layer_norm_eps) != (1e-5, 1e-5):
         raise InputError(f"{folder}: layer_norm_eps is not 1e-5, which open_clip's towers have")
+    for part, source in (("text_config", text), ("vision_config", vision)):
+        for key in COUNTS:
+            value = getattr(source, key, 1)
+            if not isinstance(value, int) or value < 1:
+                raise InputError(f"{folder}/config.json: {part}.{key} is {value!r}; a number of 1 or more is wanted")
+        if source.hidden_size % source.num_attention_heads:
+            raise InputError(f"{folder}/config.json: {part}.num_attention_heads does not divide hidden_size")
     layout = tidy(read_folder_weights(folder), str(folder))
     cfg: dict[str, Any] = {
         "embed_dim": config.projection_dim,
@@ -62,6 +75,7 @@ def import_huggingface(folder: Path) -> tuple[Model, Found]:
             cfg[part]["mlp_ratio"] = source.intermediate_size / source.hidden_size
     if vision.hidden_size // vision.num_attention_heads != 64:
         cfg["vision_cfg"]["head_width"] = vision.hidden_size // vision.num_attention_heads
+    _check_sizes(folder, cfg, layout.state)
     name = known_name(cfg)
     cfg["quick_gelu"] = ACTIVATIONS[text.hidden_act] == "quickgelu"
     tokenizer = None
@@ -83,6 +97,23 @@ def import_huggingface(folder: Path) -> tuple[Model, Found]:
     return model, found
 
 
+def _check_sizes(folder: Path, cfg: dict[str, Any], state: dict[str, Tensor]) -> None:
+    """Hold a configuration against the weights before anything of its size is made."""
+    head = cfg["vision_cfg"].get("head_width", HEAD_WIDTH)
+    seen = infer_config(state, str(folder), head)
+    for part in ("vision_cfg", "text_cfg"):
+        for key, value in seen[part].items():
+            if key not in ("heads", "head_width") and cfg[part].get(key) != value:
+                raise InputError(
+                    f"{folder}/config.json: the {part.removesuffix('_cfg')} tower's {key} is {cfg[part].get(key)}, and "
+                    f"{value} by the shapes of its weights"
+                )
+    if cfg["embed_dim"] != seen["embed_dim"]:
+        raise InputError(
+            f"{folder}/config.json: projection_dim is {cfg['embed_dim']}, and {seen['embed_dim']} in its weights"
+        )
+
+
 def _tokenizer(folder: Path, context: int) -> Any:
     from open_clip.tokenizer import HFTokenizer
 
@@ -99,13 +130,17 @@ def _preprocess(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     cfg = read_json(path)
-    size = cfg.get("size", {})
-    return {
-        "mean": tuple(cfg["image_mean"]),
-        "std": tuple(cfg["image_std"]),
-        "interpolation": RESAMPLING.get(cfg.get("resample", 3), "bicubic"),
-        "resize_mode": "squash" if isinstance(size, dict) and "height" in size else "shortest",
-    }
+    if not isinstance(cfg, dict):
+        raise InputError(f"{path}: no settings of an image processor in it")
+    out: dict[str, Any] = {}
+    for ours, theirs in (("mean", "image_mean"), ("std", "image_std")):
+        value = cfg.get(theirs)
+        if not isinstance(value, list) or len(value) != 3 or not all(isinstance(v, (int, float)) for v in value):
+            raise InputError(f"{path}: {theirs} is {value!r}; three numbers are wanted")
+        out[ours] = tuple(value)
+    size, resample = cfg.get("size", {}), cfg.get("resample", 3)
+    out["interpolation"] = RESAMPLING.get(resample, "bicubic") if isinstance(resample, int) else "bicubic"
+    return out | {"resize_mode": "squash" if isinstance(size, dict) and "height" in size else "shortest"}
 
 
 def import_adapter(folder: Path, base: Model | None) -> tuple[Model, Found]:
@@ -116,26 +151,24 @@ def import_adapter(folder: Path, base: Model | None) -> tuple[Model, Found]:
     if base is None:
         raise InputError(f"{folder}: an adapter alone; add --base with the model it was trained from")
     config = read_json(folder / "adapter_config.json")
-    if config.get("peft_type") != "LORA" or config.get("use_dora") or config.get("bias", "none") != "none":
-        raise InputError(f"{folder}: only plain LoRA adapters without biases are known")
+    alphas = _alphas(config, folder / "adapter_config.json")
     if not (folder / "adapter_model.safetensors").is_file():
         raise InputError(f"{folder}: no adapter_model.safetensors here")
-    factors = load_file(str(folder / "adapter_model.safetensors"))
+    factors = read_tensors(folder / "adapter_model.safetensors")
     state = to_huggingface({k: v.detach().cpu() for k, v in base.clip.state_dict().items()})
-    patterns, ranks = config.get("alpha_pattern") or {}, set()
-    for layer in {key.split(".lora_")[0] for key in factors}:
-        own = {k.removeprefix("base_model.model."): v for k, v in factors.items() if k.startswith(f"{layer}.lora_")}
-        short = layer.removeprefix("base_model.model.")
-        if f"{short}.weight" not in state or len(own) != 2:
-            raise InputError(f"{folder}: {layer} is no layer of the base {base.info['name']}")
-        a, b = own[f"{short}.lora_A.weight"], own[f"{short}.lora_B.weight"]
-        alpha = float(patterns.get(short, config["lora_alpha"]))
+    ranks: set[int] = set()
+    for layer in sorted({key.split(".lora_")[0].removeprefix(WRAPPED) for key in factors}):
+        a, b = (factors.get(f"{WRAPPED}{layer}.lora_{part}.weight") for part in "AB")
+        if f"{layer}.weight" not in state or a is None or b is None:
+            raise InputError(
+                f"{folder}: {layer} is no layer of the base {base.info['name']} with a lora_A and a lora_B"
+            )
         ranks.add(len(a))
-        weight = state[f"{short}.weight"]
-        flat = {f"{short}.weight": weight.flatten(1), f"{short}.lora_A.weight": a.flatten(1),
-                f"{short}.lora_B.weight": b.flatten(1)}  # fmt: skip
-        merged, _ = merge_factors(flat, table()["lora"], alpha, str(folder))
-        state[f"{short}.weight"] = merged[f"{short}.weight"].reshape(weight.shape)
+        weight = state[f"{layer}.weight"]
+        flat = {f"{layer}.weight": weight.flatten(1), f"{layer}.lora_A.weight": a.flatten(1),
+                f"{layer}.lora_B.weight": b.flatten(1)}  # fmt: skip
+        merged, _ = merge_factors(flat, table()["lora"], _alpha_of(layer, alphas), str(folder))
+        state[f"{layer}.weight"] = merged[f"{layer}.weight"].reshape(weight.shape)
     layout = tidy(state, str(folder))
     model = build(
         base.config["model_cfg"],
@@ -149,3 +182,24 @@ def import_adapter(folder: Path, base: Model | None) -> tuple[Model, Found]:
     found.add("activation", model.info["activation"], "the base's")
     model.info.update({"name": str(folder), "base": base.info.get("name"), "sha256": found.sha256})
     return model, found
+
+
+def _alphas(config: Any, path: Path) -> dict[str, float]:
+    """The scale's numerator by the end of a layer's name, `""` for all others; what is not plain LoRA is refused."""
+    if not isinstance(config, dict) or config.get("peft_type") != "LORA":
+        raise InputError(f"{path}: no settings of a LoRA adapter in it")
+    if any(config.get(key) for key in OTHER_LORA) or config.get("bias", "none") != "none":
+        raise InputError(f"{path}: only plain LoRA adapters without biases are known; merge it in peft and save that")
+    patterns = config.get("alpha_pattern") or {}
+    if not isinstance(patterns, dict) or not all(NAME.fullmatch(key) for key in patterns):
+        raise InputError(f"{path}: alpha_pattern is no list of layers' names; merge it in peft and save that")
+    out = {"": config.get("lora_alpha"), **patterns}
+    for value in out.values():
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise InputError(f"{path}: lora_alpha or alpha_pattern has {value!r}; a number is wanted")
+    return {key: float(value) for key, value in out.items()}
+
+
+def _alpha_of(layer: str, alphas: dict[str, float]) -> float:
+    """peft's rule for plain names: the first that is the layer's name or ends it after a point."""
+    return next((alpha for end, alpha in alphas.items() if end and f".{layer}".endswith(f".{end}")), alphas[""])

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from open_clip.model import CLIP, set_model_preprocess_cfg
 from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transform import PreprocessCfg
@@ -164,12 +165,10 @@ def build(
     """
     from compoclip.models.load import wrap  # load.py loads files through this one
 
-    quick = bool(config.get("quick_gelu", False))
-    try:
-        clip = CLIP(config["embed_dim"], dict(config["vision_cfg"]), dict(config["text_cfg"]), quick_gelu=quick)
-    except Exception as error:  # shapes that no tower can have
-        raise InputError(f"{where}: open_clip cannot build this architecture ({first_line(error)})") from error
-    refuse(clip.state_dict(), state, where, "its architecture")
+    with torch.device("meta"):  # shapes without memory: what is built for real is no larger than the weights
+        outline = _tower(config, where)
+    refuse(outline.state_dict(), state, where, "its architecture")
+    clip = _tower(config, where)
     clip.load_state_dict(state)
     context, words = config["text_cfg"]["context_length"], config["text_cfg"]["vocab_size"]
     if tokenizer is None:
@@ -186,13 +185,22 @@ def build(
     return wrap(clip, tokenizer, {"model_cfg": config}, {"name": where, "pretrained": None, "sha256": None})
 
 
+def _tower(config: dict[str, Any], where: str) -> CLIP:
+    quick = bool(config.get("quick_gelu", False))
+    try:
+        return CLIP(config["embed_dim"], dict(config["vision_cfg"]), dict(config["text_cfg"]), quick_gelu=quick)
+    except Exception as error:  # shapes that no tower can have
+        raise InputError(f"{where}: open_clip cannot build this architecture ({first_line(error)})") from error
+
+
 def read_folder_weights(folder: Path) -> dict[str, Tensor]:
     """A Hugging Face folder's tensors, in one file or in shards."""
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         listed = read_json(index)
-        names = sorted(set(listed.get("weight_map", {}).values())) if isinstance(listed, dict) else []
-        if not names or any(Path(name).name != name for name in names):
+        places = listed.get("weight_map") if isinstance(listed, dict) else None
+        names = list(dict.fromkeys(places.values())) if isinstance(places, dict) else []
+        if not names or any(not isinstance(name, str) or Path(name).name != name for name in names):
             raise InputError(f"{index}: lists no weights files, or files outside its folder")
         return {k: v for name in names for k, v in read_tensors(folder / name).items()}
     for name in ("model.safetensors", "pytorch_model.bin"):

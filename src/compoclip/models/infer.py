@@ -37,8 +37,11 @@ def infer_config(state: Mapping[str, Tensor], where: str, head_width: int = HEAD
     if grid * grid != places:
         raise InputError(f"{where}: {places} image positions are no square grid; name its architecture, NAME:FILE")
     for value, key in ((width, "visual.conv1.weight"), (text_width, "positional_embedding")):
-        if value % head_width:
+        if value % head_width or not value:
             raise InputError(f"{where}: {key} has width {value}, no multiple of a head of {head_width}")
+    for prefix in ("visual.transformer.resblocks.", "transformer.resblocks."):
+        if not _layers(state, prefix):
+            raise InputError(f"{where}: no {prefix}*: a tower without blocks is no CLIP's")
     vision = {
         "image_size": grid * patch,
         "layers": _layers(state, "visual.transformer.resblocks."),

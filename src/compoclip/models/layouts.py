@@ -54,8 +54,7 @@ def tidy(found: Any, where: str, lora_alpha: float | None = None) -> Layout:
         kept, merged = merge_factors(kept, facts["lora"], alpha, where)
     if family == "huggingface":
         kept = from_huggingface(kept, where)
-    _check_numbers(kept, where)
-    kept = {k: v.float() if v.is_floating_point() else v for k, v in kept.items()}
+    kept = as_floats(kept, where)
     if "logit_scale" in kept:
         kept["logit_scale"] = kept["logit_scale"].reshape(())
     return Layout(kept, family, wrapper, prefix, beside, dropped, merged)
@@ -142,7 +141,7 @@ def _select(
 
 
 def _beside(key: str, prefix: str) -> str:
-    """A key outside `prefix` without what it shares with it: `module.head.weight` beside `module.clip.` is `head.weight`."""
+    """A key outside `prefix` without what both begin with: `module.head.weight` by `module.clip.` is `head.weight`."""
     parts = prefix.split(".")
     outer = [".".join(parts[:n]) + "." for n in range(len(parts) - 1, 0, -1)]
     return next((key[len(part) :] for part in outer if key.startswith(part)), key)
@@ -152,10 +151,13 @@ def _reason(name: str, patterns: dict[str, str]) -> str | None:
     return next((why for pattern, why in patterns.items() if fnmatch(name, pattern)), None)
 
 
-def _check_numbers(state: dict[str, Tensor], where: str) -> None:
+def as_floats(state: dict[str, Tensor], where: str) -> dict[str, Tensor]:
+    """Floating weights in float32. Raises InputError for the first with a value that is no number."""
+    state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
             raise InputError(f"{where}: {key} holds values that are no numbers (NaN or infinite): a broken run's file")
+    return state
 
 
 def _block_names(facts: dict[str, Any]) -> list[tuple[str, str]]:

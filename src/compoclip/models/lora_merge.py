@@ -52,7 +52,8 @@ def merge_factors(
                     raise InputError(f"{where}: {key} has no {needed} beside it")
             a, b, weight = state.pop(key).double(), state.pop(b_key).double(), state[weight_key]
             rank = a.shape[0] // (weight.shape[-1] if weight.ndim == 4 else 1)
-            if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or len(b) * a.shape[1] != weight.numel():
+            fits = a.ndim == b.ndim == 2 and a.shape[0] == b.shape[1] and len(b) * a.shape[1] == weight.numel()
+            if not fits or rank < 1:
                 raise InputError(
                     f"{where}: {key} {tuple(a.shape)} and {b_key} {tuple(b.shape)} do not give the shape of "
                     f"{weight_key} {tuple(weight.shape)}"

@@ -8,6 +8,7 @@ boxes of everything else.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import zipfile
 from collections.abc import Callable, Iterator
@@ -57,24 +58,26 @@ def read_torchscript(path: Path) -> dict[str, Tensor]:
     try:
         with zipfile.ZipFile(path) as archive:
             root = next(n for n in archive.namelist() if n.endswith("/data.pkl")).removesuffix("data.pkl")
-            found = _Unpickler(archive, root).load()
+            state = dict(_tensors(_Unpickler(archive, root).load(), "", ()))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     except Exception as error:  # zipfile, pickle and torch raise many kinds over broken bytes
-        raise InputError(f"{path}: a TorchScript archive that cannot be read ({error})") from None
-    state = dict(_tensors(found, ""))
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: a TorchScript archive that cannot be read ({why})") from None
     if not state:
         raise InputError(f"{path}: no weights in this TorchScript archive")
     return state
 
 
-def _tensors(value: Any, name: str) -> Iterator[tuple[str, Tensor]]:
+def _tensors(value: Any, name: str, above: tuple[int, ...]) -> Iterator[tuple[str, Tensor]]:
     if isinstance(value, Tensor):
         yield name, value
     elif isinstance(value, Box):
+        if id(value) in above:
+            raise InputError(f"its module {name!r} holds itself")
         for key, inner in value.held.items():
             if isinstance(inner, (Box, Tensor)):
-                yield from _tensors(inner, f"{name}.{key}" if name else key)
+                yield from _tensors(inner, f"{name}.{key}" if name else str(key), (*above, id(value)))
 
 
 class _Unpickler(pickle.Unpickler):
@@ -113,4 +116,6 @@ def _tensor(storage: Tensor, offset: int, size: tuple[int, ...], stride: tuple[i
     reach = offset + sum((n - 1) * step for n, step in zip(size, stride)) + 1 if all(size) else 0
     if min((offset, *size, *stride), default=0) < 0 or reach > storage.numel():
         raise InputError("a tensor reaches beyond its storage")
+    if math.prod(size) > storage.numel():
+        raise InputError("a tensor states more numbers than its storage has")
     return storage.as_strided(tuple(size), tuple(stride), offset).clone()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import pickle
 import warnings
+import zipfile
 from collections import OrderedDict, defaultdict
 from pathlib import Path, PosixPath, PurePosixPath
 from typing import Any
@@ -19,7 +20,7 @@ from open_clip.model import convert_to_custom_text_state_dict, resize_pos_embed
 from torch import Tensor
 
 from compoclip.errors import InputError
-from compoclip.models.layouts import recognised, tidy
+from compoclip.models.layouts import as_floats, recognised, tidy
 from compoclip.models.torchscript import is_torchscript, read_torchscript
 
 NESTED = ("state_dict", "model_state_dict", "model", "module", "student")  # where training scripts keep them
@@ -29,7 +30,7 @@ COUNTS = ("n_averaged", "input_resolution", "context_length", "vocab_size")
 
 
 class Setting:
-    """Stands for a number of numpy's beside the weights: taken from the file as nothing, and none of numpy is called."""
+    """Stands for a number of numpy's beside the weights: it is read as nothing, and none of numpy is called."""
 
     def __init__(self, *_: Any) -> None: ...
 
@@ -66,15 +67,56 @@ def read_tensors(path: str | Path) -> Any:
             from safetensors.torch import load_file
 
             return load_file(str(path))
+        _check_archive(path)
         if is_torchscript(path):
             return read_torchscript(path)
         with warnings.catch_warnings(), torch.serialization.safe_globals(_HARMLESS):
             warnings.simplefilter("ignore")  # what matters is raised
-            return torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
     except Exception as error:  # torch, zipfile, pickle and safetensors raise many kinds
         raise InputError(f"{path}: cannot load it ({first_line(error)})") from error
+    _check_content(found, path)
+    return found
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse a zip with a member that unpacks to more than the file: torch packs nothing, so it is a bomb or broken."""
+    if not zipfile.is_zipfile(path):
+        return
+    size = path.stat().st_size
+    with zipfile.ZipFile(path) as archive:
+        large = next((member for member in archive.infolist() if member.file_size > size), None)
+    if large is not None:
+        raise InputError(f"{path}: its part {large.filename!r} says it is larger than the file; no weights file is so")
+
+
+def _check_content(found: Any, path: Path) -> None:
+    """Refuse dicts and lists that hold themselves, and tensors stretched over fewer numbers than they state."""
+    todo: list[tuple[str, Any, tuple[int, ...]]] = [("", found, ())]
+    seen: set[int] = set()
+    while todo:
+        name, value, above = todo.pop()
+        if isinstance(value, Tensor):
+            check_plain(name, value, path)
+        if not isinstance(value, (dict, list, tuple)):
+            continue
+        if id(value) in above:
+            raise InputError(f"{path}: {name!r} holds itself; no weights file is so")
+        if id(value) not in seen:  # what several hold is looked at once
+            seen.add(id(value))
+            items = value.items() if isinstance(value, dict) else enumerate(value)
+            todo += [(str(key), inner, (*above, id(value))) for key, inner in items]
+
+
+def check_plain(name: str, tensor: Tensor, path: str | Path) -> None:
+    """Refuse what is no ordinary array in memory: sparse, quantised, without storage, or stretched."""
+    if tensor.layout != torch.strided or tensor.is_meta or tensor.is_quantized or tensor.is_nested:
+        raise InputError(f"{path}: {name} is no plain tensor (sparse, quantised or empty); save it dense")
+    held = tensor.untyped_storage().nbytes() // tensor.element_size()
+    if tensor.numel() > held:
+        raise InputError(f"{path}: {name} states {tensor.numel()} numbers and holds {held}; save it whole")
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -131,7 +173,7 @@ def load_weights(clip: Any, path: str | Path, architecture: str) -> dict[str, st
         load_checkpoint(clip, str(path))
         return {}
     found = read_tensors(path)
-    state = tidy(found, str(path)).state if recognised(found) else _state_dict(found, path)
+    state = tidy(found, str(path)).state if recognised(found) else as_floats(_state_dict(found, path), str(path))
     own = clip.state_dict()
     try:
         state = convert_state_dict(clip, state)
@@ -181,6 +223,12 @@ def refuse(own: dict[str, Tensor], state: dict[str, Tensor], path: str | Path, a
         raise InputError(
             f"{path}: {other[0]} is {have} in the file and {need} in {architecture} ({len(other)} weights differ so); "
             "name the architecture that the file was trained as"
+        )
+    kinds = [n for n in own if n in state and own[n].is_floating_point() != state[n].is_floating_point()]
+    if kinds:
+        raise InputError(
+            f"{path}: {kinds[0]} is of {state[kinds[0]].dtype} in the file and of {own[kinds[0]].dtype} in "
+            f"{architecture} ({len(kinds)} weights differ so); save it in float32"
         )
     absent = [name for name in own if name not in state]
     if absent:
