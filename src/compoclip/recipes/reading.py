@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from difflib import get_close_matches
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -75,6 +77,11 @@ def _open(name: str) -> dict[str, Any]:
         close = get_close_matches(name, known, n=1)
         hint = f" (did you mean {close[0]!r}?)" if close else ""
         raise InputError(f"unknown recipe {name!r}{hint}; known: {', '.join(known)}, or the path of a YAML file")
+    return deepcopy(_packaged(name))
+
+
+@cache
+def _packaged(name: str) -> dict[str, Any]:
     return yaml.safe_load((resources.files("compoclip") / "recipes" / f"{name}.yaml").read_text("utf-8"))
 
 

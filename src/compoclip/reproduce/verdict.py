@@ -17,15 +17,16 @@ NAMES = {  # what an averaging rule calls it -> what a row does
     "fsc-clip": {"comp_avg": "comp", "21_tasks_avg": "zeroshot", "i2t_avg": "i2t", "t2i_avg": "t2i"},
     "degla": {"valse": "valse_11"},
 }
+HEADLINES = ("comp", "zeroshot", "i2t", "t2i")  # what is told of a recipe without published figures
 COUNTING = ("valse::counting-hard", "valse::counting-small-quant", "valse::counting-adversarial")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One figure. `verdict`: agrees, differs, not measured, or another scale (of a tiny twin, compared to nothing)."""
+    """One figure. `verdict`: agrees, differs, not measured, not published, or another scale (of a tiny twin)."""
 
     figure: str
-    published: float
+    published: float | None
     measured: float | None
     tolerance: float
     verdict: str
@@ -54,11 +55,13 @@ def compare(row: Row, results: Sequence[dict[str, Any]], scale: str = "full") ->
     if scale == "tiny":  # the world's own summary stands beside figures of other benchmarks
         found = [{k: v for k, v in r["summary"].items() if v is not None} for r in results]
     out = []
-    for name, published in row.figures.items():
+    for name, published in (row.figures or dict.fromkeys(HEADLINES)).items():
         values = [f[name] for f in found if name in f]
         value = float(np.mean(values)) if len(values) == len(found) and found else None
         tolerance = float(row.tolerance.get(name, row.tolerance["default"]))
-        if scale == "tiny":
+        if published is None:
+            verdict = "not published"
+        elif scale == "tiny":
             verdict = "another scale"
         elif value is None:
             verdict = "not measured"
@@ -75,6 +78,7 @@ def table(verdicts: Sequence[Verdict]) -> list[str]:
     width = max([len("figure"), *(len(v.figure) for v in verdicts)])
     out = [f"{'figure':<{width}}  published  measured  tolerance  verdict"]
     for v in verdicts:
-        value = "" if v.measured is None else f"{v.measured:.1f}"
-        out.append(f"{v.figure:<{width}}  {v.published:>9.1f}  {value:>8}  {v.tolerance:>9.1f}  {v.verdict}")
+        published, value = ("" if x is None else f"{x:.1f}" for x in (v.published, v.measured))
+        tolerance = f"{v.tolerance:.1f}" if published else ""
+        out.append(f"{v.figure:<{width}}  {published:>9}  {value:>8}  {tolerance:>9}  {v.verdict}")
     return out
