@@ -292,6 +292,46 @@ def test_splits_in_any_letter_case_and_column(tmp_path: Path, column: str) -> No
     assert "all splits are used" in str(open_source(tmp_path / "a.tsv").report)
 
 
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [("train", {"000.png"}), ("TRAINING", {"000.png"}), ("dev", {"001.png", "002.png"}), ("testing", {"003.png"})],
+)
+def test_a_split_has_several_names(tmp_path: Path, asked: str, wanted: set[str]) -> None:
+    photos(tmp_path, 4)
+    said = ("training", "Validation", "val", "test")
+    rows = "".join(f"{k:03d}.png\tc{k}\t{split}\n" for k, split in enumerate(said))
+    (tmp_path / "a.tsv").write_text("image\tcaption\tsplit\n" + rows)
+    assert set(captions_of(tmp_path / "a.tsv", split=asked)) == wanted
+    for k, split in enumerate(said):
+        write_tar(tmp_path / f"{split}-{k}.tar", {f"{k:03d}.png": jpeg(k), f"{k:03d}.txt": f"c{k}".encode()})
+    assert {f"{name}.png" for name in captions_of(tmp_path / "*.tar", split=asked)} == wanted
+    table = pa.Table.from_pylist([{"image": "000.png", "caption": "c0"}])
+    (tmp_path / "hub").mkdir()
+    pq.write_table(table, tmp_path / "hub" / "training-0.parquet")
+    pq.write_table(table, tmp_path / "hub" / "validation-0.parquet")
+    if asked != "testing":
+        assert len(open_source(tmp_path / "hub", image_root=tmp_path, split=asked)) == 1
+
+
+def test_two_columns_that_may_hold_the_image_are_told(tmp_path: Path) -> None:
+    photos(tmp_path, 1)
+    (tmp_path / "a.csv").write_text("filename,image,caption\nother.png,000.png,a dog\n")
+    assert captions_of(tmp_path / "a.csv") == {"000.png": ("a dog",)}
+    assert "images from column 'image' (there is also filename; --image-key" in str(
+        open_source(tmp_path / "a.csv").report
+    )
+
+
+def test_photos_beside_json_are_read_in_folders_too(tmp_path: Path) -> None:
+    """img2dataset's `files` layout: a JSON beside each photo, its text file where there is one."""
+    photos(tmp_path, 2)
+    (tmp_path / "000.json").write_text('{"caption": "a dog", "split": "training"}')
+    (tmp_path / "001.json").write_text('{"title": "DSC_1"}')
+    (tmp_path / "001.txt").write_text("a cat")
+    assert captions_of(tmp_path) == {"000.png": ("a dog",), "001.png": ("a cat",)}
+    assert captions_of(tmp_path, split="train") == {"000.png": ("a dog",)}
+
+
 def test_splits_in_tars_and_folders(tmp_path: Path) -> None:
     for name, split in (("x", "Train"), ("y", "test")):
         members = {f"{name}.jpg": jpeg(1), f"{name}.txt": name.encode()}

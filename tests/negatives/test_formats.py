@@ -9,7 +9,7 @@ import pytest
 from compoclip.cli import main
 from compoclip.errors import InputError
 from compoclip.negatives import Negative
-from compoclip.negatives.formats import WRITERS, convert, image_of, read_format, write_degla, write_format
+from compoclip.negatives.formats import FORMS, convert, image_of, read_format, write_format
 
 ROWS = [
     (
@@ -32,7 +32,7 @@ def texts(rows):
     return [(caption_id, caption, [n.text for n in negatives]) for caption_id, caption, negatives in rows]
 
 
-@pytest.mark.parametrize("form", list(WRITERS))
+@pytest.mark.parametrize("form", FORMS)
 def test_written_and_read_again(tmp_path, form):
     path = tmp_path / f"a{SUFFIXES.get(form, '.json')}"
     write_format(path, ROWS, form)
@@ -44,8 +44,8 @@ def test_written_and_read_again(tmp_path, form):
         assert all(negative.source == path.name for *_, negatives in found for negative in negatives)
 
 
-@pytest.mark.parametrize("there", list(WRITERS))
-@pytest.mark.parametrize("back", list(WRITERS))
+@pytest.mark.parametrize("there", FORMS)
+@pytest.mark.parametrize("back", FORMS)
 def test_convert_there_and_back(tmp_path, there, back, capsys):
     """From any form to any other on the command line, with nothing said about what the input is."""
     first, second, third = (
@@ -63,7 +63,7 @@ def test_convert_there_and_back(tmp_path, there, back, capsys):
 def test_convert_says_what_a_form_cannot_hold(tmp_path, capsys):
     rows = [*ROWS, ("b.jpg#0", "a hen", []), ("b.jpg#1", "a fox", [Negative("a hen", "k")])]
     write_format(tmp_path / "a.parquet", rows, "parquet")
-    kept = {form: convert(tmp_path / "a.parquet", tmp_path / f"out-{form}", form) for form in WRITERS}
+    kept = {form: convert(tmp_path / "a.parquet", tmp_path / f"out-{form}", form) for form in FORMS}
     assert {form: (k["captions_written"], k["negatives_written"]) for form, k in kept.items()} == {
         "negclip": (3, 9), "degla": (2, 8), "ce-clip": (4, 9), "sugarcrepe": (3, 9), "parquet": (4, 9)
     }  # fmt: skip
@@ -76,7 +76,7 @@ def test_convert_says_what_a_form_cannot_hold(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.json", "--to", "negclip", "--out", "b.tsv"], "a.json:2: 1 items are not str (bad negative)"),
+        (["a.json", "--to", "negclip", "--out", "b.tsv"], "a.json:2: 1 items of the wrong kind (bad negative)"),
         (["a.json", "--to", "negclip", "--out", "b.tsv", "--from", "negclip"], "name it with --from"),
         (["a.json", "--to", "negclip", "--out", "b.tsv", "--from", "xyz"], "no form is called 'xyz'"),
         (["a.json", "--to", "xyz", "--out", "b.tsv"], "no form is called 'xyz'"),
@@ -104,7 +104,9 @@ def test_convert_refuses_in_one_line(tmp_path, monkeypatch, capsys, arguments, m
 
 def test_degla_leaves_short_rows_out_and_counts_them(tmp_path):
     short = [("a.jpg#0", "a dog", [Negative("a cat", "k")])]
-    assert write_degla(tmp_path / "a.json", [*ROWS, *short]) == 1
+    write_format(tmp_path / "a.parquet", [*ROWS, *short], "parquet")
+    counts = convert(tmp_path / "a.parquet", tmp_path / "a.json", "degla")
+    assert counts == {"captions": 3, "negatives": 9, "captions_written": 2, "negatives_written": 8}
     items = json.loads((tmp_path / "a.json").read_text())
     assert [item["image_id"] for item in items] == [42, 42]
     assert len(items[0]["enhanced"]) == 4
@@ -143,12 +145,20 @@ def test_ce_clip_flags_and_its_pickles(tmp_path):
         ("a.tsv", b"title\tfilepath\tneg_caption\n\xe9\t\t\n", "not UTF-8"),
         ("a.json", '[{"image_id": 1, "original": 5, "enhanced": []}]', r"a\.json:1: int.*\(caption is not text"),
         ("a.json", '[{"image_id": 1, "original": "x", "enhanced": []}, 3]', r"a\.json:2: not an object \(bad JSON"),
-        ("a.json", '[{"caption": "x", "negatives": [{"edited_caption": null}]}]', "row 1: edited_caption"),
-        ("a.json", '[{"caption": "x", "negatives": "y"}]', "row 1: a list is wanted"),
-        ("a.json", '[{"caption": "x", "noun_aug_caption": ["y"]}]', "row 1: an augmented caption"),
-        ("a.json", '{"7": {"filename": "f", "caption": "x", "negative_caption": ""}}', "row 7: negative_caption"),
-        ("a.json", "[]", "none of the known forms"),
-        ("a.json", "[3]", "none of the known forms"),
+        (
+            "a.json",
+            '[{"caption": "x", "negatives": [{"edited_caption": null}]}]',
+            r"a\.json:1: 1 items are not texts \(bad negative",
+        ),
+        ("a.json", '[{"caption": "x", "negatives": "y"}]', r"a\.json:1: .*\(bad list of negatives"),
+        ("a.json", '[{"caption": "x", "noun_aug_caption": ["y"]}]', r"a\.json:1: 1 items are not texts \(bad negative"),
+        (
+            "a.json",
+            '{"7": {"filename": "f", "caption": "x", "negative_caption": ""}}',
+            r"a\.json:1: no text in negative_caption \(bad negative",
+        ),
+        ("a.json", "[]", "neither a list of objects"),
+        ("a.json", "[3]", "the list holds no objects"),
     ],
 )
 def test_broken_files_are_named(tmp_path, name, content, message):

@@ -6,8 +6,7 @@ Tables are read without their images; an image is decoded when it is asked for, 
 from __future__ import annotations
 
 import json
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +45,15 @@ def split_files(folder: Path, split: str) -> list[Path]:
     return []
 
 
+def _features(schema: Any) -> dict[str, Any]:
+    """What Hugging Face notes of the columns."""
+    metadata = (schema.metadata or {}).get(b"huggingface")
+    try:
+        return dict(json.loads(metadata)["info"]["features"]) if metadata else {}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
 class ColumnarTable:
     """Several Parquet or Arrow files as one table of `rows` rows. Raises InputError for a file that cannot be read."""
 
@@ -55,10 +63,10 @@ class ColumnarTable:
         self._parts = [open_part(str(path)) for path in paths]
         self.where = str(paths[0].parent)
         self.rows = sum(part.rows for part in self._parts)
-        self.columns: list[str] = self._parts[0].columns
-        self.features: dict[str, Any] = self._parts[0].features
+        self.columns: list[str] = list(self._parts[0].schema.names)
+        self.features = _features(self._parts[0].schema)
         for part in self._parts:
-            if part.columns != self.columns:
+            if list(part.schema.names) != self.columns:
                 raise InputError(f"{part.path}: its columns differ from those of {self._parts[0].path}")
 
     def column(self, *names: str) -> str:
@@ -67,10 +75,6 @@ class ColumnarTable:
             if name in self.columns:
                 return name
         raise InputError(f"{self.where}: no column {' or '.join(names)} (its columns: {', '.join(self.columns)})")
-
-    def values(self, name: str) -> list[Any]:
-        """A column of light values, as Python objects."""
-        return [value for part in self._parts for value in part.values(name)]
 
     def class_names(self, name: str) -> list[str] | None:
         """Label names in index order, where the file says them (Hugging Face's ClassLabel, alone or in a list)."""
@@ -87,14 +91,6 @@ class ColumnarTable:
             feature = feature.get("feature") or feature.get("class_label")
         return None
 
-    def cell(self, name: str, row: int) -> Any:
-        """One cell as a Python object; rows are read a row group at a time, so ask in order."""
-        for part in self._parts:
-            if row < part.rows:
-                return part.cell(name, row)
-            row -= part.rows
-        raise InputError(f"{self.where}: it has only {self.rows} rows")
-
     def image_columns(self) -> tuple[str, ...]:
         """Columns that hold images: bytes beside a path, or bytes under a name that says so."""
         import pyarrow as pa
@@ -107,22 +103,6 @@ class ColumnarTable:
 
         return tuple(field.name for field in self._parts[0].schema if holds(field))
 
-    def image_paths(self, name: str) -> list[str | None]:
-        """The paths beside the bytes of an image column, None where there is none."""
-        return [path for part in self._parts for path in part.image_paths(name)]
-
-    def present(self, name: str) -> list[bool]:
-        """Where an image cell holds something."""
-        return [there for part in self._parts for there in part.present(name)]
-
-    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        """(first row, cells by column) of all rows, some thousands at a time; broken row groups are counted."""
-        start = 0
-        for part in self._parts:
-            for first, cells in part.batches(names, report):
-                yield start + first, cells
-            start += part.rows
-
     def place(self, row: int) -> tuple[Path, int]:
         """The file that holds a row, and the row's number in it."""
         for part in self._parts:
@@ -131,21 +111,54 @@ class ColumnarTable:
             row -= part.rows
         raise InputError(f"{self.where}: it has only {self.rows} rows")
 
-    def pictures(self, name: str, rotate: bool = True) -> list[CellImage | None]:
-        """A column of images, None where a cell is empty; nothing is decoded yet."""
+    def cell(self, name: str, row: int) -> Any:
+        """One cell as a Python object; rows are read a row group at a time, so ask in order."""
+        path, inside = self.place(row)
+        return open_part(str(path)).cell(name, inside)
+
+    def values(self, name: str) -> list[Any]:
+        """A column of light values, as Python objects."""
+        return [value for part in self._parts for group in part.groups for value in objects(part.column(name, group))]
+
+    def image_paths(self, name: str) -> list[str | None]:
+        """The paths beside the bytes of an image column, None where there is none."""
+        kind = self._parts[0].schema.field(name).type
+        if not hasattr(kind, "get_field_index") or kind.get_field_index("path") < 0:
+            return [None] * self.rows
+        return self.values(f"{name}.path")
+
+    def present(self, name: str) -> list[bool]:
+        """Where an image cell holds something."""
+        kind = self._parts[0].schema.field(name).type
+        leaf = f"{name}.bytes" if hasattr(kind, "get_field_index") and kind.get_field_index("bytes") >= 0 else name
         return [
-            CellImage(str(part.path), name, row, rotate=rotate) if there else None
+            bool(there)
             for part in self._parts
-            for row, there in enumerate(part.present(name))
+            for group, size in enumerate(part.sizes)
+            for there in ([True] * size if part.full(leaf, group) else part.column(leaf, group).is_valid().to_pylist())
         ]
 
+    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
+        """(first row, cells by column) of all rows, some thousands at a time; broken row groups are counted."""
+        start = 0
+        for part in self._parts:
+            for group, size in enumerate(part.sizes):
+                try:
+                    columns = {name: part.column(name, group) for name in names}
+                except InputError as error:
+                    report.skip("broken row group", f"{part.path}: row group {group}", f"{size} rows lost ({error})")
+                    columns = {}
+                for first in range(0, size if columns else 0, BATCH_ROWS):
+                    yield start + first, {name: objects(c[first : first + BATCH_ROWS]) for name, c in columns.items()}
+                start += size
 
-def _features(schema: Any) -> dict[str, Any]:
-    metadata = (schema.metadata or {}).get(b"huggingface")
-    try:
-        return dict(json.loads(metadata)["info"]["features"]) if metadata else {}
-    except (ValueError, KeyError, TypeError):
-        return {}
+    def pictures(self, name: str, rotate: bool = True) -> list[CellImage | None]:
+        """A column of images, None where a cell is empty; nothing is decoded yet."""
+        places = map(self.place, range(self.rows))
+        return [
+            CellImage(str(path), name, row, rotate=rotate) if there else None
+            for (path, row), there in zip(places, self.present(name))
+        ]
 
 
 @dataclass(frozen=True)
@@ -186,78 +199,47 @@ class CellImage(ImageRef):
 
 
 @lru_cache(maxsize=64)
-def open_part(path: str) -> _Part:
+def open_part(path: str) -> Part:
     """A Parquet or Arrow file."""
-    return _Parquet(Path(path)) if path.endswith(".parquet") else _Arrow(Path(path))
+    return _parquet(Path(path)) if path.endswith(".parquet") else _arrow(Path(path))
 
 
 _kept: dict[tuple[str, str, int], Any] = {}  # row groups of images that were read last, by any reference into a file
 _lock = Lock()
 
 
-class _Part(ABC):
-    """One file of a table, in row groups of `sizes` rows."""
+@dataclass(frozen=True)
+class Part:
+    """One file of a table, in row groups of `sizes` rows. `full`: is it known without reading that none is empty?"""
 
-    def __init__(self, path: Path, schema: Any, sizes: Sequence[int]) -> None:
-        self.path, self.schema, self.sizes, self.rows = path, schema, list(sizes), sum(sizes)
-        self.columns, self.features = list(schema.names), _features(schema)
+    path: Path
+    schema: Any
+    sizes: list[int]
+    read: Callable[[str, int], Any]  # a table of one column, or of one field (`image.path`) of it, of one row group
+    full: Callable[[str, int], bool] = lambda name, group: False
 
-    @abstractmethod
-    def table(self, names: Sequence[str], group: int) -> Any:
-        """Columns of one row group; `NAME.path` is the path beside an image's bytes. Raises InputError."""
+    @property
+    def rows(self) -> int:
+        return sum(self.sizes)
 
-    def full(self, name: str, group: int) -> bool:
-        """Whether it is known without reading that no cell of an image column is empty."""
-        return False
+    @property
+    def groups(self) -> range:
+        return range(len(self.sizes))
 
-    def values(self, name: str) -> list[Any]:
-        """A column as Python objects."""
-        return [value for group in range(len(self.sizes)) for value in _objects(self.table([name], group).column(0))]
-
-    def batches(self, names: Sequence[str], report: Report) -> Iterator[tuple[int, dict[str, list[Any]]]]:
-        start = 0
-        for group, size in enumerate(self.sizes):
-            try:
-                batches = self.table(names, group).to_batches(BATCH_ROWS)
-            except InputError as error:
-                report.skip("broken row group", f"{self.path}: row group {group}", f"{size} rows lost ({error})")
-                batches = []
-            inside = start
-            for batch in batches:
-                yield inside, {name: _objects(batch.column(name)) for name in batch.schema.names}
-                inside += batch.num_rows
-            start += size
-
-    def image_paths(self, name: str) -> list[str | None]:
-        """The paths beside the bytes of an image column."""
+    def column(self, name: str, group: int) -> Any:
+        """A column of one row group, or a field of it (`NAME.path`). Raises InputError where it is broken."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        kind = self.schema.field(name).type
-        if not pa.types.is_struct(kind) or kind.get_field_index("path") < 0:
-            return [None] * self.rows
-        columns = [self.table([f"{name}.path"], group).column(0) for group in range(len(self.sizes))]
-        return [
-            path
-            for column in columns
-            for path in _objects(pc.struct_field(column, "path") if pa.types.is_struct(column.type) else column)
-        ]
-
-    def present(self, name: str) -> list[bool]:
-        """Where an image cell holds something."""
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        out: list[bool] = []
-        for group, size in enumerate(self.sizes):
-            if self.full(name, group):
-                out += [True] * size
-                continue
-            column = self.table([name], group).column(0)
-            if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
-                column = pc.struct_field(column, "bytes")
-            out += [bool(valid) for valid in column.is_valid().to_pylist()]
-        return out
+        try:
+            column = self.read(name, group).column(0)
+            if len(column) != self.sizes[group]:
+                raise pa.ArrowInvalid(f"{len(column)} rows in place of {self.sizes[group]}")
+            leaf = "" if name in self.schema.names else name.rpartition(".")[2]
+            return pc.struct_field(column, leaf) if leaf and pa.types.is_struct(column.type) else column
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            why = str(error).splitlines()[0]
+            raise InputError(f"{self.path}: column {name} is broken ({why})") from None
 
     def cell(self, name: str, row: int) -> Any:
         """One cell as a Python object."""
@@ -270,73 +252,54 @@ class _Part(ABC):
             if key not in _kept:
                 while len(_kept) >= KEPT:
                     _kept.pop(next(iter(_kept)))
-                _kept[key] = self.table([name], group).column(0)
+                _kept[key] = self.column(name, group)
             column = _kept[key]
-        return _objects(column[inside : inside + 1])[0]
+        return objects(column[inside : inside + 1])[0]
 
 
-def _objects(column: Any) -> list[Any]:
+def objects(column: Any) -> list[Any]:
     """A column as Python objects; a text that is not UTF-8 is None, which costs its own row."""
     try:
         return column.to_pylist()
     except UnicodeDecodeError:
-        return [None] if len(column) == 1 else [_objects(column[k : k + 1])[0] for k in range(len(column))]
+        return [None] if len(column) == 1 else [objects(column[k : k + 1])[0] for k in range(len(column))]
 
 
-class _Parquet(_Part):
-    def __init__(self, path: Path) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+def _parquet(path: Path) -> Part:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-        try:
-            with pq.ParquetFile(path) as file:
-                schema, self._meta = file.schema_arrow, file.metadata
-                list(schema.names)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]}); fetch it again") from None
-        super().__init__(path, schema, [self._meta.row_group(g).num_rows for g in range(self._meta.num_row_groups)])
+    try:
+        with pq.ParquetFile(path) as file:
+            schema, meta = file.schema_arrow, file.metadata
+            list(schema.names)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not a Parquet file ({str(error).splitlines()[0]}); fetch it again") from None
 
-    def table(self, names: Sequence[str], group: int) -> Any:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+    def read(name: str, group: int) -> Any:
+        with pq.ParquetFile(path, metadata=meta) as file:
+            return file.read_row_group(group, columns=[name])
 
-        try:
-            with pq.ParquetFile(self.path, metadata=self._meta) as file:
-                return file.read_row_group(group, columns=list(names))
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            why = str(error).splitlines()[0]
-            raise InputError(f"{self.path}: column {', '.join(names)} is broken ({why})") from None
+    def full(name: str, group: int) -> bool:
+        row_group = meta.row_group(group)
+        chunks = (row_group.column(index) for index in range(row_group.num_columns))
+        found = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
+        return found is not None and found.has_null_count and found.null_count == 0
 
-    def full(self, name: str, group: int) -> bool:
-        columns = self._meta.row_group(group)
-        for index in range(columns.num_columns):
-            column = columns.column(index)
-            if column.path_in_schema in (name, f"{name}.bytes"):
-                statistics = column.statistics
-                return statistics is not None and statistics.has_null_count and statistics.null_count == 0
-        return False
+    return Part(path, schema, [meta.row_group(group).num_rows for group in range(meta.num_row_groups)], read, full)
 
 
-class _Arrow(_Part):
-    def __init__(self, path: Path) -> None:
-        import pyarrow as pa
+def _arrow(path: Path) -> Part:
+    import pyarrow as pa
 
-        try:
-            table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{path}: not an Arrow stream ({str(error).splitlines()[0]}); save it again") from None
-        self._batches = table.to_batches()
-        super().__init__(path, table.schema, [batch.num_rows for batch in self._batches])
+    try:
+        table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: not an Arrow stream ({str(error).splitlines()[0]}); save it again") from None
+    batches = table.to_batches()
 
-    def table(self, names: Sequence[str], group: int) -> Any:
-        import pyarrow as pa
-        import pyarrow.compute as pc
+    def read(name: str, group: int) -> Any:
+        root = name if name in table.schema.names else name.rpartition(".")[0]
+        return pa.table({root: batches[group].column(root)})
 
-        batch = self._batches[group]
-        fields = {
-            name: batch.column(name)
-            if name in self.columns
-            else pc.struct_field(batch.column(name.removesuffix(".path")), "path")
-            for name in names
-        }
-        return pa.table(fields)
+    return Part(path, table.schema, [batch.num_rows for batch in batches], read)

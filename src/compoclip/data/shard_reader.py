@@ -13,9 +13,9 @@ from compoclip.data.images.tars import DAMAGED, MAX_TEXT_BYTES
 from compoclip.data.order import digest, permutation
 from compoclip.data.remote import PIPE, Shard
 from compoclip.data.sources.base import Sample
+from compoclip.data.sources.paired import TEXTS, captions_of, split_key
 from compoclip.data.sources.rows import Reading
 from compoclip.data.sources.shards import expand, expand_braces
-from compoclip.data.sources.webdataset import NEGATIVES_EXTENSION, captions_in, split_key
 from compoclip.errors import InputError, RunError
 
 State = dict[str, Any]
@@ -23,7 +23,7 @@ State = dict[str, Any]
 
 @dataclass(frozen=True)
 class StreamedImage(ImageRef):
-    """An image whose file is in memory."""
+    """A file in memory."""
 
     name: str
     data: bytes
@@ -75,15 +75,15 @@ def shard_samples(name: str, offset: int, reading: Reading) -> Iterator[tuple[in
     A sample is a run of members of one key. What cannot be used is counted. Raises InputError for what is no tar.
     """
     report = reading.report
-    key, start, bodies, image = "", offset, dict[str, bytes](), None
+    key, start, image, texts = "", offset, None, dict[str, ImageRef]()
 
     def finished() -> Iterator[tuple[int, Sample]]:
         if image is None:
-            if bodies:
+            if texts:
                 report.skip("caption file without an image", f"{name}:{key}")
             return
         report.rows += 1
-        captions, negatives = captions_in(bodies, name, key, reading)
+        captions, negatives = captions_of(key, image.where, texts, reading)
         if captions:
             wrong = tuple(tuple(row) for row in negatives) if negatives is not None else None
             yield start, Sample(image, tuple(captions), f"{name}:{key}", wrong)  # keys come again in other shards
@@ -100,19 +100,19 @@ def shard_samples(name: str, offset: int, reading: Reading) -> Iterator[tuple[in
                 own, extension = split_key(safe)
                 if own != key:
                     yield from finished()
-                    key, start, bodies, image = own, offset + member.offset, {}, None
+                    key, start, image, texts = own, offset + member.offset, None, {}
                 picture = "." + extension in IMAGE_SUFFIXES
-                if not picture and extension not in ("txt", "json", NEGATIVES_EXTENSION):
+                if not picture and extension not in TEXTS:
                     continue
                 if member.size > (MAX_IMAGE_BYTES if picture else MAX_TEXT_BYTES):
                     report.skip("member too large", f"{name}:{safe}", f"{member.size} bytes")
                     continue
                 handle = tar.extractfile(member)
-                body = handle.read() if handle is not None else b""
+                file = StreamedImage(f"{name}:{safe}", handle.read() if handle is not None else b"")
                 if picture:
-                    image = StreamedImage(f"{name}:{safe}", body)
+                    image = file
                 else:
-                    bodies[extension] = body
+                    texts[extension] = file
         yield from finished()
     except DAMAGED as error:
         raise InputError(f"{name}: not an uncompressed tar, or broken ({error})") from None

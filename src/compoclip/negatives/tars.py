@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple
 from compoclip.data.images.names import safe_name
 from compoclip.data.images.tars import tar_members, walk
 from compoclip.data.report import Report
+from compoclip.data.sources.paired import NEGATIVES_EXTENSION, negatives_member, of_split, split_key, tar_pairs
 from compoclip.data.sources.rows import Options, Reading
-from compoclip.data.sources.webdataset import NEGATIVES_EXTENSION, negatives_member, of_split, split_key, tar_samples
 from compoclip.errors import InputError, RunError
 from compoclip.io import atomic_path
 from compoclip.negatives.captions import tars_of
@@ -76,12 +76,14 @@ class TarsOut:
 
     def _members(self, path: Path, rows: Iterator[Row]) -> Iterator[tuple[str, bytes]]:
         """(key, content) of every new member of a tar."""
-        for sample in tar_samples(path, Reading(self.options)):
+        for sample in tar_pairs(path, Reading(self.options)):
             found = []
             for caption in sample.captions:
                 _, text, negatives = next(rows, ("", "", []))
                 if text != caption:
-                    raise RunError(f"{sample.where}: the build has {text!r} in place of {caption!r}; build it anew")
+                    raise RunError(
+                        f"{sample.image.where}: the build has {text!r} in place of {caption!r}; build it anew"
+                    )
                 found.append((text, [as_dict(negative) for negative in negatives]))
             if found:
                 yield sample.key, negatives_member(found)

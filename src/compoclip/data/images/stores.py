@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -96,6 +96,9 @@ class _Archive:
 
     def names(self) -> Sequence[str]:
         return list(self._refs)
+
+    def files(self) -> Iterable[tuple[str, ImageRef]]:
+        return self._refs.items()
 
     def exact(self, name: str) -> ImageRef | None:
         found = self._index.exact(_inside(name, self.where))

@@ -6,22 +6,21 @@ import ast
 import json
 import re
 from collections.abc import Sequence
+from importlib import resources
 from typing import Any
+
+import yaml
 
 from compoclip.data.report import Report
 from compoclip.errors import InputError
 
-IMAGE_COLUMNS = (
-    "image", "filepath", "file_path", "image_path", "img_path", "file_name", "filename", "image_file", "image_name",
-    "path", "img", "file", "photo", "picture", "image_id",
-)  # fmt: skip
-CAPTION_COLUMNS = (
-    "caption", "captions", "title", "text", "texts", "sentence", "sentences", "raw", "description", "comment",
-    "caption_0", "alt_text", "original",
-)  # fmt: skip
-SPLIT_COLUMNS = ("split", "subset", "fold", "set", "partition")
-SPLIT_NAMES = ("train", "training", "val", "valid", "validation", "dev", "test", "testing")
-ID_COLUMNS = ("caption_id",)
+NAMES: dict[str, Any] = yaml.safe_load((resources.files("compoclip.data.sources") / "names.yaml").read_text("utf-8"))
+IMAGE_COLUMNS, CAPTION_COLUMNS, SPLIT_COLUMNS, ID_COLUMNS = (
+    tuple(NAMES["columns"][what]) for what in ("image", "caption", "split", "id")
+)
+SPLITS = {name: names[0] for names in NAMES["splits"] for name in names}  # spelling -> usual name
+SPLIT_NAMES = tuple(SPLITS)
+NO_CAPTION = frozenset(NAMES["no_caption"])
 MAX_LITERAL = 1_000_000  # characters; a longer list in one cell is no list of captions
 MAX_CAPTION = 20_000  # characters; a longer text is a document, of which a text tower reads the first words
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'", re.DOTALL)
@@ -31,41 +30,52 @@ _LIST = re.compile(r"\[\s*(['\"{\[\]])|array\(\s*\[")
 _OTHER_LIST = re.compile(r"[({]\s*['\"]")
 
 
-def find_column(
-    columns: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, flag: str, where: str, report: Report
-) -> str:
-    """The column to use. Raises InputError that lists the columns there are and the flag that names one."""
-    listed = ", ".join(columns) or "none"
+def split_name(text: str) -> str:
+    """The usual name of a split (train, val or test), whatever its spelling and letter case; "" for any other word."""
+    return SPLITS.get(text.strip().casefold(), "")
+
+
+def same_split(told: str, asked: str) -> bool:
+    """Whether two words name one split."""
+    return told.strip().casefold() == asked.strip().casefold() or split_name(told) == split_name(asked) != ""
+
+
+def _known(columns: Sequence[str], usual: Sequence[str]) -> list[str]:
+    """The columns of usual names, in the order of these, whatever their letter case."""
     by_name = {column.strip().lower(): column for column in reversed(columns)}
-    if wanted is not None:
-        found = wanted if wanted in columns else by_name.get(wanted.strip().lower())
-        if found is not None:
-            return found
-        raise InputError(f"{where}: no column {wanted!r} (columns: {listed}); name the {what} column with {flag}")
-    found_names = [by_name[name] for name in usual if name in by_name]
-    if found_names:
-        if len(found_names) > 1:
-            others = ", ".join(found_names[1:])
-            report.note(f"{what}s from column {found_names[0]!r} (there is also {others}; {flag} names another)")
-        return found_names[0]
-    hint = ""
-    if any(column.lower().endswith((".jpg", ".jpeg", ".png", ".webp")) for column in columns):
-        hint = ", or put a line with the columns' names first"
-    raise InputError(f"{where}: no {what} column found (columns: {listed}); name it with {flag}{hint}")
+    return [by_name[name] for name in dict.fromkeys(usual) if name in by_name]
 
 
 def optional_column(columns: Sequence[str], usual: Sequence[str]) -> str | None:
-    by_name = {column.strip().lower(): column for column in reversed(columns)}
-    return next((by_name[name] for name in usual if name in by_name), None)
+    return next(iter(_known(columns, usual)), None)
+
+
+def find_column(
+    columns: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, where: str, report: Report
+) -> str:
+    """The column of what ("image", "caption") is wanted; a choice among several is noted.
+
+    Raises InputError that lists the columns there are and the flag that names one.
+    """
+    listed, flag = ", ".join(columns) or "none", f"--{what}-key"
+    if wanted is not None:
+        found = [wanted] if wanted in columns else _known(columns, [wanted.strip().lower()])
+        if not found:
+            raise InputError(f"{where}: no column {wanted!r} (columns: {listed}); name the {what} column with {flag}")
+        return found[0]
+    if not (found := _known(columns, usual)):
+        headless = any(column.lower().endswith((".jpg", ".jpeg", ".png", ".webp")) for column in columns)
+        hint = ", or put a line with the columns' names first" if headless else ""
+        raise InputError(f"{where}: no {what} column found (columns: {listed}); name it with {flag}{hint}")
+    if others := ", ".join(found[1:]):
+        report.note(f"{what}s from column {found[0]!r} (there is also {others}; {flag} names another)")
+    return found[0]
 
 
 def tidy(text: str) -> str:
     """One line, no blanks at the ends; half a surrogate pair, which no file can hold, becomes a question mark."""
     line = " ".join(text.split())
     return line if line.isascii() else line.encode("utf-8", "replace").decode("utf-8")
-
-
-NO_CAPTION = frozenset({"nan", "none", "null", "<na>"})  # what programs write as text where there is no value
 
 
 def usable_caption(value: object, where: str, report: Report) -> str | None:

@@ -11,9 +11,9 @@ from typing import Any
 from compoclip.data.columnar import CellImage, ColumnarTable, split_files
 from compoclip.data.images import ImageRef
 from compoclip.data.report import Report
-from compoclip.data.sources.columns import CAPTION_COLUMNS, ID_COLUMNS, IMAGE_COLUMNS, SPLIT_COLUMNS, SPLIT_NAMES
+from compoclip.data.sources.columns import NAMES, SPLIT_NAMES, same_split
 from compoclip.data.sources.rows import NoSplit, Options, Row, Table
-from compoclip.data.sources.table import image_name
+from compoclip.data.sources.table import LAYOUTS, image_name
 from compoclip.errors import InputError
 from compoclip.io import read_json
 
@@ -22,7 +22,8 @@ def open_columnar(paths: Sequence[Path], where: Path, options: Options) -> Table
     """Parquet or Arrow files as one table. Raises InputError where pyarrow cannot read one."""
     table = ColumnarTable(paths)
     held = table.image_columns()
-    usual = {*IMAGE_COLUMNS, *CAPTION_COLUMNS, *SPLIT_COLUMNS, *ID_COLUMNS, "neg_caption", "neg_image", "enhanced"}
+    published = (column for own in LAYOUTS.values() for column in (*own.needed, *own.texts, own.flags, own.rows))
+    usual = {*(name for names in NAMES["columns"].values() for name in names), *published}
     named = {options.image_key, options.caption_key}
     light = [name for name in table.columns if (name.strip().lower() in usual or name in named) and name not in held]
     names: dict[str, _CellNames] = {}
@@ -99,9 +100,7 @@ def hub_files(folder: Path, options: Options) -> list[Path]:
     """The Parquet files of a folder laid out as on the hub (`data/train-00000-of-00002.parquet`); [] for another."""
     wanted = (*SPLIT_NAMES, *([options.split] if options.split else []))
     splits = {name: files for name in dict.fromkeys(wanted) if (files := split_files(folder, name))}
-    if splits:
-        return splits[_chosen(folder, list(splits), options)]
-    return []
+    return splits[_chosen(folder, list(splits), options)] if splits else []
 
 
 def download(spec: str, options: Options) -> list[Path]:
@@ -127,6 +126,7 @@ def _chosen(where: Path, names: list[str], options: Options) -> str:
     if options.split is not None:
         asked = options.split.strip().casefold()
         found = next((name for name in names if name.casefold() == asked), None)
+        found = found or next((name for name in names if same_split(name, asked)), None)
         if found is None:
             raise NoSplit(f"{where}: no split {options.split!r} (splits there: {', '.join(names)})")
         return found

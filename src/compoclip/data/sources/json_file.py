@@ -1,17 +1,28 @@
-"""JSON files: a list of objects, COCO's caption annotations, and Karpathy's split files."""
+"""JSON lines, and JSON files: a list of objects, COCO's caption annotations, and Karpathy's split files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from compoclip.data.report import Report
 from compoclip.data.sources.base import existing_file
-from compoclip.data.sources.jsonl import open_jsonl
 from compoclip.data.sources.rows import Row, Table
 from compoclip.errors import InputError
-from compoclip.io import read_json
+from compoclip.io import parse_json, read_json
+
+PROBED = 100  # lines read to learn the columns
+
+
+def open_jsonl(path: str | Path) -> Table:
+    """Open a JSONL file. The columns are the keys of its first objects. Raises InputError where none is an object."""
+    path = existing_file(path)
+    columns = _columns(row.cells for row in islice(_lines(path, Report()), PROBED))
+    if not columns:
+        raise InputError(f"{path}: no JSON object found; a JSONL file has one object a line")
+    return Table(path, columns, lambda report: _lines(path, report))
 
 
 def open_json(path: str | Path) -> Table:
@@ -24,37 +35,51 @@ def open_json(path: str | Path) -> Table:
         start = handle.read(4096).lstrip(b"\xef\xbb\xbf \r\n\t")
     if start.startswith(b"{") and b"}\n{" in start.replace(b"\r", b""):
         return open_jsonl(path)
-    value = read_json(path)
-    rows = value
+    rows = value = read_json(path)
     if isinstance(value, dict):
         rows = _coco(value)
         if rows is None and value and all(isinstance(row, dict) for row in value.values()):
             rows = list(value.values())  # an object of rows by their number, as SugarCrepe's
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path}: neither a list of objects nor COCO's or Karpathy's captions")
-    columns: dict[str, None] = {}
-    for row in rows:
-        if isinstance(row, dict):
-            columns.update(dict.fromkeys(row))
-    if not columns:
+    if not (columns := _columns(rows)):
         raise InputError(f"{path}: the list holds no objects")
-    return Table(path, list(columns), lambda report: _rows(path, rows, report))
+    return Table(path, columns, lambda report: _objects(path, enumerate(rows, 1), report))
 
 
-def _rows(path: Path, rows: list[Any], report: Report) -> Iterator[Row]:
-    for index, row in enumerate(rows):
-        if isinstance(row, dict):
-            yield Row(index + 1, index, row)
+def _columns(rows: Iterable[Any]) -> list[str]:
+    return list(dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row))
+
+
+def _objects(path: Path, rows: Iterable[tuple[int, Any]], report: Report) -> Iterator[Row]:
+    """Rows of numbered values; a value that is no object, or an error in place of one, is counted."""
+    for index, (number, value) in enumerate(rows):
+        if isinstance(value, dict):
+            yield Row(number, index, value)
+            continue
+        report.rows += 1
+        if isinstance(value, UnicodeDecodeError):
+            report.skip("not UTF-8", f"{path}:{number}")
         else:
-            report.rows += 1
-            report.skip("bad JSON", f"{path}:{index + 1}", "not an object")
+            why = str(value)[:80] if isinstance(value, ValueError) else "not an object"
+            report.skip("bad JSON", f"{path}:{number}", why)
+
+
+def _lines(path: Path, report: Report) -> Iterator[Row]:
+    def values() -> Iterator[tuple[int, Any]]:
+        with open(path, "rb") as handle:
+            for number, raw in enumerate(handle, start=1):
+                try:
+                    if raw.strip():
+                        yield number, parse_json(raw.decode("utf-8-sig" if number == 1 else "utf-8"))
+                except ValueError as error:  # of UTF-8 too
+                    yield number, error
+
+    return _objects(path, values(), report)
 
 
 def _coco(value: dict[str, Any]) -> list[Any] | None:
-    """COCO `{images, annotations}` or Karpathy `{images.
-
-    [{filename, split, sentences}]}` as rows; None where it is neither.
-    """
+    """COCO `{images, annotations}` or Karpathy `{images: [{filename, split, sentences}]}` as rows; None for others."""
     images, annotations = value.get("images"), value.get("annotations")
     if not isinstance(images, list):
         return None

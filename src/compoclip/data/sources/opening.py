@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -10,15 +11,13 @@ from compoclip.data.images.names import IMAGE_SUFFIXES, is_litter, walk
 from compoclip.data.sources.base import Source
 from compoclip.data.sources.columns import usable_caption
 from compoclip.data.sources.delimited import open_delimited
-from compoclip.data.sources.folder import photo_records
 from compoclip.data.sources.huggingface import download, hub_files, is_saved_dataset, open_columnar, saved_files
-from compoclip.data.sources.json_file import open_json
-from compoclip.data.sources.jsonl import open_jsonl
+from compoclip.data.sources.json_file import open_json, open_jsonl
+from compoclip.data.sources.paired import photo_records, tar_records
 from compoclip.data.sources.rows import Input, Options, Reading, Record, Table
 from compoclip.data.sources.samples import gather
 from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.data.sources.table import table_records
-from compoclip.data.sources.webdataset import tar_records
 from compoclip.errors import InputError
 
 TABLE_SUFFIXES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".jsonlines", ".json", ".parquet", ".arrow")
@@ -54,7 +53,8 @@ def open_input(spec: str | Path, options: Options, images: bool = True) -> Input
     """Find and recognise data. `images`: False where captions alone will do, as in a file of plain lines."""
     text = str(spec)
     if text.startswith(HUB_PREFIX):
-        return _hub(text.removeprefix(HUB_PREFIX), options)
+        text = text.removeprefix(HUB_PREFIX)
+        return _columnar(download(text, options), Path(text), options)
     if text.startswith("~"):
         text = str(Path(text).expanduser())
     if is_pattern(text):
@@ -65,21 +65,16 @@ def open_input(spec: str | Path, options: Options, images: bool = True) -> Input
     if path.exists():
         return _files([path], text, options, images)
     if isinstance(spec, str) and text.count("/") == 1 and not text.startswith((".", "/")) and not path.suffix:
-        return _hub(text, options)
+        return _columnar(download(text, options), path, options)
     raise InputError(f"{text}: no such file or folder")
-
-
-def _hub(spec: str, options: Options) -> Input:
-    return _columnar(download(spec, options), Path(spec), options)
 
 
 def _columnar(files: Sequence[Path], path: Path, options: Options) -> Input:
     """Files that are of one split already."""
 
     def records(reading: Reading) -> Iterator[Record]:
-        inner = Reading(Options(options.image_root, options.image_key, options.caption_key), reading.report)
-        inner.images, inner._numbered, inner._first = reading.images, reading._numbered, reading._first
-        return table_records(open_columnar(files, path, options), inner)
+        whole = replace(reading, options=replace(options, split=None))
+        return table_records(open_columnar(files, path, options), whole)
 
     return Input(str(path), path if path.is_dir() else Path(), records)
 
@@ -161,4 +156,4 @@ def _lines(path: Path, reading: Reading) -> Iterator[Record]:
                 reading.report.skip("not UTF-8", spot)
                 continue
             if text is not None:
-                yield Record("", spot, [text], [""], number - 1)
+                yield Record("", spot, [text], [""])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from compoclip.data.images import ImageRef
 from compoclip.data.images.names import safe_name
 from compoclip.data.report import Report
+from compoclip.data.sources.columns import same_split
 from compoclip.errors import InputError
 
 
@@ -65,10 +67,21 @@ class Record:
     where: str
     captions: list[str]
     ids: list[str]
-    row: int = -1
+    rows: list[int] = field(default_factory=list)
     image: ImageRef | None = None
     negatives: list[list[str]] | None = None
     negative_rows: list[list[int]] | None = None
+    kinds: list[list[str]] | None = None  # of the negatives, where a published table tells them
+
+    def join(self, other: Record) -> None:
+        """Take in another record of the image; captions without negatives have none where others bring some."""
+        for name in ("negatives", "negative_rows"):
+            own, new = getattr(self, name), getattr(other, name)
+            if own is not None or new is not None:
+                setattr(self, name, (own or [[] for _ in self.captions]) + (new or [[] for _ in other.captions]))
+        self.captions += other.captions
+        self.ids += other.ids
+        self.rows += other.rows
 
 
 @dataclass
@@ -117,7 +130,7 @@ class Input:
 
 
 class SplitFilter:
-    """Keeps what is of one split, whatever the case of its letters; everything where none is asked for.
+    """Keeps what is of one split, whatever its spelling; everything where none is asked for.
 
     untold: what an error says is lacking; untold_too: whether what tells none belongs to all splits.
 
@@ -127,26 +140,23 @@ class SplitFilter:
     def __init__(self, reading: Reading, untold: str = "nothing that tells a split", untold_too: bool = False) -> None:
         self.split, self.report = reading.options.split, reading.report
         self.untold, self.untold_too = untold, untold_too
-        self.seen: dict[str, int] = {}
+        self.seen: Counter[str] = Counter()
 
     def __call__(self, value: object) -> bool:
         told = "" if value is None else str(value).strip()
-        self.seen[told] = self.seen.get(told, 0) + 1
-        if self.split is None or told.casefold() == self.split.strip().casefold() or (self.untold_too and not told):
+        self.seen[told] += 1
+        if self.split is None or same_split(told, self.split) or (self.untold_too and not told):
             return True
         self.report.other_splits += 1
         return False
 
     def check(self, where: str) -> None:
-        found = [name for name in self.seen if name]
+        found = {name: count for name, count in self.seen.items() if name}
         if self.split is None:
             if len(found) > 1:
-                told = ", ".join(f"{name} {self.seen[name]}" for name in found[:9])
+                told = ", ".join(f"{name} {count}" for name, count in list(found.items())[:9])
                 self.report.note(f"all splits are used ({told}); --split chooses one")
-            return
-        wanted = self.split.strip().casefold()
-        if wanted in {name.casefold() for name in found} or (found and self.untold_too and "" in self.seen):
-            return
-        if not found:
+        elif not found:
             raise NoSplit(f"{where}: --split {self.split} was asked for, but there is {self.untold}")
-        raise NoSplit(f"{where}: no row of split {self.split!r} (splits there: {', '.join(sorted(found)[:20])})")
+        elif not any(same_split(name, self.split) for name in found) and not (self.untold_too and "" in self.seen):
+            raise NoSplit(f"{where}: no row of split {self.split!r} (splits there: {', '.join(sorted(found)[:20])})")

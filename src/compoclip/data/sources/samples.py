@@ -1,39 +1,71 @@
-"""Records to samples: records of the same image are one sample with several captions."""
+"""Records to samples: records of the same image are one sample with several captions, kept as one run of bytes."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from array import array
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import fields
 from pathlib import Path
 
-from compoclip.data.images import ImageRef
-from compoclip.data.report import ABSENT
-from compoclip.data.sources.images import ImageFinder
-from compoclip.data.sources.packed import PackedSource
-from compoclip.data.sources.rows import Reading, Record
+from compoclip.data.columnar import CellImage
+from compoclip.data.images import FileImage, ImageRef, TarImage, ZipImage
+from compoclip.data.report import ABSENT, Report
+from compoclip.data.sources.base import Sample, Source
+from compoclip.data.sources.finding import ImageFinder
+from compoclip.data.sources.rows import NoSample, Reading, Record
+
+KINDS: tuple[type[ImageRef], ...] = (FileImage, TarImage, ZipImage, CellImage)
 
 
-@dataclass
-class _Group:
-    image: ImageRef
-    name: str
-    captions: list[str] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    negatives: list[list[str]] | None = None
-    negative_rows: list[list[int]] | None = None
-    rows: list[int] = field(default_factory=list)
+class PackedSource(Source):
+    """Samples as one run of JSON bytes, which stays flat in memory and is not copied when worker processes fork.
 
-    def add(self, record: Record) -> None:
-        """Take a record in; captions of records without negatives have none where others bring some."""
-        before = len(self.captions)
-        self.captions += record.captions
-        self.ids += record.ids
-        self.rows += [record.row] if record.row >= 0 else []
-        for name in ("negatives", "negative_rows"):
-            new, own = getattr(record, name), getattr(self, name)
-            if new is not None or own is not None:
-                own = [[] for _ in range(before)] if own is None else own
-                setattr(self, name, own + (new if new is not None else [[] for _ in record.captions]))
+    Raises InputError where there is none, or too many rows are bad.
+    """
+
+    def __init__(self, name: str, records: Iterable[tuple[Record, ImageRef]], report: Report) -> None:
+        self.name, self.report = name, report
+        self._data, self._ends = bytearray(), array("q")
+        self._rows: dict[int, int] = {}
+        digest = hashlib.sha256()
+        for record, image in records:
+            meaning = json.dumps([record.name, record.captions, record.negatives], ensure_ascii=True).encode()
+            digest.update(len(meaning).to_bytes(8, "little") + meaning)
+            ref = [
+                KINDS.index(type(image)),
+                *(getattr(image, own.name) for own in fields(image) if own.name != "rotate"),
+            ]
+            numbered = [f"{record.name}#{number}" for number in range(len(record.captions))]
+            ids = None if record.ids == numbered else record.ids
+            packed = [ref, record.captions, record.name, record.negatives, record.negative_rows, ids]
+            self._data += json.dumps(packed, ensure_ascii=True, separators=(",", ":")).encode()
+            self._rows.update(dict.fromkeys(record.rows, len(self._ends)))
+            self._ends.append(len(self._data))
+            report.samples += 1
+            report.captions += len(record.captions)
+        self.fingerprint = digest.hexdigest()
+        if not len(self):
+            why = f": {report}" if report.total_skipped or report.other_splits else ""
+            raise NoSample(f"{name}: no usable sample{why}")
+        report.check(name)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index: int) -> Sample:
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(f"{self.name}: sample {index} of {len(self)}")
+        start = self._ends[index - 1] if index else 0
+        (kind, *rest), captions, name, *lists, ids = json.loads(self._data[start : self._ends[index]])
+        negatives, rows = (None if found is None else tuple(map(tuple, found)) for found in lists)
+        return Sample(KINDS[kind](*rest), tuple(captions), name, negatives, rows, ids and tuple(ids))
+
+    def sample_of_row(self, row: int) -> int | None:
+        return self._rows.get(row)
 
 
 def gather(name: str, records: Iterable[Record], base: Path, reading: Reading) -> PackedSource:
@@ -43,28 +75,19 @@ def gather(name: str, records: Iterable[Record], base: Path, reading: Reading) -
     """
     report = reading.report
     finder: ImageFinder | None = None
-    groups: dict[str, _Group | None] = {}
-    by_image: dict[str, _Group] = {}
+    groups: dict[str, Record | None] = {}
+    by_image: dict[str, tuple[Record, ImageRef]] = {}
     for record in records:
-        image = record.image
-        if record.name in groups:
-            group = groups[record.name]
-            if group is None:
-                report.skip(ABSENT, record.where, f"{record.name!r}, as in an earlier row")
-                continue
-        else:
+        if record.name not in groups:
+            image = record.image
             if image is None:
                 finder = finder or ImageFinder(base, reading.options.image_root, report)
                 image = finder.find(record.name, record.where)
             # two spellings of one path are one image: as two samples, their captions would be each other's negatives
-            group = by_image.setdefault(image.where, _Group(image, record.name)) if image is not None else None
+            group = by_image.setdefault(image.where, (record, image))[0] if image is not None else None
             groups[record.name] = group
-            if group is None:
-                continue
-        group.add(record)
-    source = PackedSource(name, report)
-    for group in by_image.values():
-        default = [f"{group.name}#{number}" for number in range(len(group.captions))]
-        ids = None if group.ids == default else group.ids
-        source.add(group.image, group.name, group.captions, group.negatives, group.negative_rows, group.rows, ids)
-    return source.finish()
+        elif (group := groups[record.name]) is None:
+            report.skip(ABSENT, record.where, f"{record.name!r}, as in an earlier row")
+        if group is not None and group is not record:
+            group.join(record)
+    return PackedSource(name, by_image.values(), report)
