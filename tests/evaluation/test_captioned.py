@@ -127,19 +127,19 @@ def test_tars_of_other_benchmarks_are_no_captions(tmp_path: Path) -> None:
 
 def test_a_split_without_its_images_says_where_they_were_looked_for(tmp_path: Path) -> None:
     write(tmp_path / "coco_karpathy" / "coco_karpathy_test.json", blip())
-    with pytest.raises(DataMissing, match=r"such as val2014/COCO_val2014_0+\.jpg, is in .*coco/val2014"):
+    with pytest.raises(DataMissing, match=r"such as val2014/COCO_val2014_0+\.jpg found; .*coco/val2014"):
         evaluate(RandomModel(), "retrieval", tmp_path)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"images": 3}, "neither a list of images"),
-        ([{"caption": ["a"]}], "row 0 names no image"),
-        ([{"image": "a.jpg", "caption": ["a", " "]}], "row 0 has a caption that is empty"),
-        ([{"image": "a.jpg"}], "row 0 has a caption that is empty or no text"),
-        ({"images": [], "annotations": [{"image_id": 1}]}, "not COCO's captions"),
-        ([], "no image with captions"),
+        ({"images": 3}, "neither a list of objects nor COCO"),
+        ([{"caption": ["a"]}], "line 1 has no image or filepath .*its columns: caption"),
+        ([{"image": "a.jpg", "caption": ["a", " "]}], "line 1 has a caption that is empty"),
+        ([{"image": "a.jpg"}], "line 1 has no caption or captions"),
+        ({"images": [], "annotations": [{"image_id": 1}]}, "line 1 has no image or filepath"),
+        ([], "neither a list of objects"),
     ],
 )
 def test_broken_files_name_the_row(tmp_path: Path, content: Any, message: str) -> None:

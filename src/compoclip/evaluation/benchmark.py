@@ -43,8 +43,7 @@ def benchmark(
     **reading: Any,
 ) -> Task:
     """The task that `tasks/NAME.yaml` states; `reading` are fields of `Layout` that it does not, such as `ask`."""
-    text = resources.files("compoclip.evaluation.tasks").joinpath(f"{name}.yaml").read_text("utf-8")
-    stated: dict[str, Any] = yaml.load(text, _Loader)
+    stated = facts_of(name)
     sets = sets or stated.get("sets", ())
     parts = parts or stated.get("parts") or {known: published_rows(known) for known in sets}
     data = stated.get("data") or ["imagenet" if known == "imagenet-1k" else known for known in sets]
@@ -60,6 +59,12 @@ def benchmark(
         needs=stated.get("needs", "").replace("{layouts}", LAYOUTS),
         **{key: stated[key] for key in FACTS if key in stated},
     )
+
+
+def facts_of(name: str) -> dict[str, Any]:
+    """What `tasks/NAME.yaml` states."""
+    text = resources.files("compoclip.evaluation.tasks").joinpath(f"{name}.yaml").read_text("utf-8")
+    return dict(yaml.load(text, _Loader))
 
 
 def _layout(task: str, parts: Iterable[str], how: dict[str, Any]) -> Layout:

@@ -83,7 +83,6 @@ LANGUAGES = (
             (f"{folder}/test_1kcaptions_{code}.txt",),
             ("xtd10/images", *COCO_2014),
             read_xtd10,
-            every=True,
         )
         for code, folder in XTD10.items()
     ),

@@ -1,4 +1,4 @@
-"""Small tables beside benchmark images: TSV, CSV and JSON lines, read row by row with the row named in every error."""
+"""Small tables beside benchmark images, in every form that training reads, with the row named in every error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from compoclip.data.report import Report
 from compoclip.data.sources.opening import open_table
 from compoclip.data.sources.rows import Options
 from compoclip.errors import InputError
-
-SUFFIXES = (".tsv", ".csv", ".jsonl")
 
 
 def read_table(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -32,7 +30,7 @@ def field(path: Path, number: int, row: dict[str, Any], names: Sequence[str]) ->
         if row.get(name) not in (None, ""):
             return row[name]
     have = ", ".join(str(k) for k in row)
-    raise InputError(f"{path}: line {number} has no {' or '.join(names)} (its columns: {have})")
+    raise InputError(f"{path}: line {number} has no {' or '.join(names[:4])} (its columns: {have})")
 
 
 def read_lines(path: Path) -> list[str]:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 from compoclip.data.sources import Source, open_source
 from compoclip.data.sources.opening import TABLE_SUFFIXES, open_input
 from compoclip.data.sources.rows import NoSample, NoSplit, Options
 from compoclip.errors import InputError
-from compoclip.evaluation.benchmark import benchmark
-from compoclip.evaluation.captioned import KNOWN, Known, find_store, is_captioned, read_file
-from compoclip.evaluation.locations import Finder, note_absent
+from compoclip.evaluation.benchmark import benchmark, facts_of
+from compoclip.evaluation.captioned import Known
+from compoclip.evaluation.locations import Finder, find_images, note_absent
 from compoclip.evaluation.pictures import Picture, is_image, open_store
 from compoclip.evaluation.scoring import Retrieval
 from compoclip.evaluation.task import DataMissing, Loaded, Request, look
 from compoclip.progress import say
 
 Samples = list[tuple[Picture | None, list[str]]]
+KNOWN = [
+    Known(name, **{key: tuple(value) for key, value in stated.items()})
+    for name, stated in facts_of("retrieval")["captions"].items()
+]
 PLACES = (".", "retrieval/*", "*", "data/*")
 
 
@@ -47,51 +52,52 @@ def read_set(place: Path, request: Request) -> tuple[Retrieval, str]:
         note_absent(name)
     name = place.name.removeprefix("wds_").removesuffix(".zip")
     samples: Samples = [(sample.image, list(sample.captions)) for sample in source]
-    form = _form(name, samples, request, "")
+    form = _form(name, samples, request)
     form.missing += len(source.report.missing_images)
     return form, str(source.report)
-
-
-def read_known(known: Known, path: Path, request: Request) -> Retrieval:
-    """A published set by its official file."""
-    root, captions = request.root("retrieval"), read_file(path) if known.read is None else known.read(path)
-    store = find_store(root, known, list(captions))
-    if store is None:
-        looked = ", ".join(str(root / stem) for stem in known.images)
-        raise DataMissing(f"{path}: none of its images, such as {next(iter(captions))}, is in {looked}")
-    find = Finder(store)
-    return _form(known.name, [(find(name), texts) for name, texts in captions.items()], request, "")
 
 
 def known_loader(task: str, sets: Sequence[Known]) -> Callable[[Request], Loaded]:
     """The reader of a task over published sets alone."""
 
     def load(request: Request) -> Loaded:
-        subsets, unread = [], []
-        for known in sets:
-            path = known.find(request.root(task))
-            if path is None:
-                continue
-            try:
-                subsets.append(read_known(known, path, request))
-            except DataMissing as error:
-                unread.append(str(error))
+        subsets, _, unread = read_known(task, sets, request)
         if not subsets:
             looked = ", ".join(dict.fromkeys(str(request.root(task) / k.folders[0] / k.files[0]) for k in sets[:12]))
             raise DataMissing(f"{task}: " + ("; ".join(unread[:3]) or f"no captions found; looked for {looked}"))
-        rows = {s.name: len(s.images) + s.missing for s in subsets if request.limit is None}
-        return Loaded(list(subsets), {"unread": unread} if unread else {}, rows)
+        return _loaded(subsets, {"unread": unread} if unread else {}, request)
 
     return load
 
 
-def _form(name: str, samples: Samples, request: Request, empty: str) -> Retrieval:
+def read_known(task: str, sets: Iterable[Known], request: Request) -> tuple[list[Retrieval], list[str], list[str]]:
+    """Published sets by their official files, where these are, and why one whose file is there could not be read."""
+    root, subsets, places, unread = request.root(task), [], [], []
+    for known in sets:
+        path = known.find(root)
+        if path is None:
+            continue
+        captions = known.captions(path)
+        try:
+            find = Finder(find_images(str(path), root, known.images, list(captions)))
+        except DataMissing as error:
+            unread.append(str(error))
+            continue
+        subsets.append(_form(known.name, [(find(name), texts) for name, texts in captions.items()], request))
+        places.append(str(path))
+    return subsets, places, unread
+
+
+def _form(name: str, samples: Samples, request: Request) -> Retrieval:
     here = [(picture, texts) for picture, texts in samples if picture is not None]
-    if not here:
-        raise DataMissing(empty)
     kept = list(request.cut(here))
     missing = len(samples) - len(here)
     return Retrieval(name, [p for p, _ in kept], [t for _, t in kept], missing=missing, rule=request.ties or "strict")
+
+
+def _loaded(subsets: Sequence[Retrieval], found: dict[str, Any], request: Request) -> Loaded:
+    rows = {s.name: len(s.images) + s.missing for s in subsets if request.limit is None}
+    return Loaded(list(subsets), found, rows)
 
 
 def _has_samples(place: Path, asked: bool) -> bool:
@@ -105,13 +111,14 @@ def _has_samples(place: Path, asked: bool) -> bool:
             say(f"{place}: no set of captions ({error})")
             return False
         return True
-    if is_captioned(place):
-        return True
-    shards = sorted(place.glob("*-[0-9]*.tar"))
-    if not shards:
+    shards, kind = sorted((place / "test").glob("*.tar")), place / "dataset_type.txt"  # CLIP_benchmark's
+    if shards and kind.is_file():
+        return kind.read_text("utf-8").strip().lower() == "retrieval"
+    if not (shards := shards or sorted(place.glob("*-[0-9]*.tar"))):
         return False
     names = open_store(shards[0]).names()
-    return any(n.endswith((".json", ".txt")) for n in names) and any(is_image(n) for n in names)
+    suffixes = {PurePosixPath(name).suffix.lower() for name in names}
+    return bool(suffixes & {".txt", ".json"}) and not suffixes & {".npy", ".cls"} and any(map(is_image, names))
 
 
 def find_sets(root: Path) -> list[Path]:
@@ -122,32 +129,27 @@ def find_sets(root: Path) -> list[Path]:
     found: dict[str, Path] = {}
     for folder in look(root, PLACES):
         asked = folder.parent == root / "retrieval"
-        if (
-            (folder.is_dir() or (asked and folder.suffix == ".zip"))
-            and folder.name not in found
-            and _has_samples(folder, asked)
-        ):
+        is_place = folder.is_dir() or (asked and folder.suffix == ".zip")
+        if is_place and folder.name not in found and _has_samples(folder, asked):
             found[folder.name] = folder
     return list(found.values())
 
 
 def load(request: Request) -> Loaded:
     root = request.root("retrieval")
-    subsets, places, absent, read = [], [], [], {}
+    subsets: list[Retrieval] = []
+    read, absent = {}, []
     for place in find_sets(root):
-        subset, read[str(place)] = read_set(place, request)
-        say(f"{place}: {read[str(place)]}")
-        subsets.append(subset)
-        places.append(str(place))
-    for known in KNOWN:
-        path = known.find(root)
-        if path is None or any(s.name == known.name for s in subsets):
-            continue
         try:
-            subsets.append(read_known(known, path, request))
-            places.append(str(path))
+            subset, read[str(place)] = read_set(place, request)
         except DataMissing as error:
             absent.append(str(error))
+            continue
+        say(f"{place}: {read[str(place)]}")
+        subsets.append(subset)
+    named = {subset.name for subset in subsets}
+    known, files, unread = read_known("retrieval", [k for k in KNOWN if k.name not in named], request)
+    subsets, absent = subsets + known, absent + unread
     if not subsets:
         looked = ", ".join(str(root / p / "captions.tsv") for p in PLACES)
         raise DataMissing(
@@ -155,9 +157,8 @@ def load(request: Request) -> Loaded:
             or f"retrieval: no captions table (captions.*), webdataset tars, Hugging Face data set or Karpathy split "
             f"found; looked at {looked}, {', '.join(str(root / f) for k in KNOWN for f in k.files[:1])}"
         )
-    found = {"sets": places} | ({"read": read} if read else {}) | ({"unread": absent} if absent else {})
-    rows = {s.name: len(s.images) + s.missing for s in subsets if request.limit is None}
-    return Loaded(list(subsets), found, rows)
+    found = {"sets": [*read, *files]} | ({"read": read} if read else {}) | ({"unread": absent} if absent else {})
+    return _loaded(subsets, found, request)
 
 
 TASK = benchmark("retrieval", load=load)
