@@ -293,7 +293,7 @@ def test_whatsup_counts_ties_as_official(tmp_path: Path) -> None:
     assert entry["subsets"]["COCO_QA_ONE"]["missing"] == 1
     assert entry["score"] == 75.0
     write(root / "controlled_images_dataset.json", [["only", "two"]])
-    with pytest.raises(InputError, match="row 0 needs image_path and caption_options"):
+    with pytest.raises(InputError, match="row 0 must be an object, or a list of image_id, true, false"):
         score(JUDGE, "whatsup", tmp_path)
 
 

@@ -116,6 +116,11 @@ def test_own_photos_are_turned_and_those_of_benchmarks_only_when_asked(tmp_path:
     assert [own.load().getpixel(at)[0] > 128 for at in ((0, 0), (15, 0))] == [False, True]  # type: ignore[index]
     shot = TASKS["zeroshot"].load(Request(tmp_path)).subsets[0].pictures()[3]
     assert shot.load().size == (8, 16)
+    for split in ("train", "test"):
+        for name in ("x", "y"):
+            write(tmp_path / "linear_probe" / "own" / split / name / "0.jpg", turned(6))
+    probed = TASKS["linear_probe"].load(Request(tmp_path)).subsets[0].pictures()
+    assert {picture.load().size for picture in probed} == {(8, 16)}
     row = {"filename": "b.jpg", "caption": "a", "negative_caption": "b"}
     write(tmp_path / "sugarcrepe" / "swap_obj.json", {"0": row})
     write(tmp_path / "sugarcrepe" / "images" / "b.jpg", turned(6))

@@ -15,10 +15,9 @@ from PIL import Image
 from tests.evaluation.fakes import RandomModel, picture, png, unit, write, write_tar
 
 from compoclip.errors import InputError
-from compoclip.evaluation import evaluate, individual, probe
+from compoclip.evaluation import TASKS, evaluate, individual, probe
 from compoclip.evaluation.aggregate import DEGLA_SETS
 from compoclip.evaluation.task import DataMissing
-from compoclip.evaluation.tasks import linear_probe
 
 
 def newton(x: np.ndarray, labels: np.ndarray, classes: int, c: float) -> tuple[np.ndarray, np.ndarray]:
@@ -260,11 +259,11 @@ def test_several_labels_are_probed_a_class_at_a_time(tmp_path: Path) -> None:
 
 
 def test_the_eleven_of_degla_have_their_own_average() -> None:
-    rules = linear_probe.averages(dict.fromkeys([*DEGLA_SETS, "mine"], 5))
+    rules = TASKS["linear_probe"].averages(dict.fromkeys([*DEGLA_SETS, "mine"], 5))
     eleven = rules["DeGLA's 11, plain accuracy"]
     assert set(eleven.weights) == set(DEGLA_SETS)
     assert eleven.metric == "top1"
-    assert list(linear_probe.averages({"mine": 3})) == ["mean of sets"]
+    assert list(TASKS["linear_probe"].averages({"mine": 3})) == ["mean of sets"]
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from compoclip.evaluation.aggregate import SUBSETS
 from compoclip.evaluation.known_sets import published_rows
 from compoclip.evaluation.known_tasks import LAYOUTS
 from compoclip.evaluation.known_tasks import loader as recognition_loader
-from compoclip.evaluation.locations import PHOTOS
+from compoclip.evaluation.locations import PHOTOS, rows_of
 from compoclip.evaluation.questions import Layout, columns, loader
 from compoclip.evaluation.task import Average, Averages, Loaded, Request, Task
 
@@ -68,24 +69,32 @@ def facts_of(name: str) -> dict[str, Any]:
 
 
 def _layout(task: str, parts: Iterable[str], how: dict[str, Any]) -> Layout:
-    """`files` may be one name with {} for each part; `shape` may name another headline behind it."""
-    shape, *lead = how.pop("shape").split()
+    """`files` may be one name with {} for each part; a shape may name another headline behind it; `listed` names the
+    columns of rows that are lists."""
+    shape = how.pop("shape")
     files, images, ties = how.pop("files", {}), how.pop("images", ()), how.pop("ties", "strict")
     if isinstance(files, str):
         files = {files.format(part): part for part in parts}
     images = images if isinstance(images, dict) else {"": images}
-    asked = getattr(scoring, shape)
+    if listed := how.pop("listed", None):
+        how.setdefault("rows", partial(rows_of, listed=listed))
     if row := how.pop("row", None):
         how["ask"] = columns(**row)
     return Layout(
         task,
-        asked.led_by(lead[0]) if lead else asked,
+        _shape(shape) if isinstance(shape, str) else {subset: _shape(own) for subset, own in shape.items()},
         tuple(how.pop("folders", (task,))),
         files,
         {subset: places(own) for subset, own in images.items()},
         ties=ties if isinstance(ties, dict) else {"": ties},
         **how,
     )
+
+
+def _shape(stated: str) -> scoring.Shape:
+    name, *lead = stated.split()
+    shape: scoring.Shape = getattr(scoring, name)
+    return shape.led_by(lead[0]) if lead else shape
 
 
 def places(stated: Iterable[str]) -> tuple[str, ...]:

@@ -4,60 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError
 from compoclip.evaluation.batching import BatchSize, caller
+from compoclip.evaluation.cache import FeatureCache
 from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.scoring.base import Encoded
 from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.progress import Bar, bar
 
 IMAGES, TEXTS = 256, 1024  # what `--batch-size auto` begins with
 READERS = 4  # threads that decode and preprocess the next batch while the model works on this one
-
-
-class Encoder(Protocol):
-    """What a model must have to be measured; see `compoclip.load` and docs/evaluation.md for your own."""
-
-    def encode_image(self, images: Any, batch_size: int = ...) -> Any: ...
-
-    def encode_text(self, texts: list[str], batch_size: int = ...) -> Any: ...
-
-
-class FeatureBank:
-    """Features of unique images and captions: `images` (U, D) and `texts` (V, D), fp32, of unit length."""
-
-    def __init__(self, image_keys: dict[str, int], images: Array, text_keys: dict[str, int], texts: Array) -> None:
-        self._image_keys, self.images = image_keys, images
-        self._text_keys, self.texts = text_keys, texts
-
-    def image_index(self, pictures: Sequence[Picture]) -> NDArray[np.int64]:
-        return np.array([self._image_keys[p.key] for p in pictures], dtype=np.int64)
-
-    def text_index(self, captions: Sequence[str]) -> NDArray[np.int64]:
-        return np.array([self._text_keys[c] for c in captions], dtype=np.int64)
-
-    def image(self, pictures: Sequence[Picture]) -> Array:
-        """(N, D) in the order asked."""
-        return self.images[self.image_index(pictures)]
-
-    def text(self, captions: Sequence[str]) -> Array:
-        """(N, D) in the order asked."""
-        return self.texts[self.text_index(captions)]
-
-
-class Cache(Protocol):
-    """Features kept between calls; see `cache.FeatureCache`."""
-
-    def get(self, keys: Sequence[str]) -> dict[str, Array]: ...
-
-    def put(self, keys: Sequence[str], features: Array) -> None: ...
-
-    def close(self) -> None: ...
 
 
 def to_rows(features: Any, names: Sequence[str], mend: str = "the model's weights are broken") -> Array:
@@ -78,35 +39,30 @@ def to_rows(features: Any, names: Sequence[str], mend: str = "the model's weight
     return np.where(near, rows, rows / length)
 
 
-def _batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
 def _loaded(model: Any, batches: Sequence[Sequence[Picture]]) -> Iterator[Any]:
-    """Batches of pictures as pixels, one batch ahead of the model."""
+    """Batches of pictures as pixels, one batch ahead of the model: PIL images, or a tensor where it preprocesses."""
     preprocess: Callable[[Any], Any] | None = getattr(model, "preprocess", None)
 
     def read(picture: Picture) -> Any:
         image = picture.load()
         return image if preprocess is None else preprocess(image)
 
+    def collect(futures: list[Any]) -> Any:
+        images = [f.result() for f in futures]
+        if preprocess is None:
+            return images
+        import torch
+
+        return torch.stack(images)
+
     with ThreadPoolExecutor(READERS) as pool:
         waiting: list[list[Any]] = []
         for batch in batches:
             waiting.append([pool.submit(read, p) for p in batch])
             if len(waiting) > 1:
-                yield _collect(waiting.pop(0), preprocess is not None)
+                yield collect(waiting.pop(0))
         while waiting:
-            yield _collect(waiting.pop(0), preprocess is not None)
-
-
-def _collect(futures: list[Any], tensors: bool) -> Any:
-    images = [f.result() for f in futures]
-    if tensors:
-        import torch
-
-        return torch.stack(images)
-    return images
+            yield collect(waiting.pop(0))
 
 
 def encode(
@@ -115,11 +71,11 @@ def encode(
     captions: Iterable[str],
     batch_size: int | str = 64,
     text_batch_size: int | str | None = None,
-    image_cache: Cache | None = None,
-    text_cache: Cache | None = None,
+    image_cache: FeatureCache | None = None,
+    text_cache: FeatureCache | None = None,
     ranks: Ranks = ALONE,
     rotate: bool = False,
-) -> FeatureBank | None:
+) -> Encoded | None:
     """Encode the unique pictures (by key) and captions, with one progress bar.
 
     Captions go in order of length, so that a model that cuts a batch to its longest caption wastes little; four times
@@ -136,25 +92,64 @@ def encode(
     if text_batch_size is None:
         text_batch_size = "auto" if size.auto else 4 * size.start
     with bar("encode images and captions", len(images.open) + len(words.open)) as progress:
-        _encode_images(model, [read[i] for i in images.open], images, size, progress, ranks)
-        _encode_texts(model, [texts[i] for i in words.open], words, BatchSize(text_batch_size, TEXTS), progress, ranks)
+        shots = images.batches(read, size.start)
+        pixels = _loaded(model, shots[ranks.rank :: ranks.count])
+        run = caller(model.encode_image)
+        images.fill(shots, lambda _: size.run(run, next(pixels)), lambda p: p.where, progress, "images")
+        lines, sizes = caller(model.encode_text), BatchSize(text_batch_size, TEXTS)
+        batches = words.batches(texts, sizes.start)
+        words.fill(batches, lambda own: sizes.run(lines, list(own)), lambda t: f"caption {t!r}", progress, "captions")
     if ranks.rank:
         return None
     image_keys = {p.key: i for i, p in enumerate(unique)}
-    return FeatureBank(image_keys, images.rows(), {t: i for i, t in enumerate(texts)}, words.rows())
+    return Encoded(image_keys, images.rows(), {t: i for i, t in enumerate(texts)}, words.rows())
 
 
 class _Table:
     """Rows to fill: those the cache has are there at once, `open` lists the others."""
 
-    def __init__(self, cache: Cache | None, keys: list[str], ranks: Ranks) -> None:
-        self.cache, self.keys = cache, keys
+    def __init__(self, cache: FeatureCache | None, keys: list[str], ranks: Ranks) -> None:
+        self.cache, self.keys, self.ranks = cache, keys, ranks
         self.found: dict[str, Array] = cache.get(keys) if cache is not None else {}
         # another process may be adding to the cache, so the first rank's view of it is everybody's
         self.open: list[int] = ranks.same([i for i, key in enumerate(keys) if key not in self.found])
         self._next = 0
 
-    def add(self, features: Array) -> None:
+    def batches(self, items: Sequence[Any], size: int) -> list[list[Any]]:
+        """The open ones of `items`, `size` at a time."""
+        return [[items[i] for i in self.open[k : k + size]] for k in range(0, len(self.open), size)]
+
+    def fill(
+        self,
+        batches: Sequence[Sequence[Any]],
+        encode: Callable[[Sequence[Any]], list[Any]],
+        name: Callable[[Any], str],
+        progress: Bar,
+        what: str,
+    ) -> None:
+        """Every rank does its batch of each round; a failure of one is a failure of all, and nobody waits for it.
+
+        `encode` gives a batch's features in parts, `name` what messages call an input.
+        """
+        for start in range(0, len(batches), self.ranks.count):
+            mine, features, error = start + self.ranks.rank, None, None
+            try:
+                if mine < len(batches):
+                    names, parts = list(map(name, batches[mine])), []
+                    for part in encode(batches[mine]):
+                        parts.append(to_rows(part, names[: len(part)]))
+                        del names[: len(part)]
+                    features = np.concatenate(parts)
+            except Exception as caught:
+                if self.ranks.count == 1:
+                    raise
+                error = caught
+            for rows in self.ranks.share(features, error):
+                if rows is not None:
+                    self._add(rows)
+                    progress.advance(len(rows), what)
+
+    def _add(self, features: Array) -> None:
         keys = [self.keys[i] for i in self.open[self._next : self._next + len(features)]]
         self._next += len(features)
         self.found.update(zip(keys, features))
@@ -165,53 +160,3 @@ class _Table:
         if not self.keys:
             return np.zeros((0, 1), dtype=np.float32)
         return np.stack([self.found[key] for key in self.keys])
-
-
-def _encode_images(
-    model: Any, pictures: Sequence[Picture], table: _Table, size: BatchSize, progress: Bar, ranks: Ranks
-) -> None:
-    batches = list(_batches(pictures, size.start))
-    loaded, run = _loaded(model, batches[ranks.rank :: ranks.count]), caller(model.encode_image)
-
-    def work(batch: Sequence[Picture]) -> Array:
-        pixels = next(loaded)
-        return _rows(size.run(run, pixels), [p.where for p in batch])
-
-    _in_turn(work, batches, table, progress, ranks, "images")
-
-
-def _encode_texts(
-    model: Any, texts: Sequence[str], table: _Table, size: BatchSize, progress: Bar, ranks: Ranks
-) -> None:
-    run = caller(model.encode_text)
-
-    def work(batch: Sequence[str]) -> Array:
-        return _rows(size.run(run, list(batch)), [f"caption {t!r}" for t in batch])
-
-    _in_turn(work, list(_batches(texts, size.start)), table, progress, ranks, "captions")
-
-
-def _rows(parts: list[Any], names: Sequence[str]) -> Array:
-    out, start = [], 0
-    for part in parts:
-        out.append(to_rows(part, names[start : start + len(part)]))
-        start += len(part)
-    return np.concatenate(out)
-
-
-def _in_turn(
-    work: Callable[[Any], Array], batches: Sequence[Any], table: _Table, progress: Bar, ranks: Ranks, what: str
-) -> None:
-    """Every rank does its batch of each round; a failure of one is a failure of all, and nobody waits for it."""
-    for start in range(0, len(batches), ranks.count):
-        mine, features, error = start + ranks.rank, None, None
-        try:
-            features = work(batches[mine]) if mine < len(batches) else None
-        except Exception as caught:
-            if ranks.count == 1:
-                raise
-            error = caught
-        for rows in ranks.share(features, error):
-            if rows is not None:
-                table.add(rows)
-                progress.advance(len(rows), what)

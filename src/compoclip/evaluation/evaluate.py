@@ -14,10 +14,10 @@ from compoclip.errors import InputError
 from compoclip.evaluation import results as result_file
 from compoclip.evaluation.cache import open_caches
 from compoclip.evaluation.controls import controls as control_figures
-from compoclip.evaluation.encode import FeatureBank, encode
+from compoclip.evaluation.encode import encode
 from compoclip.evaluation.encoders import open_encoder
 from compoclip.evaluation.feature_file import FeatureFile, save_features
-from compoclip.evaluation.scoring import Grid, Outcome
+from compoclip.evaluation.scoring import Encoded, Grid, Outcome
 from compoclip.evaluation.scoring.comparisons import check_rule
 from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
 from compoclip.evaluation.tasks import TASKS
@@ -52,7 +52,7 @@ def load_tasks(tasks: Sequence[Task], request: Request, skip_absent: bool) -> tu
 
 
 def grade(
-    loaded: Loaded, bank: FeatureBank, seed: int, controls: bool = False
+    loaded: Loaded, bank: Encoded, seed: int, controls: bool = False
 ) -> tuple[dict[str, str], dict[str, Outcome]]:
     parts: dict[str, str] = {}
     outcomes: dict[str, Outcome] = {}
@@ -154,12 +154,12 @@ def _encode(
     ranks: Ranks,
     save_to: str | Path | None,
     rotate: bool,
-) -> FeatureBank | None:
+) -> Encoded | None:
     """The features of everything that the tasks ask for, on the first rank."""
     subsets = [s for rows in loaded.values() for s in rows.subsets]
     pictures = [p for s in subsets for p in s.pictures()]
     captions = [c for s in subsets for c in s.captions()]
-    bank: FeatureBank | None
+    bank: Encoded | None
     if isinstance(model, FeatureFile):
         bank = together(ranks, lambda: None if ranks.rank else model.bank(pictures, captions))
     elif cache_dir is None:

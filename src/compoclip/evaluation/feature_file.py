@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 
 from compoclip.errors import InputError
-from compoclip.evaluation.encode import FeatureBank, to_rows
+from compoclip.evaluation.encode import to_rows
 from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.scoring.base import Encoded
 from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.io import atomic_path, sha256_file
 
@@ -78,7 +79,7 @@ class FeatureFile:
     def encode_image(self, images: Any, batch_size: int = 64) -> Array:
         raise InputError(f"{self.path}: a feature file knows images by name and not by their pixels")
 
-    def bank(self, pictures: Iterable[Picture], captions: Iterable[str]) -> FeatureBank:
+    def bank(self, pictures: Iterable[Picture], captions: Iterable[str]) -> Encoded:
         """Features of what a call asks for. Raises InputError naming the first image and caption that is absent."""
         unique = list({p.key: p for p in pictures}.values())
         texts = sorted(set(captions))
@@ -92,7 +93,7 @@ class FeatureFile:
         self._told_apart(unique, known)
         rows = np.stack([self._images[name] for name in known]) if known else np.zeros((0, 1), dtype=np.float32)
         keys = {p.key: i for i, p in enumerate(unique)}
-        return FeatureBank(keys, rows, {t: i for i, t in enumerate(texts)}, self.encode_text(texts))
+        return Encoded(keys, rows, {t: i for i, t in enumerate(texts)}, self.encode_text(texts))
 
     def _find(self, picture: Picture) -> str | None:
         names = [picture.key, *reversed(endings(picture))]
@@ -175,7 +176,7 @@ def _read_parquet(path: Path) -> dict[str, Any]:
     return parts
 
 
-def save_features(path: str | Path, bank: FeatureBank, pictures: Iterable[Picture], captions: Iterable[str]) -> Path:
+def save_features(path: str | Path, bank: Encoded, pictures: Iterable[Picture], captions: Iterable[str]) -> Path:
     """Write the features of a call to a file that `FeatureFile` reads. Raises InputError for another suffix."""
     path = Path(path)
     if path.suffix not in SUFFIXES:

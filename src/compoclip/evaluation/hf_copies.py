@@ -17,7 +17,6 @@ from compoclip.evaluation.pictures import Picture
 
 Row = tuple[str, dict[str, Any]]
 SPLITS = ("test", "validation", "val", "train")
-IMAGE_PARTS = ("image", "img", "photo", "picture", "jpg", "jpeg", "png", "webp")
 
 
 def read_rows(folder: Path) -> list[Row] | None:
@@ -36,53 +35,23 @@ def read_rows(folder: Path) -> list[Row] | None:
 
 def _rows(files: Sequence[Path]) -> Iterator[Row]:
     table = ColumnarTable(files)
-    kinds = _image_columns(files[0])
-    light = {name: table.values(name) for name in table.columns if name not in kinds}
+    held = table.image_columns()
+    light = {name: table.values(name) for name in table.columns if name not in held}
     for name, values in light.items():
         names = table.class_names(name)
         if names is not None:  # Hugging Face's ClassLabel
             light[name] = [names[v] if isinstance(v, int) and 0 <= v < len(names) else v for v in values]
     for number in range(table.rows):
         row: dict[str, Any] = {name: values[number] for name, values in light.items()}
-        for name, several in kinds.items():
-            cell = table.cell(name, number)
-            if several:
-                row[name] = [_picture(table, name, number, k, part) for k, part in enumerate(cell or ())]
-            else:
-                row[name] = _picture(table, name, number, -1, cell)
-        yield f"row {number}", row
+        yield f"row {number}", row | {name: _picture(table, name, number) for name in held}
 
 
-def _image_columns(path: Path) -> dict[str, bool]:
-    """Columns that hold images, and whether a cell holds a list of them."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if path.suffix == ".parquet":
-        schema = pq.read_schema(path)
-    else:
-        with pa.memory_map(str(path)) as source:
-            schema = pa.ipc.open_stream(source).schema
-
-    def holds(name: str, kind: Any) -> bool:
-        if pa.types.is_struct(kind):
-            return kind.get_field_index("bytes") >= 0
-        bare = pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
-        return bool(bare and any(part in name.lower() for part in IMAGE_PARTS))  # other bytes may be anything
-
-    out = {}
-    for field in schema:
-        several = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
-        if holds(field.name, field.type.value_type if several else field.type):
-            out[field.name] = several
-    return out
-
-
-def _picture(table: ColumnarTable, name: str, number: int, item: int, cell: Any) -> Picture | None:
-    """The picture of a cell, or of one item in a list; None where it is empty. Its bytes are read again when asked."""
+def _picture(table: ColumnarTable, name: str, number: int) -> Picture | None:
+    """The picture of a cell; None where it is empty. Its bytes are read again when asked."""
+    cell = table.cell(name, number)
     if cell is None or (isinstance(cell, dict) and not any(cell.values())):
         return None
     path, row = table.place(number)
     known = isinstance(cell, dict) and isinstance(cell.get("path"), str)  # its name in the benchmark's own files
-    image = CellImage(str(path), name, row, item, PurePosixPath(cell["path"]).name if known else "", rotate=False)
+    image = CellImage(str(path), name, row, name=PurePosixPath(cell["path"]).name if known else "", rotate=False)
     return View(image, content="sha256:" + hashlib.sha256(image.bytes_of(cell)).hexdigest(), rotate=False)

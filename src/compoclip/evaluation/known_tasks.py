@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from compoclip.errors import InputError
 from compoclip.evaluation.known_sets import FOLDERS, aligned, find, folder_names, known
-from compoclip.evaluation.pictures import Picture
-from compoclip.evaluation.scoring import MultiLabel, Subset, ZeroShot
+from compoclip.evaluation.labelled import LabelledImages
+from compoclip.evaluation.scoring import Subset, ZeroShot
 from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 SIDE = 224  # pixels of the square that a set is pressed to where ELEVATER does not crop it
@@ -36,26 +38,27 @@ def read_known(
     whole = len(data.pictures)
     data = data.spread(request.limit)
     labels, how = aligned(which, data, folder)
-    pictures: Sequence[Picture] = data.pictures
     if which.resize == "whole":
-        pictures = [p.whole(SIDE) for p in pictures]
+        data = replace(data, pictures=[p.whole(SIDE) for p in data.pictures])
+    if data.several != metric.startswith("map11"):
+        metric = "map11" if data.several else "accuracy"
     facts = {"place": data.where, "layout": data.layout, "labels": how, "images": whole, "published images": which.test}
-    if data.several:
-        several = metric if metric.startswith("map11") else "map11"
-        form: Subset = MultiLabel(which.name, pictures, labels, which.classes, which.templates, data.missing, several)
-        return form, facts
-    form = ZeroShot(
-        which.name,
-        pictures,
-        labels,
-        which.classes,
-        which.templates,
-        metric="accuracy" if metric.startswith("map11") else metric,
-        missing=data.missing,
-        rule=request.ties or "strict",
-        namesakes=len(set(which.classes)) < len(which.classes),
-    )
-    return form, facts
+    return recognition(which.name, data, labels, which.classes, which.templates, metric, request), facts
+
+
+def recognition(
+    name: str,
+    data: LabelledImages,
+    labels: NDArray[Any],
+    classes: Sequence[str],
+    templates: Sequence[str],
+    metric: str,
+    request: Request,
+    namesakes: bool = True,
+) -> Subset:
+    """Labelled images as a form: of one class each, or of several."""
+    same, rule = namesakes and len(set(classes)) < len(classes), request.ties or "strict"
+    return ZeroShot(name, data.pictures, labels, classes, templates, metric, data.missing, rule, namesakes=same)
 
 
 def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callable[[Request], Loaded]:

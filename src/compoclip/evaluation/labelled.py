@@ -1,5 +1,5 @@
 """Images with a label each, read from what people have: class folders, CLIP_benchmark's tars, Hugging Face tables, and
-the tree of the ELEVATER toolkit.
+trees of their makers.
 
 What the labels are called is left to the caller: `zeroshot` takes the data's own names, `known_sets` published ones.
 """
@@ -21,7 +21,6 @@ from compoclip.errors import InputError
 from compoclip.evaluation.own_layouts import OWN_LAYOUTS
 from compoclip.evaluation.pictures import Picture, Store, beside, is_image, open_store
 from compoclip.evaluation.tables import read_lines
-from compoclip.evaluation.toolkit_layout import LAYOUT, read_index
 
 SPLITS = {"test": ("test", "val", "validation"), "train": ("train", "training"), "val": ("val", "validation")}
 IMAGE_COLUMNS = ("image", "img", "webp", "jpg", "png", "jpeg")
@@ -52,6 +51,10 @@ class LabelledImages:
     def take(self, rows: Sequence[int]) -> LabelledImages:
         return replace(self, pictures=[self.pictures[i] for i in rows], labels=self.labels[list(rows)])
 
+    def turned(self) -> LabelledImages:
+        """The photos as their EXIF orientation says: for a user's own."""
+        return replace(self, pictures=[picture.turned(True) for picture in self.pictures])
+
     def spread(self, limit: int | None) -> LabelledImages:
         """At most `limit` rows, spread over the whole set, so that sorted classes are all met."""
         if limit is None or limit >= len(self.pictures):
@@ -66,9 +69,9 @@ def read_labelled(folder: Path, split: str = "test", splits: Sequence[str] | Non
     `split` is test, train or val; the usual other names of it are tried too (`splits` says which). Class folders
     without a split above them count as test. Raises InputError for data that is there and broken.
     """
-    found = read_toolkit(folder, split) or _read_own(folder, split)
-    if found is not None:
-        return replace(found, split=split)
+    for layout, read in OWN_LAYOUTS.items():
+        if (own := read(folder, split)) is not None:
+            return _made(*own, str(folder), layout, split=split)
     names = SPLITS[split] if splits is None else splits
     for name in names:
         found = read_shards(folder, name) or read_columnar(folder, name)
@@ -131,35 +134,9 @@ def read_class_folders(store: Store | None) -> LabelledImages | None:
     classes = by_class(store) if store is not None else {}
     if store is None or len(classes) < 2:
         return None
-    rows = [(name, place) for place, label in enumerate(classes) for name in classes[label]]
-    found = [(picture, place) for name, place in rows if (picture := store.get(name)) is not None]
-    labels = np.array([place for _, place in found], dtype=np.int64)
-    return LabelledImages([p for p, _ in found], labels, list(classes), False, "class folders", store.where)
-
-
-def read_toolkit(folder: Path, split: str) -> LabelledImages | None:
-    """The tree that the ELEVATER toolkit downloads; see `toolkit_layout`."""
-    read = read_index(folder, split)
-    if read is None:
-        return None
-    pictures, labels, names, missing = read
-    if all(len(own) == 1 for own in labels):
-        flat = np.array([own[0] for own in labels], dtype=np.int64)
-        return LabelledImages(pictures, flat, names, True, LAYOUT, str(folder), missing=missing)
-    several = np.zeros((len(labels), len(names or ())), dtype=bool)
-    for row, own in enumerate(labels):
-        several[row, own] = True
-    return LabelledImages(pictures, several, names, True, LAYOUT, str(folder), missing=missing)
-
-
-def _read_own(folder: Path, split: str) -> LabelledImages | None:
-    """The trees of sets that their makers give out in a form of their own; see `own_layouts`."""
-    for layout, read in OWN_LAYOUTS.items():
-        found = read(folder, split)
-        if found is not None:
-            pictures, labels, names = found
-            return LabelledImages(list(pictures), np.array(labels, dtype=np.int64), names, True, layout, str(folder))
-    return None
+    cells = [place for place, label in enumerate(classes) for _ in classes[label]]
+    pictures = [store.get(name) for names in classes.values() for name in names]
+    return _made(pictures, cells, list(classes), store.where, "class folders", ordered=False)
 
 
 def read_shards(folder: Path, split: str) -> LabelledImages | None:
@@ -190,8 +167,7 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
         raise InputError(f"{folder / split}: its tars hold no image")
     names = _names(folder / "classnames.txt") if _has(folder, "classnames.txt") else None
     templates = read_templates(folder / TEMPLATES) if _has(folder, TEMPLATES) else None
-    kept = [p for p in pictures if p is not None]
-    return LabelledImages(kept, _stack(labels, folder), names, True, "webdataset", str(folder / split), templates)
+    return _made(pictures, labels, names, str(folder / split), "webdataset", templates=templates)
 
 
 def _names(path: Path) -> list[str]:
@@ -227,13 +203,6 @@ def _label(store: Store, shard: Path, member: str) -> int | NDArray[np.bool_]:
     return np.asarray(row > 0)
 
 
-def _stack(labels: Sequence[int | NDArray[np.bool_]], where: Path) -> NDArray[Any]:
-    widths = {len(v) if isinstance(v, np.ndarray) else 0 for v in labels}
-    if len(widths) != 1:
-        raise InputError(f"{where}: labels of different lengths ({sorted(widths)}); each image needs one a class")
-    return np.array(labels, dtype=np.int64) if widths == {0} else np.stack([np.asarray(v) for v in labels])
-
-
 def read_columnar(folder: Path, split: str) -> LabelledImages | None:
     """A Hugging Face split on disk: Parquet or Arrow files with an image and a label column."""
     files = split_files(folder, split)
@@ -243,18 +212,36 @@ def read_columnar(folder: Path, split: str) -> LabelledImages | None:
     column = table.column(*LABEL_COLUMNS)
     cells, pictures = table.values(column), table.pictures(table.column(*IMAGE_COLUMNS), rotate=False)
     names = table.class_names(column)
-    here = [i for i, p in enumerate(pictures) if p is not None]
-    for i in here:
-        if cells[i] is None or (isinstance(cells[i], int) and cells[i] < 0):
+    for i, picture in enumerate(pictures):
+        if picture is not None and (cells[i] is None or (isinstance(cells[i], int) and cells[i] < 0)):
             raise InputError(f"{table.where}: row {i} of split {split} has no label; use a split that has labels")
-    names, labels = _places([cells[i] for i in here], names, f"{table.where}: column {column}")
-    kept: list[Picture] = [p for p in pictures if p is not None]
-    missing = len(pictures) - len(kept)
-    return LabelledImages(kept, labels, names, True, "hugging face table", table.where, missing=missing)
+    return _made(pictures, cells, names, table.where, "hugging face table")
+
+
+def _made(
+    pictures: Sequence[Picture | None],
+    cells: Sequence[object],
+    names: list[str] | None,
+    where: str,
+    layout: str,
+    ordered: bool = True,
+    templates: list[str] | None = None,
+    split: str = "",
+) -> LabelledImages:
+    """`cells`: of each image, if it is there, a place in `names`, a name, a list of places, or a row of bool."""
+    here = [(picture, cell) for picture, cell in zip(pictures, cells) if picture is not None]
+    names, labels = _places([cell for _, cell in here], names, where)
+    missing = len(pictures) - len(here)
+    return LabelledImages([p for p, _ in here], labels, names, ordered, layout, where, templates, missing, split)
 
 
 def _places(cells: Sequence[object], names: list[str] | None, where: str) -> tuple[list[str] | None, NDArray[Any]]:
-    """Cells of numbers, texts or lists of numbers as places in `names`."""
+    """Cells of numbers, texts, lists of numbers or rows of bool as places in `names`."""
+    if any(isinstance(c, np.ndarray) for c in cells):
+        widths = {len(c) if isinstance(c, np.ndarray) else 0 for c in cells}
+        if len(widths) != 1:
+            raise InputError(f"{where}: labels of different lengths ({sorted(widths)}); each image needs one a class")
+        return names, np.stack([np.asarray(c) for c in cells])
     if all(isinstance(c, int) for c in cells):
         return names, np.array(cells, dtype=np.int64)
     if all(isinstance(c, str) for c in cells):
@@ -275,6 +262,12 @@ def _places(cells: Sequence[object], names: list[str] | None, where: str) -> tup
             several[i, row] = True
         return names, several
     raise InputError(f"{where}: labels must be numbers, texts, or lists of numbers")
+
+
+def own_metric(folder: Path, usual: str) -> str:
+    """What `metric.txt` of a set names, else the usual one."""
+    path = folder / "metric.txt"
+    return read_lines(path)[0].strip() if path.is_file() else usual
 
 
 def read_templates(path: Path) -> list[str]:

@@ -114,10 +114,10 @@ class Finder:
         return self._known[name]
 
 
-def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def rows_of(path: Path, listed: Sequence[str] = ()) -> list[tuple[str, dict[str, Any]]]:
     """(place, row) of a JSON list of objects, an object of objects, JSON lines, CSV or TSV; the place names the file.
 
-    Raises InputError naming a bad row.
+    `listed` names the columns where a row of a JSON list is a list itself. Raises InputError naming a bad row.
     """
     if path.suffix in (".jsonl", ".csv", ".tsv"):
         return [(f"{path}: line {number}", row) for number, row in read_table(path)]
@@ -127,8 +127,11 @@ def rows_of(path: Path) -> list[tuple[str, dict[str, Any]]]:
     pairs = table.items() if isinstance(table, dict) else enumerate(table)
     rows = []
     for key, row in pairs:
+        if listed and isinstance(row, list) and len(row) == len(listed):
+            row = dict(zip(listed, row))
         if not isinstance(row, dict):
-            raise InputError(f"{path}: row {key} must be an object")
+            what = "an object" + (f", or a list of {', '.join(listed)}" if listed else "")
+            raise InputError(f"{path}: row {key} must be {what}")
         rows.append((f"{path}: row {key}", row))
     return rows
 

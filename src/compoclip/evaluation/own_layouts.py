@@ -1,18 +1,20 @@
-"""Recognition sets that their makers give out in a form of their own: ObjectNet's tree, and STL-10's binary files."""
+"""Recognition sets that their makers give out in a form of their own: the toolkit's, ObjectNet's, STL-10's binary."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from compoclip.errors import InputError
 from compoclip.evaluation.pictures import Picture, beside, from_array, is_image, open_store
 from compoclip.evaluation.tables import read_lines
+from compoclip.evaluation.toolkit_layout import LAYOUT, read_index
 from compoclip.io import read_json
 
-Read = tuple[Sequence[Picture], list[int], list[str]]  # pictures, the label of each, class names
+Read = tuple[Sequence[Picture | None], list[Any], list[str]]  # pictures, the label or labels of each, class names
 
 FOLDER_LABELS, TO_IMAGENET = "folder_to_objectnet_label.json", "objectnet_to_imagenet_1k.json"
 SIDE = 96  # pixels of STL-10's pictures
@@ -60,4 +62,8 @@ def read_stl10(folder: Path, split: str) -> Read | None:
     return images, [int(label) - 1 for label in labels], names
 
 
-OWN_LAYOUTS: dict[str, Callable[[Path, str], Read | None]] = {"objectnet": read_objectnet, "stl10 binary": read_stl10}
+OWN_LAYOUTS: dict[str, Callable[[Path, str], Read | None]] = {
+    LAYOUT: read_index,
+    "objectnet": read_objectnet,
+    "stl10 binary": read_stl10,
+}

@@ -58,16 +58,6 @@ def read_crossmodal(language: str, path: Path) -> dict[str, list[str]]:
     return out
 
 
-def read_docci(path: Path) -> dict[str, list[str]]:
-    """The description of each image of the test split."""
-    rows = [(f"{path}: line {number}", row) for number, row in read_table(path)]
-    return {
-        str(row.get("image_file")): captions_of(where, row.get("description"))
-        for where, row in rows
-        if row.get("split") == "test"
-    }
-
-
 def read_urban(folder: Path) -> dict[str, list[str]]:
     """The first line of each text; the image has its name."""
     files = sorted(folder.glob("*.txt"))
@@ -98,6 +88,6 @@ LANGUAGES = (
     ),
 )
 LONG = (
-    Known("docci", ("docci", "DOCCI"), ("docci_descriptions.jsonlines",), ("docci/images", "DOCCI/images"), read_docci),
+    Known("docci", ("docci", "DOCCI"), ("docci_descriptions.jsonlines",), ("docci/images", "DOCCI/images")),
     Known("urban1k", ("Urban1k", "urban1k"), ("caption",), ("Urban1k/image", "urban1k/image"), read_urban),
 )

@@ -14,7 +14,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.hf_copies import read_rows
 from compoclip.evaluation.locations import Finder, find_files, find_images, renamed, rows_of, texts
 from compoclip.evaluation.pictures import Picture, Stores, is_image
-from compoclip.evaluation.scoring import Grid, Shape, Subset
+from compoclip.evaluation.scoring import CHOICE, Grid, Shape, Subset
 from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 Row = Mapping[str, Any]
@@ -41,14 +41,14 @@ Ask = Callable[[str, Row], "tuple[str, Question] | None"]  # place, row -> subse
 class Layout:
     """`files` maps a file to its subset ("" where the row tells); `ask` reads a row, None where it does not count.
 
-    `images` are the places of images, by subset where they differ ("" for all others), and so are `ties`, the official
-    tie rules ("strict" where none is given). `rows` gives (place, row) of a
+    `images` are the places of images, by subset where they differ ("" for all others), and so may be `shape` and
+    `ties`, the official tie rules ("strict" where none is given). `rows` gives (place, row) of a
     file that is no plain table. `hub` takes a Hugging Face table with the same columns, images inside, where no file is
     there. `most` rows of a subset count, after those without images. `all_of` looks a subset's rows over as a whole.
     """
 
     task: str
-    shape: Shape
+    shape: Shape | Mapping[str, Shape]
     folders: Sequence[str]
     files: Mapping[str, str]
     images: Mapping[str, Sequence[str]]
@@ -76,8 +76,9 @@ class Layout:
         files = find_files(self.task, root, self.folders, self.files)
         return {name: [path] for name, path in list(files.items())[: 1 if self.alternatives else None]}
 
-    def tables(self, root: Path) -> tuple[dict[str, list[Question]], str]:
-        """Questions by subset, and where they were read. Raises DataMissing where no file is there."""
+    def tables(self, root: Path) -> tuple[dict[str, list[Question]], dict[str, int], str]:
+        """Questions by subset, how many rows each has there, and where they were read. Raises DataMissing where no file
+        is there."""
         try:
             found = self.official(root)
         except DataMissing as absent:
@@ -88,15 +89,15 @@ class Layout:
             if not rows and not self.empty:
                 raise InputError(f"{paths[0]}: no rows")
             self._add(out, rows, self.files.get(name, ""))
-        return self._looked_over(out), str(next(iter(found.values()))[0].parent)
+        return *self._looked_over(out), str(next(iter(found.values()))[0].parent)
 
-    def _from_hub(self, root: Path, absent: DataMissing) -> tuple[dict[str, list[Question]], str]:
+    def _from_hub(self, root: Path, absent: DataMissing) -> tuple[dict[str, list[Question]], dict[str, int], str]:
         for folder in self.hub:
             rows = read_rows(root / folder)
             if rows:
                 out: dict[str, list[Question]] = {}
                 self._add(out, [(f"{root / folder}: {where}", row) for where, row in rows], "")
-                return self._looked_over(out), str(root / folder)
+                return *self._looked_over(out), str(root / folder)
         if not self.hub:
             raise absent
         raise DataMissing(f"{absent}; nor is there a Hugging Face table (data/test-*.parquet) at {root / self.hub[0]}")
@@ -107,12 +108,15 @@ class Layout:
             if asked is not None:
                 out.setdefault(asked[0] or own, []).append(asked[1])
 
-    def _looked_over(self, out: dict[str, list[Question]]) -> dict[str, list[Question]]:
+    def _looked_over(self, out: dict[str, list[Question]]) -> tuple[dict[str, list[Question]], dict[str, int]]:
         names = [name for name in self.order if name in out] + [name for name in out if name not in self.order]
-        return {name: self.all_of(name, out[name]) if self.all_of else out[name] for name in names}
+        kept = {name: self.all_of(name, out[name]) if self.all_of else out[name] for name in names}
+        return kept, {name: len(out[name]) for name in names}
 
-    def places(self, subset: str) -> Sequence[str]:
-        return self.images.get(subset, self.images.get("", ()))
+    def of(self, field: str, subset: str, usual: Any) -> Any:
+        """What one of the fields that subsets may differ in says of one."""
+        stated = getattr(self, field)
+        return stated.get(subset, stated.get("", usual)) if isinstance(stated, Mapping) else stated
 
 
 def loader(layout: Layout) -> Callable[[Request], Loaded]:
@@ -120,26 +124,24 @@ def loader(layout: Layout) -> Callable[[Request], Loaded]:
 
     def load(request: Request) -> Loaded:
         root = request.root(layout.task)
-        tables, where = layout.tables(root)
+        tables, read, where = layout.tables(root)
         subsets: list[Subset] = []
         unread: list[str] = []
         finders: dict[Sequence[str], Finder | DataMissing] = {}
         for name, rows in tables.items():
-            stems = layout.places(name)
+            stems = layout.of("images", name, ())
             if stems not in finders:
-                asked = [q for other, own in tables.items() if layout.places(other) == stems for q in own]
+                asked = [q for other, own in tables.items() if layout.of("images", other, ()) == stems for q in own]
                 finders[stems] = _finder(layout, root, stems, asked)
             find = finders[stems]
             if isinstance(find, DataMissing):
                 unread.append(str(find))
-                continue
-            rule = request.ties or layout.ties.get(name, layout.ties.get("", "strict"))
-            subsets.append(grid(name, layout.shape, rows, find, request, rule, layout.most, layout.ks, layout.sets))
+            else:
+                subsets.append(_grid(layout, name, rows, find, request))
         if not subsets:
             raise DataMissing("; ".join(dict.fromkeys(unread)) or f"{where}: no row that counts")
         images = ", ".join(f.store.where for f in finders.values() if isinstance(f, Finder))
         found = {"annotations": where, "images": images}
-        read = {name: len(rows) for name, rows in tables.items()}
         return Loaded(subsets, found | ({"unread": list(dict.fromkeys(unread))} if unread else {}), read)
 
     return load
@@ -155,17 +157,7 @@ def _finder(layout: Layout, root: Path, stems: Sequence[str], rows: Sequence[Que
     return Finder(store, layout.instead)
 
 
-def grid(
-    name: str,
-    shape: Shape,
-    rows: Sequence[Question],
-    find: Callable[[str], Picture | None],
-    request: Request,
-    rule: str = "strict",
-    most: int | None = None,
-    ks: tuple[int, ...] = (),
-    sets: Mapping[str, int] | None = None,
-) -> Grid:
+def _grid(layout: Layout, name: str, rows: Sequence[Question], find: Finder, request: Request) -> Grid:
     """The rows whose every image is there; the others are counted as missing."""
     here: list[tuple[list[Picture], Question]] = []
     for row in rows:
@@ -173,20 +165,22 @@ def grid(
         pictures = [p if row.box is None else p.crop(*row.box) for p in found if p is not None]
         if len(pictures) == len(found):
             here.append((pictures, row))
-    kept = list(request.cut(here if most is None else here[:most]))
+    kept = list(request.cut(here[: layout.most]))
     own = [row for _, row in kept]
-    divisions = dict.fromkeys(name for row in own for name in row.facets)
+    sets = layout.sets if own and own[0].sets else {}
     return Grid(
         name,
-        shape,
+        layout.of("shape", name, CHOICE),
         [pictures for pictures, _ in kept],
         [row.texts for row in own],
         missing=len(rows) - len(here),
-        rule=rule,
+        rule=request.ties or layout.of("ties", name, "strict"),
         groups=[str(row.group) for row in own] if any(row.group is not None for row in own) else None,
-        facets={name: [row.facets.get(name, "") for row in own] for name in divisions},
-        sets={key: (size, [row.sets[key] for row in own]) for key, size in (sets or {}).items() if own and own[0].sets},
-        ks=ks,
+        facets={
+            key: [row.facets.get(key, "") for row in own] for key in dict.fromkeys(k for r in own for k in r.facets)
+        },
+        sets={key: (size, [row.sets[key] for row in own]) for key, size in sets.items()},
+        ks=layout.ks,
     )
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cache
+from importlib import resources
 from typing import Any
+
+import yaml
 
 from compoclip.errors import InputError
 
 MOST_ROWS = 10**9
+SUBSET = ("part", "accuracy", "n", "missing", "rows")  # what no subset lacks
 Check = Callable[[Any], bool]
 
 
@@ -58,64 +63,51 @@ def _clusters(value: Any) -> bool:
     return pairs and sum(rows * times for rows, times in value) <= MOST_ROWS
 
 
-# what each key holds where it is there; other keys are not read
-RESULTS: dict[str, tuple[Check, str]] = {
-    "label": (_text, "a text"),
-    "model": (_all(lambda v: True), "an object"),
-    "tasks": (_all(lambda v: isinstance(v, dict)), "an object of tasks"),
-    "summary": (_all(_figure), "an object of figures"),
-    "skipped": (_all(_text), "an object of texts"),
-    "settings": (_all(lambda v: True), "an object"),
-    "environment": (_all(lambda v: True), "an object"),
-    "samples": (_optional(_text), "a file name"),
+KINDS: dict[str, Check] = {
+    "a text": _text,
+    "a text or null": _optional(_text),
+    "a text or a number": lambda value: _text(value) or _number(value),
+    "a figure": _figure,
+    "two figures": _pair,
+    "a count of rows": _count,
+    "a count of rows or null": _optional(_count),
+    "an object": _all(lambda value: True),
+    "an object of objects": _all(lambda value: isinstance(value, dict)),
+    "an object of texts": _all(_text),
+    "an object of figures": _all(_figure),
+    "an object of figures or null": _optional(_all(_figure)),
+    "an object of pairs of figures": _all(_pair),
+    "an object of weights": _all(_all(_number)),
+    "rows as `pack` writes them": _hits,
+    "a list of [rows, times]": _clusters,
 }
-TASK: dict[str, tuple[Check, str]] = {
-    "subsets": (_all(lambda v: isinstance(v, dict)), "an object of subsets"),
-    "score": (_figure, "a figure"),
-    "score_ci95": (_pair, "two figures"),
-    "rule": (_optional(_text), "a text"),
-    "chance": (_figure, "a figure"),
-    "scores": (_all(_figure), "an object of figures"),
-    "scores_ci95": (_all(_pair), "an object of pairs of figures"),
-    "controls": (_optional(_all(_figure)), "an object of figures"),
-    "weights": (_all(_all(_number)), "an object of weights"),
-    "ties": (_text, "a text"),
-    "version": (lambda v: _text(v) or _number(v), "a text"),
-}
-SUBSET: dict[str, tuple[Check, str]] = {
-    "part": (_text, "a text"),
-    "accuracy": (_figure, "a figure"),
-    "n": (_count, "a count of rows"),
-    "missing": (_count, "a count of rows"),
-    "ties": (_optional(_count), "a count of rows"),
-    "chance": (_figure, "a figure"),
-    "ci95": (_pair, "two figures"),
-    "controls": (_optional(_all(_figure)), "an object of figures"),
-    "hits": (_hits, "rows as `pack` writes them"),
-    "clusters": (_clusters, "a list of [rows, times]"),
-    "rows": (_text, "a text"),
-    "R@1": (_figure, "a figure"),
-    "R@5": (_figure, "a figure"),
-    "R@10": (_figure, "a figure"),
-}
+
+
+@cache
+def _keys() -> dict[str, dict[str, str]]:
+    """What each key holds where it is there; other keys are not read."""
+    text = resources.files("compoclip.evaluation").joinpath("results.yaml").read_text("utf-8")
+    return dict(yaml.safe_load(text))
 
 
 def check_results(results: dict[str, Any], where: str) -> None:
     """Raise InputError that names the first entry that is not what `evaluate` writes: a text where a figure belongs,
     NaN, a list of rows of another length."""
-    _check(results, RESULTS, where, "", ("tasks", "summary"))
+    _check(results, "results", where, "", ("tasks", "summary"))
     packages = results.get("environment", {}).get("packages", {})
     if not _all(_text)(packages):
         raise InputError(f"{where}: environment.packages is not an object of texts; evaluate again")
     if not _text(results.get("environment", {}).get("command", "")):
         raise InputError(f"{where}: environment.command is not a text; evaluate again")
     for task, entry in results["tasks"].items():
-        _check(entry, TASK, where, f"tasks.{task}.", ("subsets", "rule"))
+        _check(entry, "task", where, f"tasks.{task}.", ("subsets", "rule"))
         for rule, weights in entry.get("weights", {}).items():
             if absent := sorted(set(weights) - set(entry["subsets"])):
                 raise InputError(f"{where}: tasks.{task}.weights.{rule} names {absent[0]!r}, which is no subset of it")
         for name, subset in entry["subsets"].items():
-            _check(subset, SUBSET, where, f"tasks.{task}.subsets.{name}.", ("part", "accuracy", "n", "missing", "rows"))
+            _check(
+                subset, "subset", where, f"tasks.{task}.subsets.{name}.", ("part", "accuracy", "n", "missing", "rows")
+            )
             rows = sum(size * times for size, times in subset.get("clusters") or ())
             if rows and rows != (subset.get("hits") or {"n": rows})["n"]:
                 raise InputError(
@@ -123,13 +115,10 @@ def check_results(results: dict[str, Any], where: str) -> None:
                 )
 
 
-def _check(
-    entry: dict[str, Any], known: dict[str, tuple[Check, str]], where: str, path: str, needed: tuple[str, ...]
-) -> None:
+def _check(entry: dict[str, Any], level: str, where: str, path: str, needed: tuple[str, ...]) -> None:
     absent = [key for key in needed if key not in entry]
     if absent:
         raise InputError(f"{where}: no {path}{absent[0]} in it; evaluate again")
-    for key, (fits, what) in known.items():
-        if key in entry and not fits(entry[key]):
-            found = repr(entry[key])[:60]
-            raise InputError(f"{where}: {path}{key} is {found}, and not {what}; evaluate again")
+    for key, kind in _keys()[level].items():
+        if key in entry and not KINDS[kind](entry[key]):
+            raise InputError(f"{where}: {path}{key} is {repr(entry[key])[:60]}, and not {kind}; evaluate again")

@@ -125,6 +125,11 @@ def stratified_means(
     return np.asarray(np.sum(means, axis=0))
 
 
+def strata_interval(strata: Sequence[Values], seed: int = 0) -> list[float]:
+    """The 95 % interval, in percent, of a plain mean of strata means: a mean over classes or groups."""
+    return list(interval(stratified_means(strata, resamples=2000, seed=seed)))
+
+
 def paired_difference(
     first: Sequence[Values],
     second: Sequence[Values],

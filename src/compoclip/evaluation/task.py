@@ -137,22 +137,6 @@ class Task:
         return {key: value for key, value in said.items() if value}
 
 
-def plain_mean(counts: Mapping[str, int], metric: str | tuple[str, ...] = "accuracy") -> Average:
-    return Average(dict.fromkeys(counts, 1.0), metric)
-
-
-def pooled(counts: Mapping[str, int], metric: str | tuple[str, ...] = "accuracy") -> Average:
-    return Average({name: float(n) for name, n in counts.items()}, metric)
-
-
-def mean_called(title: str) -> Averages:
-    """The plain mean of the subsets under one title."""
-    return lambda counts: {title: plain_mean(counts)}
-
-
-mean_of_subsets = mean_called("mean of subsets")
-
-
 def look(root: Path, candidates: Sequence[str]) -> list[Path]:
     """The existing paths among `candidates` below `root`, in order; a candidate may be a glob pattern."""
     found: list[Path] = []

@@ -40,8 +40,8 @@ class _Places:
         return self._open[archive].get(name)
 
 
-def read_index(folder: Path, split: str) -> tuple[list[Picture], list[list[int]], list[str] | None, int] | None:
-    """(pictures, labels of each, label names, missing images) of a split; None where this is not such a tree.
+def read_index(folder: Path, split: str) -> tuple[list[Picture | None], list[Any], list[str]] | None:
+    """(pictures, the label or labels of each, label names) of a split; None where this is not such a tree.
 
     Raises InputError for an index that is broken, naming the line.
     """
@@ -50,28 +50,27 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture], list[list[int]]
         files += INDEX["val"]  # its validation photos are its test
     path = next((folder / name for name in files if (folder / name).is_file()), None)
     labels = next((folder / name for name in LABELS if (folder / name).is_file()), None)
-    if path is None:
+    if path is None or (path.suffix != ".json" and labels is None):
         return None
-    if path.suffix == ".json":
-        read = _coco(path)
-    else:
-        read = None if labels is None else (_lines(path), [line.strip() for line in read_lines(labels)])
-    if read is None:
-        return None
-    rows, names = read
-    if not rows:
+    read = _coco(path) if labels is None or path.suffix == ".json" else (_lines(path), _stripped(labels))
+    if read is None or not read[0]:
         return None  # ImageNet's index of the training photos lists none
+    rows, names = read
     places = _Places(folder)
-    found = [(places.get(image), own) for image, own in rows]
-    here = [(picture, own) for picture, own in found if picture is not None]
-    if not here:
+    pictures = [places.get(image) for image, _ in rows]
+    if not any(pictures):
         raise InputError(f"{path}: none of its {len(rows)} images is there")
-    for picture, own in here:
-        if not own or min(own) < 0 or max(own) >= len(names):
+    for picture, (_, own) in zip(pictures, rows):
+        if picture is not None and (not own or min(own) < 0 or max(own) >= len(names)):
             raise InputError(
                 f"{path}: {picture.where} has the labels {own}, outside the {len(names)} of its label list"
             )
-    return [p for p, _ in here], [own for _, own in here], names, len(found) - len(here)
+    single = all(len(own) == 1 for picture, (_, own) in zip(pictures, rows) if picture is not None)
+    return pictures, [own[0] if single and own else own for _, own in rows], names
+
+
+def _stripped(path: Path) -> list[str]:
+    return [line.strip() for line in read_lines(path)]
 
 
 def _lines(path: Path) -> list[tuple[str, list[int]]]:

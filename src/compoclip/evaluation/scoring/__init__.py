@@ -16,7 +16,7 @@ from compoclip.evaluation.scoring.grid import (
 )
 from compoclip.evaluation.scoring.probing import LinearProbe
 from compoclip.evaluation.scoring.ranking import Retrieval
-from compoclip.evaluation.scoring.recognition import MultiLabel, ZeroShot
+from compoclip.evaluation.scoring.recognition import ZeroShot
 
 __all__ = [
     "BOTH_SIDES",
@@ -28,7 +28,6 @@ __all__ = [
     "Encoded",
     "Grid",
     "LinearProbe",
-    "MultiLabel",
     "Outcome",
     "Retrieval",
     "Shape",

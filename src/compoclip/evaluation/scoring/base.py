@@ -20,19 +20,26 @@ Values = NDArray[np.float64]
 _ARCHIVE = re.compile(r"\.(?:tar|zip):")
 
 
-class Encoded(Protocol):
-    """Features of one call, looked up by what they are of; every row is fp32 and of unit length."""
+class Encoded:
+    """Features of one call, looked up by what they are of: `images` (U, D) and `texts` (V, D), fp32, of unit length."""
 
-    def image(self, pictures: Sequence[Picture]) -> Array: ...
+    def __init__(self, image_keys: dict[str, int], images: Array, text_keys: dict[str, int], texts: Array) -> None:
+        self._image_keys, self.images = image_keys, images
+        self._text_keys, self.texts = text_keys, texts
 
-    def text(self, captions: Sequence[str]) -> Array: ...
+    def image_index(self, pictures: Sequence[Picture]) -> NDArray[np.int64]:
+        return np.array([self._image_keys[p.key] for p in pictures], dtype=np.int64)
 
-    def text_index(self, captions: Sequence[str]) -> NDArray[np.int64]: ...
+    def text_index(self, captions: Sequence[str]) -> NDArray[np.int64]:
+        return np.array([self._text_keys[c] for c in captions], dtype=np.int64)
 
-    def image_index(self, pictures: Sequence[Picture]) -> NDArray[np.int64]: ...
+    def image(self, pictures: Sequence[Picture]) -> Array:
+        """(N, D) in the order asked."""
+        return self.images[self.image_index(pictures)]
 
-    images: Array
-    texts: Array
+    def text(self, captions: Sequence[str]) -> Array:
+        """(N, D) in the order asked."""
+        return self.texts[self.text_index(captions)]
 
 
 @dataclass

@@ -245,7 +245,7 @@ class Grid:
         means = [headline[rows] for _, rows in sorted(_by_key(self.groups or ()).items())]
         metrics["pooled"] = metrics["accuracy"]
         metrics["accuracy"] = 100.0 * float(np.mean([m.mean() for m in means]))
-        metrics["ci95"] = list(statistics.interval(statistics.stratified_means(means, resamples=2000, seed=seed)))
+        metrics["ci95"] = statistics.strata_interval(means, seed)
         metrics["groups"] = len(means)
 
     def _row(

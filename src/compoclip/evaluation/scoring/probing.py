@@ -88,5 +88,4 @@ class LinearProbe:
             return plain
         if self.metric != "mean_per_class" or self.test_labels.ndim == 2:
             return None
-        strata = [hits[self.test_labels == k] for k in np.unique(self.test_labels)]
-        return list(statistics.interval(statistics.stratified_means(strata, resamples=2000, seed=seed)))
+        return statistics.strata_interval([hits[self.test_labels == k] for k in np.unique(self.test_labels)], seed)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +15,60 @@ from compoclip.errors import InputError
 from compoclip.evaluation import statistics
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring import classification
-from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, percent, picture_name
+from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, percent, picture_name
 from compoclip.evaluation.scoring.comparisons import Array
 
+SINGLE, SEVERAL = ("accuracy", "mean_per_class", "roc_auc"), ("map11", "map11_voc")
 
-class Prompted:
-    """A form with `images`, `class_names` and `templates` (each with "{}" once)."""
 
+@dataclass
+class ZeroShot:
+    """Images with a label each (N,), or any number of labels (N, C) bool; class names, and templates with "{}".
+
+    `metric` makes the headline. `namesakes` allows two classes of one name (ImageNet's missiles and sunglasses): the
+    first of them is the answer, as it is for an argmax over all classes.
+
+    Of several labels it is mean average precision at 11 points: `map11` as ELEVATER's evaluator computes it, or
+    `map11_voc` by VOC 2007's definition; both are reported. As ELEVATER has it, classes rank images by the softmax over
+    all classes, not by their own cosine. The rows behind the interval are whether an image's best class is one of its
+    own (`any_hit`). `chance` is the share of positives, the precision of a random order.
+    """
+
+    name: str
     images: Sequence[Picture]
+    labels: NDArray[Any]
     class_names: Sequence[str]
     templates: Sequence[str]
+    metric: str = "accuracy"
+    missing: int = 0
+    rule: str = "strict"
+    part: str = "zeroshot"
+    namesakes: bool = False
+
+    def __post_init__(self) -> None:
+        known = SEVERAL if self.several else SINGLE
+        if self.metric not in known:
+            kind = "several labels" if self.several else "one label"
+            raise InputError(f"{self.name}: metric {self.metric!r} is unknown for {kind}; use {', '.join(known)}")
+        twice = sorted(c for c, n in Counter(self.class_names).items() if n > 1)
+        if twice and not self.namesakes and not self.several:
+            raise InputError(f"{self.name}: class name {twice[0]!r} occurs twice; give every class its own name")
+        for template in self.templates:
+            if template.count("{}") != 1:
+                raise InputError(f"{self.name}: template {template!r} must hold {{}} once, where the class name goes")
+        if not self.templates:
+            raise InputError(f"{self.name}: no template; give at least one, such as 'a photo of a {{}}.'")
+        if not self.several:
+            classification.check_labels(self.labels, len(self.class_names), self.name)
+        elif self.labels.shape != (len(self.images), len(self.class_names)):
+            raise InputError(
+                f"{self.name}: labels of shape {self.labels.shape} for {len(self.images)} images and "
+                f"{len(self.class_names)} classes"
+            )
+
+    @property
+    def several(self) -> bool:
+        return self.labels.ndim == 2
 
     @cached_property
     def prompts(self) -> list[str]:
@@ -36,49 +81,29 @@ class Prompted:
     def captions(self) -> Sequence[str]:
         return self.prompts
 
-    def class_vectors(self, encoded: Encoded) -> Array:
-        """(C, D), see `classification.classifier`."""
-        text = encoded.text(self.prompts).reshape(len(self.class_names), len(self.templates), -1)
-        return classification.classifier(text)
-
-
-@dataclass
-class ZeroShot(Prompted):
-    """Images with a label each, class names and templates with "{}"; `metric` makes the headline.
-
-    `namesakes` allows two classes of one name (ImageNet's missiles and sunglasses): the first of them is the answer,
-    as it is for an argmax over all classes.
-    """
-
-    name: str
-    images: Sequence[Picture]
-    labels: NDArray[np.int64]
-    class_names: Sequence[str]
-    templates: Sequence[str]
-    metric: str = "accuracy"
-    missing: int = 0
-    rule: str = "strict"
-    part: str = "zeroshot"
-    namesakes: bool = False
-
-    def __post_init__(self) -> None:
-        if self.metric not in ("accuracy", "mean_per_class", "roc_auc"):
-            raise InputError(f"{self.name}: metric {self.metric!r} is unknown; use accuracy, mean_per_class or roc_auc")
-        twice = sorted(c for c, n in Counter(self.class_names).items() if n > 1)
-        if twice and not self.namesakes:
-            raise InputError(f"{self.name}: class name {twice[0]!r} occurs twice; give every class its own name")
-        for template in self.templates:
-            if template.count("{}") != 1:
-                raise InputError(f"{self.name}: template {template!r} must hold {{}} once, where the class name goes")
-        if not self.templates:
-            raise InputError(f"{self.name}: no template; give at least one, such as 'a photo of a {{}}.'")
-        classification.check_labels(self.labels, len(self.class_names), self.name)
-
     def grade(self, encoded: Encoded, seed: int = 0) -> list[tuple[str, Outcome]]:
-        weights = self.class_vectors(encoded)
+        text = encoded.text(self.prompts).reshape(len(self.class_names), len(self.templates), -1)
+        weights, images = classification.classifier(text), encoded.image(self.images)
+        metrics, hits, best, tied = (self._several if self.several else self._single)(images, weights, seed)
+        metrics |= {"metric": self.metric, "classes": len(self.class_names), "templates": len(self.templates)}
+        names, rows, asked = self.class_names, [], []
+        for i, picture in enumerate(self.images):
+            if self.several:
+                told: dict[str, Any] = {"labels": [names[c] for c in np.flatnonzero(self.labels[i]).tolist()]}
+                asked.append(f"{picture_name(picture)}\t{self.labels[i].tolist()}")
+            else:
+                told = {"label": names[self.labels[i]], "tied": bool(tied[i])}
+                asked.append(f"{picture_name(picture)}\t{told['label']}")
+            rows.append({"image": picture.where, "predicted": names[int(best[i])], "correct": float(hits[i]), **told})
+        return [(self.name, Outcome(metrics, hits, rows, identity(asked)))]
+
+    def _single(
+        self, images: Array, weights: Array, seed: int
+    ) -> tuple[dict[str, Any], Values, NDArray[np.int64], NDArray[np.bool_]]:
+        """(metrics, hits, best class, tied) of images with a label each."""
         first = {name: i for i, name in reversed(list(enumerate(self.class_names)))}
         alike = np.array([first[name] for name in self.class_names], dtype=np.int64)
-        found = classification.classify(encoded.image(self.images), weights, self.labels, self.rule, alike)
+        found = classification.classify(images, weights, self.labels, self.rule, alike)
         hits = found.graded.correct
         metrics = basic(hits, found.graded.tied, self.missing, 100.0 / len(self.class_names), seed)
         metrics["top1"] = metrics["accuracy"]
@@ -87,8 +112,7 @@ class ZeroShot(Prompted):
         if len(hits):
             metrics["mean_per_class"] = 100 * classification.mean_per_class(hits, self.labels)
         if len(hits) and self.metric == "mean_per_class":
-            strata = [hits[self.labels == c] for c in np.unique(self.labels)]
-            metrics["ci95"] = list(statistics.interval(statistics.stratified_means(strata, resamples=2000, seed=seed)))
+            metrics["ci95"] = statistics.strata_interval([hits[self.labels == c] for c in np.unique(self.labels)], seed)
             metrics["accuracy"] = metrics["mean_per_class"]
         if len(hits) and self.metric == "roc_auc":
             if len(self.class_names) != 2:
@@ -96,73 +120,22 @@ class ZeroShot(Prompted):
             # The order of the softmax's second probability, by which ELEVATER ranks, without its saturation.
             score = found.scores[:, 1].astype(np.float64) - found.scores[:, 0]
             metrics |= {"accuracy": 100 * classification.roc_auc(score, self.labels == 1), "ci95": None, "chance": 50.0}
-        metrics |= {"metric": self.metric, "classes": len(self.class_names), "templates": len(self.templates)}
-        rows = [
-            {
-                "image": p.where,
-                "label": self.class_names[self.labels[i]],
-                "predicted": self.class_names[found.predicted[i]],
-                "correct": float(hits[i]),
-                "tied": bool(found.graded.tied[i]),
-            }
-            for i, p in enumerate(self.images)
-        ]
-        who = identity([f"{picture_name(p)}\t{self.class_names[k]}" for p, k in zip(self.images, self.labels)])
-        return [(self.name, Outcome(metrics, hits, rows, who))]
+        return metrics, hits, found.predicted, found.graded.tied
 
-
-@dataclass
-class MultiLabel(Prompted):
-    """Images with any number of labels (N, C) bool; the headline is mean average precision at 11 points: `map11` as
-    ELEVATER's evaluator computes it, or `map11_voc` by VOC 2007's definition. Both are reported.
-
-    As ELEVATER has it, classes rank images by the softmax over all classes, not by their own cosine. The rows behind
-    the interval are whether an image's best class is one of its own (`any_hit`). `chance` is the share of positives,
-    the precision of a random order.
-    """
-
-    name: str
-    images: Sequence[Picture]
-    labels: NDArray[np.bool_]
-    class_names: Sequence[str]
-    templates: Sequence[str]
-    missing: int = 0
-    metric: str = "map11"
-    part: str = "zeroshot"
-
-    def __post_init__(self) -> None:
-        if self.metric not in ("map11", "map11_voc"):
-            raise InputError(f"{self.name}: metric {self.metric!r} is not for several labels; use map11 or map11_voc")
-        if self.labels.shape != (len(self.images), len(self.class_names)):
-            raise InputError(
-                f"{self.name}: labels of shape {self.labels.shape} for {len(self.images)} images and "
-                f"{len(self.class_names)} classes"
-            )
-
-    def grade(self, encoded: Encoded, seed: int = 0) -> list[tuple[str, Outcome]]:
-        weights = self.class_vectors(encoded)
-        images = encoded.image(self.images)
+    def _several(
+        self, images: Array, weights: Array, seed: int
+    ) -> tuple[dict[str, Any], Values, NDArray[np.int64], NDArray[np.bool_]]:
+        """The same of images with any number of labels; no tie is counted."""
         probabilities = classification.softmax(np.asarray(images @ weights.T, dtype=np.float32))
         best = probabilities.argmax(axis=1) if len(images) else np.zeros(0, dtype=np.int64)
         hits = self.labels[np.arange(len(best)), best].astype(np.float64)
-        metrics = basic(hits, np.zeros(len(hits), dtype=bool), self.missing, None, seed)
+        tied = np.zeros(len(hits), dtype=bool)
+        metrics = basic(hits, tied, self.missing, None, seed)
         metrics |= {"any_hit": metrics["accuracy"], "any_hit_ci95": metrics["ci95"]}
         if len(hits):
-            both = {
-                name: 100.0 * classification.mean_average_precision(probabilities, self.labels, voc=name == "map11_voc")
-                for name in ("map11", "map11_voc")
-            }
-            metrics |= {**both, "accuracy": both[self.metric], "ci95": None}
-            metrics["chance"] = 100.0 * float(self.labels[:, self.labels.any(axis=0)].mean())
-        metrics |= {"metric": self.metric, "classes": len(self.class_names), "templates": len(self.templates)}
-        rows = [
-            {
-                "image": p.where,
-                "labels": [self.class_names[c] for c in np.flatnonzero(self.labels[i]).tolist()],
-                "predicted": self.class_names[int(best[i])],
-                "correct": float(hits[i]),
-            }
-            for i, p in enumerate(self.images)
-        ]
-        who = identity([f"{picture_name(p)}\t{row.tolist()}" for p, row in zip(self.images, self.labels)])
-        return [(self.name, Outcome(metrics, hits, rows, who))]
+            for name in SEVERAL:
+                precision = classification.mean_average_precision(probabilities, self.labels, voc=name == "map11_voc")
+                metrics[name] = 100.0 * precision
+            chance = 100.0 * float(self.labels[:, self.labels.any(axis=0)].mean())
+            metrics |= {"accuracy": metrics[self.metric], "ci95": None, "chance": chance}
+        return metrics, hits, best, tied

@@ -15,11 +15,10 @@ from compoclip.evaluation.aggregate import DEGLA_SETS
 from compoclip.evaluation.benchmark import benchmark, means
 from compoclip.evaluation.known_sets import aligned, known, name_of
 from compoclip.evaluation.known_tasks import SIDE
-from compoclip.evaluation.labelled import LabelledImages, read_labelled
+from compoclip.evaluation.labelled import LabelledImages, own_metric, read_labelled
 from compoclip.evaluation.probe import hold_out
 from compoclip.evaluation.scoring import LinearProbe, Subset
 from compoclip.evaluation.scoring.classification import METRICS
-from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 FOLDER = "linear_probe"
@@ -44,19 +43,16 @@ def read_set(folder: Path, request: Request) -> tuple[LinearProbe, dict[str, Any
 
     Raises DataMissing where train or test is not there, InputError where labels do not fit.
     """
-    read = {split: read_labelled(folder, split) for split in ("train", "test")}
-    found = {split: data for split, data in read.items() if data is not None}
-    if len(found) < 2 or not found["test"].split:
+    train, test, val = (read_labelled(folder, split) for split in ("train", "test", "val"))
+    if train is None or test is None or not test.split:
         raise DataMissing(f"{folder}: a linear probe needs the splits train and test (folders, tars or tables)")
-    val = read_labelled(folder, "val")
-    if val is not None and val.split != found["test"].split:
-        found["val"] = val
+    held = val is not None and val.split != test.split
+    splits = [data.spread(request.limit) for data in ((train, test, val) if held and val else (train, test))]
     name = name_of(folder.name)
-    splits = [data.spread(request.limit) for data in found.values()]
     if name is None:
         classes, labels = _own(folder, splits)
-        metric_file = folder / "metric.txt"
-        metric = read_lines(metric_file)[0].strip() if metric_file.is_file() else "accuracy"
+        metric = own_metric(folder, "accuracy")
+        splits = [data.turned() for data in splits]
     else:
         which = known(name)
         classes, metric = which.classes, which.metric
@@ -65,27 +61,22 @@ def read_set(folder: Path, request: Request) -> tuple[LinearProbe, dict[str, Any
             splits = [replace(d, pictures=[p.whole(SIDE) for p in d.pictures]) for d in splits]
     if metric not in METRICS:
         raise InputError(f"{folder}: metric {metric!r} is unknown; use one of {', '.join(METRICS)}")
-    training, train_labels = list(splits[0].pictures), labels[0]
-    if "val" in found:
-        training += splits[2].pictures
-        train_labels = np.concatenate([train_labels, labels[2]])
-        validation = np.arange(len(training)) >= len(splits[0].pictures)
-    else:
-        validation = hold_out(train_labels)
-    missing = sum(data.missing for data in found.values())
+    training = [picture for data in (splits[0], *splits[2:]) for picture in data.pictures]
+    known_labels = np.concatenate([labels[0], *labels[2:]])
+    validation = np.arange(len(training)) >= len(splits[0].pictures) if held else hold_out(known_labels)
     probe = LinearProbe(
         name or folder.name,
         training,
-        train_labels,
+        known_labels,
         validation,
         splits[1].pictures,
         labels[1],
         classes,
         metric,
-        missing,
+        sum(data.missing for data in splits),
     )
-    split = "its own" if "val" in found else "a fifth of each class of train"
-    return probe, {"place": str(folder), "layout": found["train"].layout, "validation": split}
+    split = "its own" if held else "a fifth of each class of train"
+    return probe, {"place": str(folder), "layout": train.layout, "validation": split}
 
 
 def load(request: Request) -> Loaded:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.questions import Question, Row
-from compoclip.io import read_json
 
 BASES = ("whatsup", "whatsup/data", "whatsup_vlms/data")
 FOLDERS = ("images", "controlled_images", "controlled_clevr", "val2017", "vg_images")  # or tars of that name
@@ -17,22 +15,14 @@ IMAGES = (*BASES, *(f"{base}/{part}" for base in BASES for part in FOLDERS), "$c
 LINES = {"left": "side", "right": "side", "on": "other", "under": "other", "in-front": "other", "behind": "other"}
 
 
-def rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """A and B: `image_path`, `caption_options` (true first). COCO and VG: `[image id, true, false]`."""
-    table = read_json(path)
-    for number, row in enumerate(table if isinstance(table, list) else [table]):
-        where = f"{path}: row {number}"
-        if isinstance(row, list) and len(row) == 3 and str(row[0]).isdigit():
-            name = f"val2017/{int(row[0]):012d}.jpg" if "coco" in path.name else f"vg_images/{row[0]}.jpg"
-            yield where, {"image_path": name, "caption_options": row[1:]}
-        elif isinstance(row, dict):
-            yield where, row
-        else:
-            raise InputError(f"{where} needs image_path and caption_options, or [image, true, false]")
-
-
 def ask(where: str, row: Row) -> tuple[str, Question]:
+    """A and B: `image_path`, `caption_options` (true first). COCO and VG: `[image id, true, false]`."""
     image, options = row.get("image_path"), row.get("caption_options")
+    if str(row.get("image_id")).isdigit():
+        number = int(row["image_id"])
+        coco = PurePosixPath(where.partition(": row")[0]).name.startswith("coco")
+        image = f"val2017/{number:012d}.jpg" if coco else f"vg_images/{number}.jpg"
+        options = [row.get("true"), row.get("false")]
     if not isinstance(image, str) or not isinstance(options, list) or not all(isinstance(o, str) for o in options):
         raise InputError(f"{where} needs image_path and caption_options, or [image, true, false]")
     name = image.replace("\\", "/").removeprefix("data/")  # the loader runs one folder up
@@ -46,4 +36,4 @@ def sets_of(name: str) -> dict[str, str]:
     return {"pair": f"{things} {LINES.get(places[0] if places else '', name)}", "set": things}
 
 
-TASK = benchmark("whatsup", ask=ask, rows=rows, images=IMAGES)
+TASK = benchmark("whatsup", ask=ask, images=IMAGES)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from compoclip.data.images.names import is_other_picture, walk
 from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.known_sets import name_of
-from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, read_labelled, read_templates
+from compoclip.evaluation.known_tasks import recognition
+from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, own_metric, read_labelled, read_templates
 from compoclip.evaluation.pictures import beside, open_store
-from compoclip.evaluation.scoring import MultiLabel, Subset, ZeroShot
+from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import DataMissing, Loaded, Request, look
 from compoclip.evaluation.tasks.retrieval import table_of
@@ -62,26 +62,12 @@ def read_set(folder: Path, request: Request) -> Subset:
     others = [name for name in walk(folder) if is_other_picture(name)]
     if others:
         say(f"{folder}: {len(others)} pictures of a format that is not read (first: {others[0]}); save them as PNG")
-    data = replace(data, pictures=[picture.turned(True) for picture in data.pictures])  # a user's own photos
     names = class_names(folder, data)
-    templates_file, metric_file = folder / "templates.txt", folder / "metric.txt"
-    if not templates_file.is_file():
-        templates_file = folder / TEMPLATES
-    templates = read_templates(templates_file) if templates_file.is_file() else DEFAULT_TEMPLATES
-    metric = read_lines(metric_file)[0].strip() if metric_file.is_file() else "map11" if data.several else "accuracy"
-    data = data.spread(request.limit)  # over the classes, not the first class alone
-    if data.several:
-        return MultiLabel(folder.name, data.pictures, data.labels, names, templates, data.missing, metric)
-    return ZeroShot(
-        folder.name,
-        images=data.pictures,
-        labels=data.labels,
-        class_names=names,
-        templates=templates,
-        metric=metric,
-        missing=data.missing,
-        rule=request.ties or "strict",
-    )
+    files = [path for path in (folder / "templates.txt", folder / TEMPLATES) if path.is_file()]
+    templates = read_templates(files[0]) if files else DEFAULT_TEMPLATES
+    metric = own_metric(folder, "map11" if data.several else "accuracy")
+    data = data.turned().spread(request.limit)  # over the classes, not the first class alone
+    return recognition(folder.name, data, data.labels, names, templates, metric, request, namesakes=False)
 
 
 def _qualifies(folder: Path, root: Path, asked: bool) -> bool:
