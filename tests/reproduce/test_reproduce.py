@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -60,13 +61,26 @@ def test_every_row_has_a_plan_without_a_network(tmp_path: Path, monkeypatch: pyt
             continue
         text = "\n".join(lines(make(row, tmp_path / "out", tmp_path)))
         assert "evaluate: " + ", ".join(row.tasks) in text
+        assert "licence: " in text
+        assert re.search(r"downloads in all: [\d.]+ GB in \d+ files", text)
         if row.recipe:
-            assert "licence: " in text
             assert "steps of" in text
+            assert re.search(r"base: ViT-\S+: about [\d.]+ GB; licence: MIT", text)
     assert list(tmp_path.iterdir()) == []
     seeds = make(find("fsc-clip-8/fsc-clip-lora"), tmp_path, tmp_path)
     assert [c.seed for c in seeds.configs] == [0, 1, 2]
     assert make(find("degla-4/degla"), tmp_path, tmp_path).configs[0].negatives is None  # its set brings them
+
+
+def test_downloads_are_counted_once_and_what_is_not_stated_is_named(tmp_path: Path) -> None:
+    from compoclip.data.catalog import entries
+    from compoclip.reproduce.downloads import evaluation_entries, total
+
+    val = entries()["coco-val2017"]
+    assert total([val, val]) == f"{val.fetch[0].bytes / 1e9:.1f} GB in 1 files"
+    assert total([val, entries()["winoground"]]).endswith("of a size not stated to the byte: winoground")
+    names = [entry.name for entry in evaluation_entries(["sugarcrepe", "sugarcrepe"])]
+    assert sorted(names) == ["coco-val2017", "sugarcrepe"]
 
 
 def test_the_verdict_is_within_the_tolerance_or_not() -> None:

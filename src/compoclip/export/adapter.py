@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
 from compoclip.errors import InputError
-from compoclip.export.equality import Equality, compare
-from compoclip.export.huggingface import clip_config
+from compoclip.export.equality import Equality
+from compoclip.export.huggingface import clip_config, compare_clip_model
 from compoclip.models import Model
 from compoclip.models.hf import quiet
 from compoclip.models.layouts import to_huggingface
@@ -105,13 +104,4 @@ def check(model: Model, base: Model, folder: Path, layers: int) -> Equality:
         state = to_huggingface({k: v.detach().cpu() for k, v in base.clip.state_dict().items()})
         plain.load_state_dict(state, strict=False)
         module: Any = PeftModel.from_pretrained(plain, str(folder)).eval()
-
-    def unit(found: Any) -> Tensor:
-        return F.normalize(found if isinstance(found, Tensor) else found.pooler_output, dim=-1)
-
-    return compare(
-        model,
-        lambda batch: unit(module.get_image_features(pixel_values=batch)),
-        lambda ids: unit(module.get_text_features(input_ids=ids)),
-        layers,
-    )
+    return compare_clip_model(model, module, layers)

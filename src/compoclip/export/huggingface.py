@@ -134,6 +134,12 @@ def check(model: Model, folder: Path, keys: int) -> Equality:
     pixels = images(images=test_image(), return_tensors="pt")["pixel_values"][0]
     gap = float((pixels - model.pixels([test_image()])[0]).abs().mean())
 
+    return compare_clip_model(model, module, keys, preprocessing=gap, tokens=same)
+
+
+def compare_clip_model(model: Model, module: Any, keys: int, **extra: Any) -> Equality:
+    """`compare` with a CLIPModel, or a peft model around one; transformers 4 gives its features bare."""
+
     def unit(found: Any) -> Tensor:
         return F.normalize(found if isinstance(found, Tensor) else found.pooler_output, dim=-1)
 
@@ -142,8 +148,7 @@ def check(model: Model, folder: Path, keys: int) -> Equality:
         lambda batch: unit(module.get_image_features(pixel_values=batch)),
         lambda ids: unit(module.get_text_features(input_ids=ids)),
         keys,
-        preprocessing=gap,
-        tokens=same,
+        **extra,
     )
 
 

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.config import TrainConfig, resolve
-from compoclip.data.catalog import entries
 from compoclip.data.training_sets import training_sets
 from compoclip.errors import InputError
 from compoclip.recipes.reading import read_recipe
+from compoclip.reproduce.downloads import MILLIONS, base, described, evaluation_entries, total, training_entries
 from compoclip.reproduce.rows import Row
 
-MILLIONS = {"ViT-B-32": 151, "ViT-B-16": 150, "ViT-L-14": 428, "tiny": 1}  # of weights
 BYTES = 16  # a trained weight in fp32: itself, its gradient, two moments
 SCALES = ("full", "tiny")
 TINY_STEPS, TINY_SCENES, TINY_BATCH = 20, 256, 16
@@ -74,10 +73,7 @@ def lines(plan: Plan) -> list[str]:
     if plan.set:
         known = training_sets()[plan.set]
         out.append(f"{number}. data: {known['title']} ({plan.set}), below {plan.data_root}")
-        for part in known["parts"]:
-            entry = entries()[part]
-            gate = f"; by hand: {entry.gate}" if entry.gate else ""
-            out.append(f"   {part}: {entry.size}; licence: {entry.licence}; {entry.home}{gate}")
+        out += [f"   {described(entry)}" for entry in training_entries(plan.set)]
         number += 1
     if plan.configs:
         config = plan.configs[0]
@@ -106,6 +102,8 @@ def lines(plan: Plan) -> list[str]:
         if millions:
             gib = millions * 1e6 * (4 if config.lora_rank else BYTES) / 2**30
             out.append(f"   memory: {gib:.1f} GiB for weights, gradients and moments; activations come to it")
+        start = base(config.model_name)
+        out += [f"   base: {start}"] if start else []
         number += 1
     else:
         where = row.model or f"{plan.data_root / 'checkpoints' / str(row.place)} (put it there; see docs/models.md)"
@@ -113,9 +111,9 @@ def lines(plan: Plan) -> list[str]:
         number += 1
     out.append(f"{number}. evaluate: {', '.join(plan.tasks)}")
     if plan.scale == "full":
-        for task in plan.tasks:
-            known_set = entries().get(task) or entries().get(task.replace("_", "-"))
-            if known_set is not None:
-                out.append(f"   {task}: {known_set.size}; licence: {known_set.licence}")
-    out.append(f"{number + 1}. compare with {len(row.figures)} published figures: {', '.join(row.figures)}")
+        sets = evaluation_entries(plan.tasks)
+        out += [f"   {described(entry)}" for entry in sets]
+        out.append(f"   downloads in all: {total([*training_entries(plan.set), *sets])}")
+    figures = f"{len(row.figures)} published figures: {', '.join(row.figures)}" if row.figures else "nothing published"
+    out.append(f"{number + 1}. compare with {figures}")
     return out
