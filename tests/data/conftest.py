@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from .faulty import server  # noqa: F401
+
 
 def jpeg(seed: int = 0, size: tuple[int, int] = (24, 16)) -> bytes:
     """A picture that differs by seed, as PNG bytes under whatever name: lossless, so that pixels can be compared."""

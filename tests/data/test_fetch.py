@@ -9,10 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -25,65 +22,7 @@ from compoclip.data.fetch import fetch_file
 from compoclip.data.getting import get
 from compoclip.errors import InputError, RunError
 
-BODY = bytes(range(256)) * 4000
-
-
-class Server:
-    """What the next answers do: `cut` bytes and hang up, `statuses` to send first, and the file's own traits."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {"/f.bin": BODY}
-        self.etag, self.ranges, self.length = '"one"', True, True
-        self.cut: list[int] = []
-        self.statuses: list[int] = []
-        self.asked: list[str | None] = []
-        self.url = ""
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *args: Any) -> None: ...
-
-        def do_GET(self) -> None:
-            span = self.headers.get("Range")
-            state.asked.append(span)
-            if state.statuses:
-                self.send_error(state.statuses.pop(0))
-                return
-            body = state.files.get(self.path)
-            if body is None:
-                self.send_error(404)
-                return
-            start = 0
-            same = self.headers.get("If-Range") in (None, state.etag)
-            if span and state.ranges and same:
-                start = int(span.removeprefix("bytes=").rstrip("-"))
-                if start >= len(body):
-                    self.send_error(416)
-                    return
-                self.send_response(206)
-                self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-            else:
-                self.send_response(200)
-            if state.etag:
-                self.send_header("ETag", state.etag)
-            if state.length:
-                self.send_header("Content-Length", str(len(body) - start))
-            self.end_headers()
-            rest = body[start:]
-            self.wfile.write(rest[: state.cut.pop(0)] if state.cut else rest)
-
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{httpd.server_port}"
-    yield state
-    httpd.shutdown()
-    httpd.server_close()
-    thread.join()
+from .faulty import BODY, Server
 
 
 def sha(data: bytes) -> str:

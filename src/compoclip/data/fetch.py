@@ -81,28 +81,37 @@ def _fetch(download: Download, path: Path, part: Path, note: Path, wait: Callabl
     if part.exists() and not (state.version or download.checksum):
         part.unlink()  # nothing proves that these bytes belong to what the server has now
     resumed = part.stat().st_size if part.exists() else 0
-    _transfer(download, part, note, state, wait)
-    done = _check(part, path, download, resumed)
+    answers = _transfer(download, part, note, state, wait)
+    try:
+        done = _check(part, path, download, resumed)
+    except RunError:
+        if not resumed and answers == 1:
+            raise
+        # pieces of several answers that do not make the file: the server gave another piece or another version
+        note.unlink(missing_ok=True)
+        _transfer(download, part, note, _State(download.url), wait)
+        done = _check(part, path, download, 0)
     note.unlink(missing_ok=True)
     return done
 
 
-def _transfer(download: Download, part: Path, note: Path, state: _State, wait: Callable[[float], Any]) -> None:
-    failures, reason = 0, ""
+def _transfer(download: Download, part: Path, note: Path, state: _State, wait: Callable[[float], Any]) -> int:
+    """Bring `part` to its full length; returns how many answers it is made of."""
+    answers, failures, reason, furthest = 0, 0, "", 0
     with bar(download.to, download.bytes) as progress:
         while failures < TRIES:
             have = part.stat().st_size if part.exists() else 0
             progress.advance(have - progress.done)
             if state.total >= 0 and have == state.total:
-                return
+                return answers
             pause = min(30.0, 0.5 * 2**failures)
             try:
                 finished = _one_try(download, part, note, state, have, progress.advance)
                 if finished:
-                    return
+                    return answers + 1
                 reason = "the connection was cut"
             except urllib.error.HTTPError as error:
-                reason = f"HTTP {error.code} {error.reason}"
+                reason = f"HTTP {error.code} {' '.join(str(error.reason).split())}"
                 if error.code == 416:  # nothing behind what we have: the file has changed, or we have too much
                     part.unlink(missing_ok=True)
                     state.version, state.total = "", -1
@@ -114,8 +123,11 @@ def _transfer(download: Download, part: Path, note: Path, state: _State, wait: C
                     pause = max(pause, _retry_after(error))
             except (OSError, http.client.HTTPException) as error:
                 reason = str(getattr(error, "reason", None) or error) or type(error).__name__
-            grown = (part.stat().st_size if part.exists() else 0) > have
-            failures = 0 if grown else failures + 1
+            reached = part.stat().st_size if part.exists() else 0
+            # bytes that came before and come again are no progress: a server that lies about the length has no end
+            failures = 0 if reached > max(have, furthest) else failures + 1
+            answers += reached > have
+            furthest = max(have, furthest, reached)
             if failures < TRIES:
                 wait(pause)
     raise RunError(f"{download.url}: gave up after {TRIES} tries ({reason}); run it again to go on where it stopped")
@@ -138,6 +150,15 @@ def _one_try(
         start, total = _span(answer)
         if total < 0 and download.bytes is not None:
             total = download.bytes
+        chunked = "chunked" in (answer.headers.get("Transfer-Encoding") or "").lower()  # such an answer marks its end
+        if total < 0 and not (chunked or download.checksum):
+            raise RunError(
+                f"{download.url}: the server does not say how long the file is, and no size or checksum is known, so a "
+                "part could not be told from the whole; fetch it by hand"
+            )
+        packed = answer.headers.get("Content-Encoding") or "identity"
+        if packed.lower() != "identity":
+            raise RunError(f"{download.url}: sent packed as {packed}, which was not asked for; fetch it by hand")
         if answer.status == 206 and (start != have or (version and state.version and version != state.version)):
             part.unlink(missing_ok=True)  # another piece, or another version: begin again
             return False
@@ -199,6 +220,11 @@ def _check_space(folder: Path, needed: int, download: Download) -> None:
         )
 
 
+def note_of(path: Path) -> Path:
+    """Where the digest of a file lies that was fetched and of which no checksum is published."""
+    return path.with_name(path.name + ".sha256")
+
+
 def _check(found: Path, path: Path, download: Download, resumed: int) -> Fetched:
     """Check size and checksum of `found` and move it to `path`; a wrong file is removed, unless it was there before."""
     kind, _, wanted = (download.checksum or "").partition(":")
@@ -227,5 +253,5 @@ def _check(found: Path, path: Path, download: Download, resumed: int) -> Fetched
     if found != path:
         os.replace(found, path)
         if not wanted:
-            write_text(path.with_name(path.name + ".sha256"), f"{sha256}  {path.name}\n")
+            write_text(note_of(path), f"{sha256}  {path.name}\n")
     return Fetched(path, size, sha256, bool(wanted), resumed)

@@ -9,9 +9,9 @@ from typing import Any
 
 from compoclip.data.catalog import Download, Entry, Hub, entry
 from compoclip.data.checking import check_entry
-from compoclip.data.fetch import fetch_file
+from compoclip.data.fetch import fetch_file, note_of
 from compoclip.data.training_sets import locate, training_sets
-from compoclip.data.unpack import unpack
+from compoclip.data.unpack import Damaged, unpack
 from compoclip.data.unpacked import record, record_path, unfinished
 from compoclip.errors import InputError, RunError
 
@@ -83,7 +83,17 @@ def _fetch(
     row: dict[str, Any] = {"path": str(done.path), "bytes": done.bytes, "sha256": done.sha256}
     row["checksum_known"] = done.checked
     if download.unpack is not None:
-        row["unpacked"] = unpack(done.path, root / download.unpack)
+        try:
+            row["unpacked"] = unpack(done.path, root / download.unpack)
+        except Damaged as error:
+            own = note_of(done.path)
+            if not own.exists():  # the user's own, or proven by its checksum
+                raise
+            done.path.unlink()
+            own.unlink()
+            raise RunError(
+                f"{error}. It was fetched without a known checksum, and is removed: run this again"
+            ) from None
         record(download, root, done.sha256)
         if not keep_archives:
             done.path.unlink()
