@@ -216,13 +216,37 @@ def joined() -> Iterator[Ranks]:
     except Lost:
         if dist.get_rank():
             raise Agreed("another process of this run ended") from None  # the first rank tells of it
+        if words := _message_left(dist):
+            raise RunError(words) from None
         raise
     except Stopped as error:
         if dist.get_rank():
             raise SystemExit(error.status) from None  # asked for on all: the first rank tells of it
         raise
+    except Exception as error:  # one that the ranks have not agreed on, such as a loader worker that was killed
+        if dist.get_rank():
+            _leave_message(dist, _words(error))
+            raise Agreed(_words(error)) from error
+        raise
     finally:
         dist.destroy_process_group()
+
+
+MESSAGE = "compoclip/message"  # key of the group's store
+
+
+def _leave_message(dist: Any, words: str) -> None:
+    """For the first rank, which sees only that somebody has gone."""
+    with contextlib.suppress(RuntimeError):  # it may be gone itself
+        dist.distributed_c10d._get_default_store().set(MESSAGE, words)
+
+
+def _message_left(dist: Any) -> str:
+    """Why another rank has gone, where that one could tell."""
+    with contextlib.suppress(RuntimeError):
+        store = dist.distributed_c10d._get_default_store()
+        return store.get(MESSAGE).decode() if store.check([MESSAGE]) else ""
+    return ""
 
 
 def together(ranks: Ranks, work: Callable[[], T]) -> T:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from typing import Any, Literal
 
 import numpy as np
@@ -176,13 +176,8 @@ class BatchStream:
             worker_init_fn=_ignore_sigterm,
             generator=torch.Generator().manual_seed(self.seed),  # without one, torch draws from its global state
         )
-        try:
+        with naming_lost_workers():
             yield from loader
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            why = str(error).splitlines()[0]
-            raise RunError(f"{why} Use fewer workers, or more memory (or /dev/shm) for them.") from None
 
     def _account(self, collated: Collated) -> Batch:
         self.note_broken(collated.broken)
@@ -242,6 +237,18 @@ class _Scan(Dataset[Collated]):
 
     def __getitem__(self, number: int) -> Collated:
         return self.make(number, None)
+
+
+@contextmanager
+def naming_lost_workers() -> Iterator[None]:
+    """One line where a worker process dies. torch raises it by a signal, wherever the main thread happens to be."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) or isinstance(error, RunError):
+            raise
+        why = str(error).splitlines()[0].strip()
+        raise RunError(f"{why} Use fewer workers, or more memory (or /dev/shm) for them.") from None
 
 
 def _ignore_sigterm(worker: int) -> None:

@@ -1,9 +1,9 @@
 """webdataset tars read in order, from anywhere: no index pass, no random access, resumable at any batch.
 
 Each process reads its own shards, pass after pass; a pass shows every sample of them exactly once. Samples are
-shuffled within blocks of a fixed size, so a place in the stream is the place where a block began (pass, shard, byte)
-and how many of its samples are gone. An epoch is a number of steps, the same on every process, however uneven the
-shards are: a process that comes to the end of its shards begins its next pass.
+shuffled within blocks of a fixed size (the last of a pass is shorter), so a place in the stream is the place where a
+block began (pass, shard, byte) and how many of its samples are gone. An epoch is a number of steps, the same on every
+process, however uneven the shards are: a process that comes to the end of its shards begins its next pass.
 """
 
 from __future__ import annotations
@@ -38,9 +38,8 @@ PEEK = 16  # samples looked at when a stream is opened
 class _Listed(Source):
     """Samples in memory, as a source."""
 
-    def __init__(self, name: str, samples: Sequence[Sample], report: Report) -> None:
-        self.name, self.samples, self.report = name, list(samples), report
-        self.fingerprint = hashlib.sha256(name.encode()).hexdigest()
+    def __init__(self, name: str, samples: Sequence[Sample], report: Report, fingerprint: str = "") -> None:
+        self.name, self.samples, self.report, self.fingerprint = name, list(samples), report, fingerprint
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -83,9 +82,12 @@ class TarStream:
             raise InputError("captions=all needs data that is indexed; a stream gives one caption an image")
         if not len(self):
             raise InputError(f"epoch_samples {epoch_samples} does not fill one batch of {batch_size * world_size}")
-        first = self._readers([{}] * len(self.sources))[0]
+        # looked at as one process alone would, so that any number of processes finds the same
+        first = SourceReader(self.sources[0], seed, 0, 1, self.reading, {})
         peek = [next(first) for _ in range(PEEK)]
-        self.source: Source = _Listed(spec, peek, self.reading.report)
+        seen = [(sample.image_id, sample.captions, sample.negatives) for sample in peek]
+        fingerprint = hashlib.sha256(repr((self.sources, seen)).encode()).hexdigest()
+        self.source: Source = _Listed(spec, peek, self.reading.report, fingerprint)
         self.collator = Collator(self.source, seed, preprocess, negatives_per_caption, None, caption, load_images=False)
         self.place: State = {"sources": [{}] * len(self.sources), "block": 0, "gone": 0}
 
@@ -152,16 +154,34 @@ class TarStream:
     def _shuffled(self, place: State) -> Iterator[tuple[Sample, State]]:
         """Samples block by block in an order of the block's own, each with the place behind it."""
         readers = self._readers(place["sources"])
-        ends = np.cumsum([shards.weight for shards in self.sources])
         number, gone = place["block"], place["gone"]
-        while True:
-            began = [reader.place for reader in readers]
-            drawn = [digest(self.seed, self.rank, "source", number, i) / 2**64 * ends[-1] for i in range(self.buffer)]
-            block = [next(readers[int(np.searchsorted(ends, value, side="right"))]) for value in drawn]
+        for began, block in self._blocks(readers, number):
             order = permutation(len(block), digest(self.seed, self.rank, "block"), number)
             for index in range(gone, len(block)):
                 yield block[int(order[index])], {"sources": began, "block": number, "gone": index + 1}
             number, gone = number + 1, 0
+
+    def _blocks(self, readers: list[SourceReader], number: int) -> Iterator[tuple[list[State], list[Sample]]]:
+        """Blocks from that of this number on, each with the readers' places before it.
+
+        One source's block ends with a pass over it, so that no sample of the next pass comes before all of this one
+        have been; sources that are drawn from by weight come to their ends at different times.
+        """
+        ends = np.cumsum([shards.weight for shards in self.sources])
+        held: list[Sample] = []  # the first of the next pass, read already
+        began = [reader.place for reader in readers]
+        while True:
+            block, held, following = held, [], None
+            for i in range(len(block), self.buffer):
+                before = [reader.place for reader in readers]
+                drawn = digest(self.seed, self.rank, "source", number, i) / 2**64 * ends[-1]
+                sample = next(readers[int(np.searchsorted(ends, drawn, side="right"))])
+                if len(readers) == 1 and block and readers[0].place["pass"] != before[0]["pass"]:
+                    held, following = [sample], before
+                    break
+                block.append(sample)
+            yield began, block
+            began, number = following or [reader.place for reader in readers], number + 1
 
 
 def ahead(items: Iterator[T], size: int = 2) -> Generator[T, None, None]:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from compoclip.config import TrainConfig
+from compoclip.data.loader import naming_lost_workers
 from compoclip.distributed import ALONE, Ranks, agreed, together
 from compoclip.environment import environment
 from compoclip.errors import InputError, RunError, Stopped
@@ -64,6 +65,7 @@ def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Pa
     path = Path(config.output_dir)
     with contextlib.ExitStack() as stack:
         run = together(ranks, lambda: RunDirectory(path) if ranks.rank else stack.enter_context(open_run(path, resume)))
+        stack.enter_context(naming_lost_workers())
         return _train(absolute(config), run, stack.enter_context(listening()), ranks)
 
 

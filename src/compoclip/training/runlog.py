@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from contextlib import suppress
 from importlib import util
 from pathlib import Path
@@ -22,10 +23,12 @@ class RunLog:
         self._truncate(start_step)
         self._file = self.path.open("a", encoding="utf-8")
         self._board: Any = None
+        self._hook = threading.excepthook
         if util.find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
             self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start_step)
+            threading.excepthook = self._thread_ended
         self.bar = Bar("training", total_steps)
         if start_step:
             self.bar.advance(start_step)
@@ -79,6 +82,11 @@ class RunLog:
             self._board = None
             console.print(f"warning: no more TensorBoard curves ({error})", markup=False, soft_wrap=True)
 
+    def _thread_ended(self, what: threading.ExceptHookArgs) -> None:
+        """TensorBoard writes in a thread of its own; what that could not write is told by `_plot`, in one line."""
+        if not (what.exc_type is not None and issubclass(what.exc_type, OSError)):
+            self._hook(what)
+
     def __enter__(self) -> RunLog:
         return self
 
@@ -89,6 +97,7 @@ class RunLog:
         with suppress(OSError):
             if self._board is not None:
                 self._board.close()
+        threading.excepthook = self._hook
 
 
 class NoLog:
