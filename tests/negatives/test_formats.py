@@ -9,7 +9,7 @@ import pytest
 from compoclip.cli import main
 from compoclip.errors import InputError
 from compoclip.negatives import Negative
-from compoclip.negatives.formats import FORMS, convert, image_of, read_format, write_format
+from compoclip.negatives.formats import FORMS, convert, image_of, iterate_format, write_format
 
 ROWS = [
     (
@@ -26,6 +26,10 @@ ROWS = [
 
 
 SUFFIXES = {"negclip": ".tsv", "parquet": ".parquet"}
+
+
+def read_format(path, form=None):
+    return list(iterate_format(path, form))
 
 
 def texts(rows):

@@ -193,7 +193,7 @@ def test_three_tars_with_the_same_keys_are_three_images(tmp_path):
     captions, _ = read_captions(tars)
     assert [s.image_id for s in source] == [c.image for c in captions] == ["a", "s1/a", "s0/a"]
     assert [s.captions for s in source] == [(c.text,) for c in captions]
-    assert [Path(s.image.tar) for s in source] == tars
+    assert [Path(s.image.path) for s in source] == tars
 
 
 def test_a_broken_member_of_negatives_costs_only_itself(tmp_path):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import resources
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
 
 from compoclip.errors import InputError
 
@@ -83,7 +85,8 @@ class Entry:
 def entries() -> dict[str, Entry]:
     """All named sets, by name, in the catalogue's order."""
     text = (resources.files("compoclip.data") / "catalog.yaml").read_text(encoding="utf-8")
-    return {name: _entry(name, fields) for name, fields in yaml.safe_load(text).items()}
+    named = {name: {"name": name, **fields} for name, fields in yaml.safe_load(text).items()}
+    return TypeAdapter(dict[str, Entry]).validate_python(named)
 
 
 def entry(name: str) -> Entry:
@@ -95,15 +98,3 @@ def entry(name: str) -> Entry:
     near = get_close_matches(name.lower(), known, n=3, cutoff=0.4)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     raise InputError(f"{name}: no such data set{hint} (see `compoclip data ls`)")
-
-
-def _entry(name: str, fields: dict[str, Any]) -> Entry:
-    fields = dict(fields)
-    fields["fetch"] = tuple(Download(**item) for item in fields.get("fetch", ()))
-    fields["files"] = tuple(Expected(**item) for item in fields.get("files", ()))
-    fields["unpack"] = tuple(Archive(**item) for item in fields.get("unpack", ()))
-    fields["needs"] = tuple(fields.get("needs", ()))
-    if "hub" in fields:
-        hub = dict(fields["hub"])
-        fields["hub"] = Hub(**{**hub, "files": tuple(hub.get("files", ()))})
-    return Entry(name=name, **fields)

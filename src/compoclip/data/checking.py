@@ -5,15 +5,14 @@ What is missing from a copy of a named set, or what is in a table, a tar or a fo
 
 from __future__ import annotations
 
-import tarfile
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.data.catalog import Entry, Expected, entries, entry
-from compoclip.data.images.tars import DAMAGED
+from compoclip.data.images import open_store
+from compoclip.data.report import Report
 from compoclip.data.sources import open_source
 from compoclip.data.sources.base import Source
 from compoclip.data.tokens import context_length, is_cut
@@ -92,15 +91,9 @@ def _count(root: Path, item: Expected) -> int:
 
 def _members(archive: Path, pattern: str) -> int:
     try:
-        if archive.suffix == ".zip":
-            with zipfile.ZipFile(archive) as opened:
-                names = opened.namelist()
-        else:
-            with tarfile.open(archive, "r:") as tar:
-                names = tar.getnames()
-    except (zipfile.BadZipFile, OSError, *DAMAGED):
+        return sum(PurePosixPath(name).match(pattern) for name in open_store(archive, report=Report()).names())
+    except InputError:
         return 0
-    return sum(PurePosixPath(name).match(pattern) for name in names)
 
 
 def check_path(

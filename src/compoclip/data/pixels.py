@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -34,25 +35,17 @@ def split_preprocess(preprocess: Preprocess) -> tuple[Preprocess, Callable[[Tens
     head, normalize = steps[:-2], steps[-1]
     mean = torch.as_tensor(normalize.mean, dtype=torch.float32).view(-1, 1, 1)
     std = torch.as_tensor(normalize.std, dtype=torch.float32).view(-1, 1, 1)
-    return _Head(head), _Tail(mean, std)
+    return partial(_head, head), partial(_tail, mean, std)
 
 
-class _Head:
-    def __init__(self, steps: list) -> None:
-        self.steps = steps
-
-    def __call__(self, image: Image.Image) -> Tensor:
-        for step in self.steps:
-            image = step(image)
-        return to_uint8(image)
+def _head(steps: list[Callable[[Image.Image], Image.Image]], image: Image.Image) -> Tensor:
+    for step in steps:
+        image = step(image)
+    return to_uint8(image)
 
 
-class _Tail:
-    def __init__(self, mean: Tensor, std: Tensor) -> None:
-        self.mean, self.std = mean, std
-
-    def __call__(self, pixels: Tensor) -> Tensor:
-        return pixels.float().div_(255).sub_(self.mean).div_(self.std)
+def _tail(mean: Tensor, std: Tensor, pixels: Tensor) -> Tensor:
+    return pixels.float().div_(255).sub_(mean).div_(std)
 
 
 @contextmanager

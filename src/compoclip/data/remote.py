@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from compoclip.data.web import OPENER
 from compoclip.errors import InputError, RunError
 
 PIPE = "pipe:"
@@ -92,7 +93,7 @@ class Shard(io.RawIOBase):
     def _open_http(self, address: str) -> None:
         request = urllib.request.Request(address, headers={"Range": f"bytes={self.position}-"})
         try:
-            self._handle = urllib.request.urlopen(request, timeout=TIMEOUT)
+            self._handle = OPENER.open(request, timeout=TIMEOUT)
         except urllib.error.HTTPError as error:
             if error.code == 416:  # nothing lies behind this byte
                 self._handle, self._length = io.BytesIO(), self.position

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from compoclip.data.images.names import safe_name
+from compoclip.data.images.tars import sound
 from compoclip.errors import RunError
 from compoclip.locks import exclusive
 from compoclip.progress import track
@@ -109,11 +110,7 @@ def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[_Member]:
 
 
 def _tar_members(archive: Path, tar: tarfile.TarFile) -> Iterator[_Member]:
-    reached = -1
-    for info in tar:
-        if info.size < 0 or info.offset <= reached:
-            raise tarfile.ReadError(f"a header at byte {info.offset} points backwards")
-        reached = info.offset
+    for info in sound(tar):
         if info.isdir():
             continue
         name = safe_name(info.name)
@@ -128,20 +125,6 @@ def _tar_members(archive: Path, tar: tarfile.TarFile) -> Iterator[_Member]:
             return handle
 
         yield _Member(name, info.size, opener)
-    _check_end(tar)
-
-
-def _check_end(tar: Any) -> None:
-    """`tarfile` takes a damaged header, or the end of the file, for the end of the archive; only zeros are."""
-    tar.fileobj.seek(tar.offset)
-    mark = tar.fileobj.read(tarfile.BLOCKSIZE)
-    if len(mark) < tarfile.BLOCKSIZE:
-        raise tarfile.ReadError("it ends without its end mark: a part of it is missing")
-    if mark.strip(b"\0"):
-        raise tarfile.ReadError(f"a damaged header at byte {tar.offset}")
-    while block := tar.fileobj.read(1 << 20):  # to the end: a compressed tar proves its checksum there
-        if block.strip(b"\0"):
-            raise tarfile.ReadError("more data stands behind its end mark")
 
 
 def _write(members: list[_Member], archive: Path, into: Path) -> int:

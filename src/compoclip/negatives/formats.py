@@ -89,13 +89,8 @@ def _published(path: Path, form: str | None) -> Iterator[Row]:
         numbers[image] += 1
 
 
-def read_format(path: str | Path, form: str | None = None) -> list[Row]:
-    """What `iterate_format` gives, as a list."""
-    return list(iterate_format(path, form))
-
-
 def write_format(path: str | Path, rows: Iterable[Row], form: str) -> None:
-    """Write rows (`store.iterate(folder)`, `read_format(path)`) in one of the forms; see `convert` for what each holds.
+    """Write rows, as `iterate_format` gives them, in one of the forms; see `convert` for what each holds.
 
     COCO file names give their number as DeGLA's `image_id`; other images keep their name. The similar images of
     NegCLIP's table are each row's own.

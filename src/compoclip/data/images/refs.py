@@ -9,7 +9,6 @@ import stat
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -127,6 +126,8 @@ class View(ImageRef):
 
 @dataclass(frozen=True)
 class FileImage(ImageRef):
+    """A file of its own; references into archives add where in the file the image lies."""
+
     path: str
 
     @property
@@ -142,69 +143,72 @@ class FileImage(ImageRef):
         return file_stamp(self.path)
 
     def encoded(self) -> bytes:
-        return _reading(self.path, lambda: _file_bytes(self.path))
+        try:
+            return self._read()
+        except FileNotFoundError:
+            raise InputError(f"{self.where}: no such image file") from None
+        except (OSError, zlib.error, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.where}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
+
+    def _read(self, offset: int = 0, size: int | None = None) -> bytes:
+        """`size` bytes from `offset` on, or the whole file."""
+        # O_NONBLOCK: opening a pipe somebody left in an image folder must not wait for its writer
+        with open(os.open(self.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
+            info = os.fstat(handle.fileno())
+            if not stat.S_ISREG(info.st_mode):
+                raise InputError(f"{self.path}: not a regular file")
+            wanted = info.st_size if size is None else size
+            if wanted > MAX_IMAGE_BYTES:
+                raise InputError(f"{self.where}: {wanted} bytes is over the limit of {MAX_IMAGE_BYTES}")
+            handle.seek(offset)
+            data = handle.read() if size is None else handle.read(size)
+        if size is not None and len(data) != size:
+            raise InputError(f"{self.where}: the archive ends inside this member; fetch it again")
+        return data
 
 
 @dataclass(frozen=True)
-class TarImage(ImageRef):
-    """A member of an uncompressed tar, read in place by its offset; nothing is ever unpacked."""
+class TarImage(FileImage):
+    """A member of an uncompressed tar (or, below, a zip), read in place by its offset; nothing is ever unpacked."""
 
-    tar: str
     member: str
     offset: int
     size: int
 
     @property
     def where(self) -> str:
-        return f"{self.tar}:{self.member}"
+        return f"{self.path}:{self.member}"
 
     @property
     def _key(self) -> str:
         return f"tar:{self.where}"
 
-    @property
-    def stamp(self) -> str:
-        return file_stamp(self.tar)
-
-    def encoded(self) -> bytes:
-        return _reading(self.where, lambda: read_span(self.tar, self.where, self.offset, self.size))
+    def _read(self, offset: int = 0, size: int | None = None) -> bytes:
+        return super()._read(self.offset, self.size)
 
 
 @dataclass(frozen=True)
-class ZipImage(ImageRef):
-    """A member of a zip, read in place: `offset` is that of its local header, `method` 0 (stored) or 8 (deflate)."""
+class ZipImage(TarImage):
+    """A member of a zip: `offset` is that of its local header, `method` 0 (stored) or 8 (deflate)."""
 
-    zip: str
-    member: str
-    offset: int
     packed: int
-    size: int
     method: int
     crc: int
-
-    @property
-    def where(self) -> str:
-        return f"{self.zip}:{self.member}"
 
     @property
     def _key(self) -> str:
         return f"zip:{self.where}"
 
-    @property
-    def stamp(self) -> str:
-        return file_stamp(self.zip)
-
-    def encoded(self) -> bytes:
-        return _reading(self.where, self._read)
-
-    def _read(self) -> bytes:
+    def _read(self, offset: int = 0, size: int | None = None) -> bytes:
         if self.method not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise InputError(f"{self.where}: packed by a method that is not read here; pack the zip again with deflate")
         if self.size > MAX_IMAGE_BYTES:
             raise InputError(f"{self.where}: {self.size} bytes is over the limit of {MAX_IMAGE_BYTES}")
-        header = read_span(self.zip, self.where, self.offset, 30)
-        start = self.offset + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
-        data = read_span(self.zip, self.where, start, self.packed)
+        header = FileImage._read(self, self.offset, 30)
+        names = int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+        data = FileImage._read(self, self.offset + 30 + names, self.packed)
         if self.method == zipfile.ZIP_DEFLATED:
             data = zlib.decompressobj(-15).decompress(data, self.size + 1)  # never more than the directory states
         if len(data) != self.size or zlib.crc32(data) != self.crc:
@@ -250,40 +254,6 @@ def file_stamp(path: str | Path) -> str:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     return f"{status.st_size}:{status.st_mtime_ns}"
-
-
-def read_span(path: str, where: str, offset: int, size: int) -> bytes:
-    """`size` bytes of a file from `offset` on. Raises InputError where it ends before."""
-    if size > MAX_IMAGE_BYTES:
-        raise InputError(f"{where}: {size} bytes is over the limit of {MAX_IMAGE_BYTES}")
-    with open(path, "rb") as handle:
-        handle.seek(offset)
-        data = handle.read(size)
-    if len(data) != size:
-        raise InputError(f"{where}: the archive ends inside this member; fetch it again")
-    return data
-
-
-def _reading(where: str, read: Callable[[], bytes]) -> bytes:
-    try:
-        return read()
-    except FileNotFoundError:
-        raise InputError(f"{where}: no such image file") from None
-    except (OSError, zlib.error, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{where}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
-
-
-def _file_bytes(path: str) -> bytes:
-    # O_NONBLOCK: opening a pipe somebody left in an image folder must not wait for its writer
-    with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as handle:
-        info = os.fstat(handle.fileno())
-        if not stat.S_ISREG(info.st_mode):
-            raise InputError(f"{path}: not a regular file")
-        if info.st_size > MAX_IMAGE_BYTES:
-            raise InputError(f"{path}: {info.st_size} bytes is over the limit of {MAX_IMAGE_BYTES}")
-        return handle.read()
 
 
 def _array_file(data: bytes, where: str) -> Image.Image:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import os
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 from compoclip.data.images.names import ByLastParts, is_image, is_litter, safe_name, spelling, walk
 from compoclip.data.images.refs import FileImage, ImageRef, TarImage, ZipImage
@@ -28,21 +28,28 @@ WRONG = {
 }
 
 
-class Store(Protocol):
+class Store(ABC):
     """A place with images. `names` lists its files; `get` finds an image by name, or by the end of its path."""
 
     where: str
 
+    @abstractmethod
     def names(self) -> Sequence[str]: ...
 
-    def get(self, name: str) -> ImageRef | None: ...
-
+    @abstractmethod
     def exact(self, name: str) -> ImageRef | None: ...
 
-    def read_bytes(self, name: str) -> bytes: ...
+    @abstractmethod
+    def get(self, name: str) -> ImageRef | None: ...
+
+    def read_bytes(self, name: str) -> bytes:
+        """The content of a file. Raises InputError where it is not there."""
+        if (found := self.exact(name)) is None:
+            raise InputError(f"{self.where}: no file {name!r}")
+        return found.encoded()
 
 
-class FolderStore:
+class FolderStore(Store):
     """Images below a folder. A name may carry folders that lie above it (`coco/val2017/1.jpg` in `val2017/`)."""
 
     def __init__(self, path: str | Path, rotate: bool = True) -> None:
@@ -79,14 +86,8 @@ class FolderStore:
         path = next((path for path in found if path is not None), None)
         return None if path is None else FileImage(path, rotate=self.rotate)
 
-    def read_bytes(self, name: str) -> bytes:
-        found = self.get(name)
-        if found is None:
-            raise InputError(f"{self.where}: no file {name!r}")
-        return found.encoded()
 
-
-class _Archive:
+class _Archive(Store):
     """Members by name; `refs` are made when the archive is opened, from its own directory."""
 
     def __init__(self, path: str | Path, refs: dict[str, ImageRef]) -> None:
@@ -107,11 +108,6 @@ class _Archive:
     def get(self, name: str) -> ImageRef | None:
         found = self._index.find(_inside(name, self.where))
         return None if found is None else self._refs[found]
-
-    def read_bytes(self, name: str) -> bytes:
-        if name not in self._refs:
-            raise InputError(f"{self.where}: no member {name!r}")
-        return self._refs[name].encoded()
 
 
 class TarStore(_Archive):
@@ -149,12 +145,12 @@ class ZipStore(_Archive):
                 report.skip("unsafe name in a zip", f"{path}:{info.filename}")
                 continue
             method = -1 if info.flag_bits & 1 else info.compress_type
-            sizes = info.header_offset, info.compress_size, info.file_size, method, info.CRC
-            refs[name] = ZipImage(str(path), name, *sizes, rotate=rotate)
+            place = info.header_offset, info.file_size, info.compress_size
+            refs[name] = ZipImage(str(path), name, *place, method, info.CRC, rotate=rotate)
         super().__init__(path, refs)
 
 
-class Stores:
+class Stores(Store):
     """Several places searched in order; a full name counts more than the end of one."""
 
     def __init__(self, stores: Sequence[Store]) -> None:
@@ -170,12 +166,6 @@ class Stores:
     def get(self, name: str) -> ImageRef | None:
         exact = self.exact(name)
         return exact or next((found for store in self.stores if (found := store.get(name)) is not None), None)
-
-    def read_bytes(self, name: str) -> bytes:
-        for store in self.stores:
-            if store.exact(name) is not None:
-                return store.read_bytes(name)
-        raise InputError(f"{self.where}: no file {name!r}")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

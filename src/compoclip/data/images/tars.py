@@ -53,35 +53,44 @@ def tar_members(path: str | Path, report: Report) -> Iterator[Member]:
 
 
 def walk(tar: tarfile.TarFile, path: Path, report: Report) -> Iterator[tarfile.TarInfo]:
+    """The headers of a tar, until something is wrong with it, which is counted."""
+    try:
+        yield from sound(tar)
+    except DAMAGED as error:
+        cut = isinstance(error, Cut) or not isinstance(error, Damaged)
+        report.skip("truncated tar" if cut else "damaged tar", str(path), str(error))
+
+
+class Damaged(tarfile.ReadError):
+    """A tar that holds what no tar holds."""
+
+
+class Cut(Damaged):
+    """A tar whose end is missing."""
+
+
+def sound(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The headers of a tar. Raises Damaged for what tarfile passes over in silence.
+
+    That is: headers that point backwards, a damaged header in place of the end, no end, a second tar glued on behind.
+    """
     keeper: Any = tar
     reached = -1
-    while True:
-        try:
-            info = tar.next()
-        except DAMAGED as error:
-            report.skip("truncated tar", str(path), str(error))
-            return
-        if info is None:
-            _check_end(path, keeper.offset, report)
-            return
+    while (info := tar.next()) is not None:
         if info.offset <= reached or info.size < 0:
-            report.skip("damaged tar", str(path), f"a header at byte {info.offset} points backwards")
-            return
+            raise Damaged(f"a header at byte {info.offset} points backwards")
         reached = info.offset
         yield info
         keeper.members.clear()  # tarfile keeps every header it has read; a large tar would fill memory
-
-
-def _check_end(path: Path, offset: int, report: Report) -> None:
-    """Count what tarfile passes over in silence: a damaged header, a missing end mark, a second tar glued on behind."""
-    with open(path, "rb") as handle:
-        handle.seek(offset)
-        tail = handle.read(64 * 1024)
-    if len(tail) < tarfile.BLOCKSIZE:
-        report.skip("truncated tar", str(path), "the end mark is missing")
-    elif tail.strip(b"\0"):
-        what = "more data behind the end mark" if not tail[: tarfile.BLOCKSIZE].strip(b"\0") else "a damaged header"
-        report.skip("damaged tar", str(path), f"{what} at byte {offset}; what follows was not read")
+    keeper.fileobj.seek(keeper.offset)
+    mark = keeper.fileobj.read(tarfile.BLOCKSIZE)
+    if len(mark) < tarfile.BLOCKSIZE:
+        raise Cut("the end mark is missing")
+    if mark.strip(b"\0"):
+        raise Damaged(f"a damaged header at byte {keeper.offset}; what follows was not read")
+    while block := keeper.fileobj.read(1 << 20):  # to the end: a compressed tar proves its checksum there
+        if block.strip(b"\0"):
+            raise Damaged(f"more data behind the end mark at byte {keeper.offset}; what follows was not read")
 
 
 def _refuse_compressed(path: Path) -> None:

@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TextIO
 
 from compoclip.data.report import Report
 from compoclip.data.sources.base import existing_file
@@ -18,6 +18,7 @@ BLOCK = 1 << 16
 SEPARATORS = ("\t", ";", "|")  # beside the comma; looked for in this order where a header has no comma
 _SEP_LINE = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # Excel's first line
 _NAME = re.compile(r'"?(?:[^"]+\.(?:jpe?g|png|webp|bmp|gif|tiff?|avif|ppm)|\d+)"?', re.IGNORECASE)
+_NOT_UTF_8 = re.compile("[\udc80-\udcff]")
 csv.field_size_limit(2**24)
 
 
@@ -27,31 +28,41 @@ def open_delimited(path: str | Path) -> Table:
     Raises InputError for an empty file, a header that is not UTF-8, or repeated columns.
     """
     path = existing_file(path)
-    with open(path, "rb") as handle:
+    with _opened(path) as handle:
         lines = _Lines(handle)
-        text = _header_line(path, lines)
+        text = _header(path, lines)
         sep = _SEP_LINE.fullmatch(text)
-        if sep:
-            text = _header_line(path, lines)
-        above = lines.number
+        text = _header(path, lines) if sep else text
     if not text.strip() or "\x00" in text:
-        raise InputError(f"{path}:{above}: an empty or binary header; the first line must name the columns")
+        raise InputError(f"{path}:{lines.number}: an empty or binary header; the first line must name the columns")
     delimiter = sep[1] if sep else _delimiter(path, text)
     columns = [cell.strip() for cell in _lenient(text, delimiter)]
     repeated = {column for column in columns if columns.count(column) > 1}
     if repeated:
-        raise InputError(f"{path}:{above}: the column {sorted(repeated)[0]!r} is there twice")
-    return Table(path, columns, lambda report: _rows(path, columns, delimiter, above, report))
+        raise InputError(f"{path}:{lines.number}: the column {sorted(repeated)[0]!r} is there twice")
+    return Table(path, columns, lambda report: _rows(path, columns, delimiter, lines.number, report))
 
 
-def _header_line(path: Path, lines: _Lines) -> str:
-    raw = lines.take() or b""
-    if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+def _opened(path: Path) -> TextIO:
+    """The file as text; bytes that are not UTF-8 become half surrogate pairs, which are told line by line."""
+    with open(path, "rb") as handle:
+        head = handle.read(BLOCK)
+    # old Macs, and Excel's "CSV (Macintosh)", end lines by a carriage return alone
+    end = "\r" if b"\r" in head and b"\n" not in head else "\n"
+    return open(path, encoding="utf-8-sig", errors="surrogateescape", newline=end)
+
+
+def _is_text(line: str) -> bool:
+    return line.isascii() or not _NOT_UTF_8.search(line)
+
+
+def _header(path: Path, lines: _Lines) -> str:
+    text = lines.take() or ""
+    if text[:2] in ("\udcff\udcfe", "\udcfe\udcff"):
         raise InputError(f"{path}:1: UTF-16, as Excel's `Unicode text` is; save it as UTF-8 CSV")
-    try:
-        return raw.decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}:1: the header is not UTF-8; convert the file first (iconv -t utf-8)") from None
+    if not _is_text(text):
+        raise InputError(f"{path}:1: the header is not UTF-8; convert the file first (iconv -t utf-8)")
+    return text.rstrip("\r\n")
 
 
 def _delimiter(path: Path, header: str) -> str:
@@ -66,77 +77,61 @@ def _delimiter(path: Path, header: str) -> str:
 
 def _rows(path: Path, columns: list[str], delimiter: str, above: int, report: Report) -> Iterator[Row]:
     width, index = len(columns), 0
-    with open(path, "rb") as handle:
+    with _opened(path) as handle:
         lines = _Lines(handle)
         for _ in range(above):
             lines.take()
-        while (raw := lines.take()) is not None:
+        while (text := lines.take()) is not None:
             number = lines.number
-            if not raw.strip(b"\r\n \t"):
+            if not text.strip("\r\n \t"):
                 continue
-            cells, reason = _record(raw, lines, delimiter, width)
-            if cells is None:
-                report.rows += 1
-                detail = f"{width} columns expected; put quotes around a text that holds {delimiter!r}"
-                report.skip(reason, f"{path}:{number}", "" if reason == "not UTF-8" else detail)
-            else:
+            cells = _record(text.rstrip("\r\n"), lines, delimiter, width) if _is_text(text) else None
+            if cells is not None:
                 yield Row(number, index, dict(zip(columns, cells)))
+            elif _is_text(text):
+                detail = f"{width} columns expected; put quotes around a text that holds {delimiter!r}"
+                report.skip("ragged row", f"{path}:{number}", detail)
+            else:
+                report.skip("not UTF-8", f"{path}:{number}")
+            report.rows += cells is None
             index += 1  # a broken row still has its place: NegCLIP's tables point at rows by number
 
 
 class _Lines:
     """Lines of a file with look-ahead, so that a quoted cell can be tried over several lines and given up."""
 
-    def __init__(self, handle: BinaryIO) -> None:
-        head = handle.read(BLOCK)
-        handle.seek(0)
-        # old Macs, and Excel's "CSV (Macintosh)", end lines by a carriage return alone
-        self._source = _by_return(handle) if b"\r" in head and b"\n" not in head else iter(handle)
-        self.ahead, self.number = list[bytes](), 0
+    def __init__(self, handle: TextIO) -> None:
+        self._source = iter(handle)
+        self.ahead, self.number = list[str](), 0
 
-    def take(self) -> bytes | None:
-        line = self.ahead.pop(0) if self.ahead else next(self._source, b"")
+    def take(self) -> str | None:
+        line = self.ahead.pop(0) if self.ahead else next(self._source, "")
         self.number += 1
         return line or None
 
-    def peek(self, k: int) -> bytes:
+    def peek(self, k: int) -> str:
         while len(self.ahead) <= k:
-            line = next(self._source, b"")
+            line = next(self._source, "")
             if not line:
-                return b""
+                return ""
             self.ahead.append(line)
         return self.ahead[k]
 
 
-def _by_return(handle: BinaryIO) -> Iterator[bytes]:
-    rest = b""
-    while block := handle.read(BLOCK):
-        *lines, rest = (rest + block).split(b"\r")
-        yield from (line + b"\n" for line in lines)
-    if rest:
-        yield rest
-
-
-def _record(raw: bytes, lines: _Lines, delimiter: str, width: int) -> tuple[list[str] | None, str]:
-    """The cells of the record that starts with `raw`, or (None, reason)."""
-    try:
-        text = raw.decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        return None, "not UTF-8"
-    if '"' not in text:
-        cells = text.split(delimiter)
-        return (cells, "") if len(cells) == width else (None, "ragged row")
-    cells_or_none, unclosed = _strict(text, delimiter)
-    if cells_or_none is not None and len(cells_or_none) == width:
-        return cells_or_none, ""
+def _record(text: str, lines: _Lines, delimiter: str, width: int) -> list[str] | None:
+    """The cells of the record that starts with `text`, or None."""
     plain = text.split(delimiter)
-    if unclosed:
-        joined = _join(text, lines, delimiter, width, plain)
-        if joined is not None:
-            return joined, ""
-    elif cells_or_none is None and delimiter == ",":
-        plain = _lenient(text, delimiter)  # `"so" he said, ...`
-    return (plain, "") if len(plain) == width else (None, "ragged row")
+    if '"' in text:
+        cells, unclosed = _strict(text, delimiter)
+        if cells is not None and len(cells) == width:
+            return cells
+        if unclosed:
+            joined = _join(text, lines, delimiter, width, plain)
+            if joined is not None:
+                return joined
+        elif cells is None and delimiter == ",":
+            plain = _lenient(text, delimiter)  # `"so" he said, ...`
+    return plain if len(plain) == width else None
 
 
 def _lenient(text: str, delimiter: str) -> list[str]:
@@ -161,12 +156,9 @@ def _join(text: str, lines: _Lines, delimiter: str, width: int, opening: list[st
     A line that is a row of its own, like the one that `opening` begins, is never part of a cell.
     """
     for k in range(MAX_JOINED):
-        raw = lines.peek(k)
-        try:
-            line = raw.decode("utf-8").rstrip("\r\n")
-        except UnicodeDecodeError:
-            return None
-        if not raw or _is_row(line.split(delimiter), width, opening, delimiter):
+        ahead = lines.peek(k)
+        line = ahead.rstrip("\r\n")
+        if not ahead or not _is_text(ahead) or _is_row(line.split(delimiter), width, opening, delimiter):
             return None
         text += "\n" + line
         if '"' not in line:

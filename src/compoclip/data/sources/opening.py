@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,12 @@ from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.data.sources.table import table_records
 from compoclip.errors import InputError
 
-TABLE_SUFFIXES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".jsonlines", ".json", ".parquet", ".arrow")
+OPENERS: dict[str, Callable[[Path], Table]] = {
+    **dict.fromkeys((".tsv", ".tab", ".csv"), open_delimited),
+    **dict.fromkeys((".jsonl", ".ndjson", ".jsonlines"), open_jsonl),
+    ".json": open_json,
+}
+TABLE_SUFFIXES = (*OPENERS, ".parquet", ".arrow")
 HUB_PREFIX = "hf:"
 COMPRESSED = (".tar.gz", ".tgz", ".tar.zst", ".tar.xz", ".tar.bz2")
 
@@ -104,14 +109,10 @@ def _table(path: Path, options: Options) -> Input:
 def open_table(path: Path, options: Options) -> Table:
     """Open a table file by its suffix. Raises InputError for a suffix that names none."""
     suffix = path.suffix.lower()
-    if suffix in (".tsv", ".tab", ".csv"):
-        return open_delimited(path)
-    if suffix in (".jsonl", ".ndjson", ".jsonlines"):
-        return open_jsonl(path)
-    if suffix == ".json":
-        return open_json(path)
     if suffix in (".parquet", ".arrow"):
         return open_columnar([path], path, options)
+    if suffix in OPENERS:
+        return OPENERS[suffix](path)
     raise InputError(f"{path}: unknown kind of file; wanted {', '.join(TABLE_SUFFIXES)}, .tar or .zip")
 
 
