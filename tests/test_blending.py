@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,8 @@ def test_a_sweep_draws_the_curve_and_writes_the_chosen_blend(tmp_path: Path, cap
     card = (tmp_path / "out" / "model" / "README.md").read_text()
     assert f"alpha: {kept['alpha']}" in card
     assert "within 1 points of the base" in card
+    assert "Wortsman" in card
+    assert re.search(r"world replace-attribute: [\d.]+ \[[\d.]+, [\d.]+\], n 4", card)
     expected = blend(load("tiny"), soup([load(name) for name in tuned]), kept["alpha"])
     assert torch.equal(load(tmp_path / "out" / "model").encode_text([CAPTION]), expected.encode_text([CAPTION]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,14 @@ def _tuned(name: str, base: str) -> Model:
 
 def blend_to(base: str, tuned: str | Sequence[str], alpha: float, out: Path) -> Path:
     """Write (1 - alpha) base + alpha tuned as an open_clip folder."""
-    start, end = opened(base, [tuned] if isinstance(tuned, str) else tuned)
-    return write_blend(blend(start, end, alpha), out)
+    names = [tuned] if isinstance(tuned, str) else list(tuned)
+    start, end = opened(base, names)
+    return write_blend(blend(start, end, alpha), out, names)
 
 
-def write_blend(model: Model, out: Path) -> Path:
-    """An open_clip folder with a model card that states the blend."""
-    from compoclip.export.card import write_card
+def write_blend(model: Model, out: Path, tuned: Sequence[str], results: dict[str, Any] | None = None) -> Path:
+    """An open_clip folder with a model card: the blend, how its first fine-tune was trained, and its own `results`."""
+    from compoclip.export.card import run_of, write_card
     from compoclip.export.convert import open_clip_equality
     from compoclip.export.fingerprint import fingerprint
 
@@ -51,6 +52,8 @@ def write_blend(model: Model, out: Path) -> Path:
         "equality": open_clip_equality(model, out).as_dict(),
         "blend": {**model.info.get("blend", {}), **({"soup": model.info["soup"]} if "soup" in model.info else {})},
     }
+    run = run_of(Path(tuned[0])) if Path(tuned[0]).exists() else {}
+    facts["run"] = {**run, "results": results}  # the fine-tune's own figures are not the blend's
     write_card(out, "open_clip", facts, None, model.info.get("blend", {}).get("base"))
     return out
 
@@ -64,11 +67,21 @@ def sweep(
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
     """`{"alpha", "summary"}` of every blend, alpha 0 being the base."""
-    rows = []
+    found = measured(base, tuned, tasks, data_root, alphas, limit)
+    return [{"alpha": alpha, "summary": results["summary"]} for alpha, results in found]
+
+
+def measured(
+    base: Model,
+    tuned: Model,
+    tasks: str,
+    data_root: Path | None,
+    alphas: Sequence[float],
+    limit: int | None,
+) -> Iterator[tuple[float, dict[str, Any]]]:
+    """(alpha, results) of every blend."""
     for alpha in track(alphas, "blending"):
-        results = evaluate(blend(base, tuned, alpha), tasks, data_root, limit, controls=False)
-        rows.append({"alpha": alpha, "summary": results["summary"]})
-    return rows
+        yield alpha, evaluate(blend(base, tuned, alpha), tasks, data_root, limit, controls=False)
 
 
 def choose(rows: Sequence[dict[str, Any]], keep_zeroshot: float | None = None) -> tuple[float, str]:
@@ -120,13 +133,15 @@ def sweep_to(
     alphas: Sequence[float] = SWEEP,
 ) -> dict[str, Any]:
     """Measure the blends, draw `sweep.png`, pick one by the rule and write it as `model/`; returns `sweep.json`."""
-    start, end = opened(base, [tuned] if isinstance(tuned, str) else tuned)
-    rows = sweep(start, end, tasks, data_root, alphas, limit)
+    names = [tuned] if isinstance(tuned, str) else list(tuned)
+    start, end = opened(base, names)
+    found = dict(measured(start, end, tasks, data_root, alphas, limit))
+    rows = [{"alpha": alpha, "summary": results["summary"]} for alpha, results in found.items()]
     alpha, rule = choose(rows, keep_zeroshot)
     facts = {"rule": rule, "alpha": alpha, "blends": rows}
     write_json(out / "sweep.json", facts)
     draw(rows, alpha, out / "sweep.png")
     mixed = blend(start, end, alpha)
     mixed.info["blend"] |= {"rule": rule, **next(r["summary"] for r in rows if r["alpha"] == alpha)}
-    write_blend(mixed, out / "model")
+    write_blend(mixed, out / "model", names, found[alpha])
     return facts

@@ -191,14 +191,16 @@ def test_card_record_and_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     run = tmp_path / "run"
     save(load("tiny"), run / "export")
     (run / "config.yaml").write_text(
-        "recipe: fsc-clip-lora\ndata: /home/me/secret/captions.tsv\nlora_rank: 4\nlr: 5.0e-05\n"
+        "recipe: mine\ndata: /home/me/secret/captions.tsv\nnegatives: generate\nnegative_kinds: [swap-nouns]\n"
+        "model: ViT-B-32\npretrained: openai\nweights: {local_negative: 0.2}\nlora_rank: 4\nlr: 5.0e-05\n"
     )
     row = {"accuracy": 61.25, "n": 400, "ci95": [56.4, 65.9]}
     (run / "results.json").write_text(json.dumps({"schema": 1, "tasks": {"world": {"subsets": {"swap": row}}}}))
     facts = convert(str(run), "open_clip", tmp_path / "out", licence="mit")
     assert not sent
     card = (tmp_path / "out" / "README.md").read_text()
-    for words in ("license: mit", "recipe: fsc-clip-lora", "data: captions.tsv", "world swap: 61.2 [56.4, 65.9], n 400",
+    for words in ("license: mit", "recipe: mine", "data: captions.tsv", "negatives: generate",
+                  "- ViT-B-32:openai", "world swap: 61.2 [56.4, 65.9], n 400",
                   "EMNLP 2024", "LoRA: Low-Rank", "fingerprint"):  # fmt: skip
         assert words in card, words
     assert "secret" not in card

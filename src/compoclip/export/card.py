@@ -17,6 +17,10 @@ CITATIONS = {
     "lora": "Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, ICLR 2022",
     "blend": "Wortsman et al., Robust Fine-Tuning of Zero-Shot Models, CVPR 2022",
 }
+TERMS = {  # terms of an objective -> whose they are
+    "fsc-clip": {"global_negative", "local_negative"},
+    "degla": {"image_grounded", "text_grounded", "distillation"},
+}
 LIBRARY = {"open_clip": "open_clip", "hf": "transformers", "onnx": "onnx", "adapter": "peft"}
 USE = {
     "open_clip": 'open_clip.create_model_and_transforms("local-dir:FOLDER")',
@@ -37,17 +41,28 @@ def run_of(source: Path) -> dict[str, Any]:
     return {}
 
 
+def base_of(settings: dict[str, Any]) -> str | None:
+    """The weights that a run started from, as `compoclip.load` names them; a folder's last name alone."""
+    model, tag = settings.get("model"), settings.get("pretrained")
+    if not model:
+        return None
+    name = Path(str(model)).name
+    return f"{name}:{Path(str(tag)).name}" if tag else name
+
+
 def write_card(folder: Path, to: str, facts: dict[str, Any], licence: str | None, base: str | None = None) -> None:
     """Write `README.md`. `facts`: found (what the checkpoint is), equality, fingerprint; run or blend where known."""
     run = facts.get("run") or {}
     settings = run.get("settings") or {}
+    base = base or base_of(settings)
     head: dict[str, Any] = {"library_name": LIBRARY[to], "tags": ["clip", "compositionality", "compoclip"]}
     head |= {"pipeline_tag": "zero-shot-image-classification"} if to in ("open_clip", "hf") else {}
     head |= {"license": licence} if licence else {}
     head |= {"base_model": base} if base and "/" in base else {}
     text = ["---", yaml.safe_dump(head, sort_keys=False).rstrip(), "---", "", f"# {facts['name']}", ""]
     text += [f"Loads by `{USE[to]}`.", ""]
-    text += _section("Origin", [f"{k}: {v} ({why})" for k, (v, why) in facts["found"].items()])
+    source = [f"file: {facts['file']}, sha256 {facts['sha256']}"] if facts.get("sha256") else []
+    text += _section("Origin", [*source, *(f"{k}: {v} ({why})" for k, (v, why) in facts["found"].items())])
     if base:
         text += _section("Base", [base])
     text += _section("Training", _training(settings))
@@ -113,7 +128,9 @@ def _figures(results: dict[str, Any] | None) -> list[str]:
 
 def _citations(settings: dict[str, Any], facts: dict[str, Any]) -> list[str]:
     recipe = str(settings.get("recipe", ""))
-    names = ["clip", *(n for n in ("negclip", "fsc-clip", "degla") if recipe.startswith(n))]
+    terms = set(settings.get("weights") or {})
+    names = ["clip", *(["negclip"] if recipe.startswith("negclip") else [])]
+    names += [name for name, own in TERMS.items() if recipe.startswith(name) or terms & own]
     names += ["lora"] if settings.get("lora_rank") or "LoRA" in facts["found"] else []
     names += ["blend"] if facts.get("blend") else []
     return [CITATIONS[name] for name in names]
