@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from compoclip.blending import choose, sweep_to
+from compoclip.blending import choose, draw, sweep_to
 from compoclip.cli import main
 from compoclip.errors import InputError
 from compoclip.export.fingerprint import CAPTION
@@ -60,6 +60,24 @@ def test_a_longer_text_is_cut_to_the_shorter() -> None:
     mixed = blend(base, tuned, 0.5)
     assert mixed.clip.positional_embedding.shape[0] == 20
     assert torch.allclose(blend(base, tuned, 0.0).encode_text([CAPTION]), base.encode_text([CAPTION]), atol=1e-6)
+
+
+def test_the_picture_shows_every_blend_the_chosen_one_and_the_bound(tmp_path: Path, monkeypatch) -> None:
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda self, path: drawn.append(self))
+    draw(ROWS, 0.25, tmp_path / "x.png", keep_zeroshot=1.0)
+    axes = drawn[0].axes[0]
+    curve, mark, bound = axes.lines
+    assert list(zip(curve.get_xdata(), curve.get_ydata())) == [(z, c) for _, c, z in POINTS]
+    assert (list(mark.get_xdata()), list(mark.get_ydata())) == ([59.5], [58.0])
+    assert set(bound.get_xdata()) == {59.0}
+    assert [text.get_text() for text in axes.texts] == ["0", "0.25", "0.5", "0.75", "1", "1 below the base's"]
+    flat = [{"alpha": a, "summary": {"comp": 50.0 + a, "zeroshot": 60.0}} for a in (0.0, 1.0)]
+    draw(flat, 1.0, tmp_path / "y.png")
+    (low, high), (left, right) = drawn[1].axes[0].get_ylim(), drawn[1].axes[0].get_xlim()
+    assert min(high - low, right - left) >= 10 - 1e-9
 
 
 @pytest.mark.slow

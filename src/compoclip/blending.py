@@ -13,6 +13,7 @@ from compoclip.models import Model, save
 from compoclip.models.blend import blend, soup
 from compoclip.progress import track
 
+SPAN = 10.0  # points that an axis of the curve shows at least
 SWEEP = tuple(i / 10 for i in range(11))
 
 
@@ -103,8 +104,11 @@ def choose(rows: Sequence[dict[str, Any]], keep_zeroshot: float | None = None) -
     return max(kept, key=lambda p: (p[1], -p[0]))[0], words
 
 
-def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path) -> None:
-    """The curve as a picture: zero-shot to the right, composition upwards, the chosen blend marked."""
+def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path, keep_zeroshot: float | None = None) -> None:
+    """The curve as a picture: zero-shot to the right, composition upwards, the chosen blend and the bound marked.
+
+    Each axis spans at least `SPAN` points, so that noise does not look like a difference.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 4.2), dpi=120, layout="constrained")
@@ -116,6 +120,15 @@ def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path) -> None:
         axes.annotate(f"{row['alpha']:g}", (left, up), textcoords="offset points", xytext=(5, 4), fontsize=8)
         if row["alpha"] == chosen:
             axes.plot([left], [up], marker="o", markersize=12, markerfacecolor="none", color="#c53030")
+    base = next((row["summary"]["zeroshot"] for row in rows if row["alpha"] == 0.0), None)
+    if keep_zeroshot is not None and base is not None:
+        axes.axvline(base - keep_zeroshot, color="#c53030", linestyle="--", linewidth=1)
+        words = f"{keep_zeroshot:g} below the base's"
+        axes.annotate(words, (base - keep_zeroshot, 0.02), xycoords=("data", "axes fraction"), fontsize=8, rotation=90,
+                      ha="right", va="bottom", color="#c53030")  # fmt: skip
+    for limits, set_limits in ((axes.get_xlim(), axes.set_xlim), (axes.get_ylim(), axes.set_ylim)):
+        missing = max(0.0, SPAN - (limits[1] - limits[0])) / 2
+        set_limits(limits[0] - missing, limits[1] + missing)
     axes.set_xlabel("zero-shot (%)")
     axes.set_ylabel("composition (%)")
     axes.set_title(f"blends from the base (0) to the tuned model (1); {chosen:g} chosen", fontsize=10)
@@ -140,7 +153,7 @@ def sweep_to(
     alpha, rule = choose(rows, keep_zeroshot)
     facts = {"rule": rule, "alpha": alpha, "blends": rows}
     write_json(out / "sweep.json", facts)
-    draw(rows, alpha, out / "sweep.png")
+    draw(rows, alpha, out / "sweep.png", keep_zeroshot)
     mixed = blend(start, end, alpha)
     mixed.info["blend"] |= {"rule": rule, **next(r["summary"] for r in rows if r["alpha"] == alpha)}
     write_blend(mixed, out / "model", names, found[alpha])

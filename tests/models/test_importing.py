@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 from compoclip.errors import InputError
 from compoclip.models import load
 from compoclip.models.importing import import_file, relative_distance
+from compoclip.models.layouts import table
 
 from . import dense_clip, layout_files
 
@@ -49,6 +51,13 @@ def test_a_layout_gives_the_features_of_its_dense_weights(write, arrays, pixels,
     assert ("LoRA" in found.facts) == (write.__name__ in ("fsc_clip_lora", "dac", "dac_attention", "tsvlc"))
     if "LoRA" in found.facts:
         assert found.facts["LoRA scale"][0] == "1/4"
+
+
+def test_every_published_layout_says_where_it_was_checked_and_the_docs_repeat_it() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "models.md").read_text("utf-8")
+    for row in table()["published"]:
+        assert re.match(r"[\w.-]+/[\w.-]+ [0-9a-f]{7,8}, \S+", row["checked"]), row["name"]
+        assert f"| {row['keys']} | {row['checked']} |" in page, row["name"]
 
 
 def test_plain_gelu_and_load_by_path_alone(arrays, pixels, tmp_path: Path) -> None:
