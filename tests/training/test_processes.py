@@ -86,7 +86,7 @@ def test_a_failure_of_one_process_ends_all(tmp_path: Path) -> None:
 def test_sizes_follow_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     open_sizes = config(tmp_path / "run", fit_batch=True, micro_batch=0, steps=1)
     monkeypatch.setattr(memory, "free_bytes", lambda device: 60 * 2**20)
-    monkeypatch.setattr("compoclip.training.loop.free_bytes", lambda device: 60 * 2**20)
+    monkeypatch.setattr("compoclip.training.setup.free_bytes", lambda device: 60 * 2**20)
     train(open_sizes)
     told = capsys.readouterr().err
     assert "batches of 32, activations of " in told

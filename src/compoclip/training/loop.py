@@ -6,12 +6,10 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from compoclip.config import TrainConfig
 from compoclip.data.loader import naming_lost_workers
@@ -21,32 +19,27 @@ from compoclip.errors import InputError, RunError, Stopped
 from compoclip.losses import objective
 from compoclip.models import Model, load, save
 from compoclip.models.device import resolve_device
-from compoclip.models.image_tower import projection_parameters
-from compoclip.models.lora import Lora
 from compoclip.models.teacher import Teacher
-from compoclip.models.text_tower import text_parameters
 from compoclip.training.backward import backward
-from compoclip.training.checkpoint import checkpoints, load_checkpoint, load_weights_of, read_state, save_checkpoint
+from compoclip.training.checkpoint import checkpoints, load_checkpoint, load_weights_of, save_checkpoint
 from compoclip.training.dataset import TrainData
 from compoclip.training.evaluate import evaluate_run
 from compoclip.training.finite import not_finite, not_finite_gradient
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.identity import identity, refuse_other
-from compoclip.training.memory import (
-    GIB,
-    Estimate,
-    estimate,
-    fitted,
-    for_batch,
-    free_bytes,
-    memory_account,
-    naming_the_setting,
-    peak_bytes,
-)
+from compoclip.training.memory import GIB, estimate, naming_the_setting, peak_bytes
 from compoclip.training.optim import adamw, cosine_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
 from compoclip.training.scalars import scalars_account, scale_limit
+from compoclip.training.setup import (
+    choose_parameters,
+    first_of,
+    repeatable,
+    same_total,
+    settled_sizes,
+    training_mode,
+)
 from compoclip.training.stopping import StopRequest, listening
 from compoclip.training.towers import Towers
 from compoclip.training.validation import Validation
@@ -71,12 +64,12 @@ def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Pa
 
 def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ranks) -> Path:
     asked = config
-    config = together(ranks, lambda: _same_total(asked, run, ranks))
+    config = together(ranks, lambda: same_total(asked, run, ranks))
     torch.manual_seed(config.seed)
     goal = objective(config.weights, **config.options)
     model = together(ranks, lambda: load(config.model_name, resolve_device(config.device), config.activation))
     data = together(ranks, lambda: TrainData.open(config, model, goal.needs, ranks))
-    lora = together(ranks, lambda: _choose_parameters(model, config))
+    lora = together(ranks, lambda: choose_parameters(model, config))
     ranks.copy_from_first(model.clip)
     limit = scale_limit(model.clip)
     teacher = Teacher(model.clip, config.teacher_decay) if "teacher" in goal.needs else None
@@ -111,14 +104,14 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     data.prepare(model, dense="tokens" in goal.needs, steps=total)
     frozen_texts = FrozenTexts(model.clip, "tokens" in goal.needs) if config.lock_text else None
     towers = Towers(model, config.negatives_per_caption, teacher_clip, frozen_texts, config.precision)
-    _training_mode(model.clip, config)
+    training_mode(model.clip, config)
     trainable = [p for p in model.clip.parameters() if p.requires_grad]
     needed = together(ranks, lambda: estimate(goal, towers, data))
-    config = _fitted(config, needed, data, model.device, ranks)
+    config = settled_sizes(config, needed, data, model.device, ranks)
     goal = objective(config.weights, **config.options)
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
 
-    with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, _repeatable(model.device):
+    with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, repeatable(model.device):
         if watch.due(step, position["epoch"], position["batch"]):
             log.figures(step, watch.measure(model, step))
         total = step if watch.exhausted else total
@@ -173,15 +166,11 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                 if step == total or due or stopping:
                     keep, spare = config.keep_checkpoints, watch.spared
                     place["stream"] = data.place()
-                    error = None
-                    if not ranks.rank:
-                        try:
+                    with first_of(ranks) as first:
+                        if first:
                             run.check_there()
                             state = (model.clip, teacher_clip, optimizer)
                             save_checkpoint(run.checkpoints, step, place, *state, keep, own, spare)
-                        except RunError as caught:
-                            error = caught
-                    ranks.check(error)
                 if stopping and step < total:
                     raise Stopped(f"{run.path}: stopped at step {step} by SIGTERM, checkpoint written; use --resume")
                 if watch.exhausted:
@@ -217,100 +206,9 @@ def export_best(config: TrainConfig, run: RunDirectory, watch: Validation, step:
     model = last
     if best != step:
         model = load(config.model_name, "cpu", config.activation)
-        lora = _choose_parameters(model, config)
+        lora = choose_parameters(model, config)
         load_weights_of(run.checkpoints, best, model.clip)
         if lora:
             lora.merge()
         model.info = {**last.info}
     save(model, run / "export-best")
-
-
-def _same_total(config: TrainConfig, run: RunDirectory, ranks: Ranks) -> TrainConfig:
-    """The configuration with the `batch_size` that keeps a resumed run's total, whatever the number of processes."""
-    saved = checkpoints(run.checkpoints)
-    position = read_state(saved[-1])["position"] if saved else {}
-    wanted = position.get("total")
-    if wanted is None or (wanted == config.batch_size * ranks.count and not config.fit_batch):
-        return config
-    if wanted % ranks.count:
-        raise InputError(f"{run.path}: its batches of {wanted} cannot be shared by {ranks.count} processes alike")
-    weights = dict(config.weights)
-    if config.fit_batch:  # the settings were made for another total
-        weights = for_batch(config, config.batch_size * position["processes"], wanted)
-    return config.model_copy(update={"batch_size": wanted // ranks.count, "fit_batch": False, "weights": weights})
-
-
-def _fitted(config: TrainConfig, needed: Estimate, data: TrainData, device: torch.device, ranks: Ranks) -> TrainConfig:
-    """Settle the sizes that were left to the memory, and say what a step is made of."""
-    config = together(ranks, lambda: fitted(config, needed, data.stream.samples, device, ranks))
-    data.stream.batch_size = config.batch_size
-    if not ranks.rank:
-        print(batch_account(config, len(data.stream), data.stream.samples, ranks), file=sys.stderr)
-        print(memory_account(config, needed, free_bytes(device)), file=sys.stderr)
-    return config
-
-
-def batch_account(config: TrainConfig, batches: int, samples: int, ranks: Ranks) -> str:
-    """What a step and an epoch are made of, in one line."""
-    total = config.batch_size * ranks.count
-    each = f" ({ranks.count} processes of {config.batch_size})" if ranks.count > 1 else ""
-    parts = f", activations of {config.micro_batch} at a time" if config.micro_batch else ""
-    line = f"batches of {total}{each}{parts}; {batches} an epoch"
-    line += f", {samples - batches * total} of {samples} samples left out of each"
-    published = config.published_batch
-    if published is not None and published != total:
-        line += f"; recipe {config.recipe} was published with batches of {published}"
-    return line
-
-
-def _choose_parameters(model: Model, config: TrainConfig) -> Lora | None:
-    """Freeze what the configuration freezes; LoRA freezes the base of what is left."""
-    if config.lock_image and config.lock_text:
-        raise InputError("lock_image and lock_text together leave nothing to train")
-    if config.unlock_image_head and not config.lock_image:
-        raise InputError("unlock_image_head only makes sense with lock_image")
-    lora = Lora(model.clip, config.lora_rank, config.lora_alpha) if config.lora_rank else None
-    if config.lock_image:
-        for parameter in model.clip.visual.parameters():
-            parameter.requires_grad_(False)
-        if config.unlock_image_head:
-            for parameter in projection_parameters(model.clip.visual):
-                parameter.requires_grad_(True)
-    if config.lock_text:
-        for _, parameter in text_parameters(model.clip):
-            parameter.requires_grad_(False)
-    return lora
-
-
-def _training_mode(clip: nn.Module, config: TrainConfig) -> None:
-    """Training mode without its noise: no dropout, and the statistics of batch norm as they were learned.
-
-    CLIP is trained without dropout, and a fine-tune's batches are too few to estimate statistics anew.
-    """
-    clip.train()
-    for module in clip.modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.eval()
-        elif isinstance(module, nn.Dropout):
-            module.p = 0.0
-    if config.grad_checkpointing:
-        clip.set_grad_checkpointing(True)  # type: ignore[operator]
-
-
-@contextlib.contextmanager
-def _repeatable(device: torch.device) -> Iterator[None]:
-    """On a CPU, algorithms that add up in the same order every time, whatever the threads do.
-
-    Without it, the gradient of features that several captions share differs in its last bits from run to run.
-    """
-    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic
-    fill = memory.fill_uninitialized_memory
-    if device.type == "cpu":
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        memory.fill_uninitialized_memory = False  # a debugging aid that comes with the switch and costs time
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
-        memory.fill_uninitialized_memory = fill
