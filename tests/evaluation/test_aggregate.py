@@ -38,7 +38,7 @@ def test_openai_anchor(shared: Path) -> None:
 
 
 def test_fsc_clip_rows() -> None:
-    rows = published.fsc_clip()
+    rows = published.read("fscclip_extended_results.csv")
     assert len(rows) == 12
     for row in rows:
         figures = published.numbers(row, ("CLIP", "Pretrained_Finetined", "Arch"))

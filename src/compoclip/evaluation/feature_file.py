@@ -158,21 +158,17 @@ def _read_safetensors(path: Path) -> dict[str, Any]:
 
 
 def _read_parquet(path: Path) -> dict[str, Any]:
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     table = pq.read_table(path)
     if not {"kind", "key", "feature"} <= set(table.column_names):
         raise InputError(f"{path}: needs the columns kind, key and feature (it has {', '.join(table.column_names)})")
-    kinds = np.array(table["kind"].to_pylist())
-    keys, rows = table["key"].to_pylist(), table["feature"].to_pylist()
-    if len({len(row) for row in rows}) > 1:
-        raise InputError(f"{path}: its features are not all of one length")
-    width = len(rows[0]) if rows else 1
     parts: dict[str, Any] = {}
     for kind, name in (("image", "image_keys"), ("text", "texts")):
-        here = np.flatnonzero(kinds == kind).tolist()
-        parts[name] = [keys[i] for i in here]
-        parts[f"{kind}_features"] = np.array([rows[i] for i in here], dtype=np.float32).reshape(-1, width)
+        own = table.filter(pc.equal(table["kind"], kind))
+        parts[name], rows = own["key"].to_pylist(), own["feature"].to_pylist()
+        parts[f"{kind}_features"] = np.array(rows, dtype=np.float32) if rows else np.zeros((0, 1), np.float32)
     return parts
 
 

@@ -57,10 +57,7 @@ def known_sets() -> dict[str, KnownSet]:
 
 
 def _table(file: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(
-        resources.files("compoclip.evaluation.published").joinpath(file).read_text("utf-8")
-    )
-    return found
+    return dict(json.loads(resources.files("compoclip.evaluation.published").joinpath(file).read_text("utf-8")))
 
 
 @cache

@@ -165,18 +165,11 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
             pictures.append(store.get(name))
     if not pictures:
         raise InputError(f"{folder / split}: its tars hold no image")
-    names = _names(folder / "classnames.txt") if _has(folder, "classnames.txt") else None
-    templates = read_templates(folder / TEMPLATES) if _has(folder, TEMPLATES) else None
+    called, prompts = folder / "classnames.txt", folder / TEMPLATES
+    # one of CLEVR's distances has no name, so empty lines count, but for those at the end
+    names = [n.strip() for n in called.read_text("utf-8").rstrip().split("\n")] if called.is_file() else None
+    templates = read_templates(prompts) if prompts.is_file() else None
     return _made(pictures, labels, names, str(folder / split), "webdataset", templates=templates)
-
-
-def _names(path: Path) -> list[str]:
-    """A line a class; one of CLEVR's distances has no name, so empty lines count, but for those at the end."""
-    return [line.strip() for line in path.read_text("utf-8").rstrip().split("\n")]
-
-
-def _has(folder: Path, name: str) -> bool:
-    return (folder / name).is_file()
 
 
 def _stem(name: str) -> str:

@@ -14,24 +14,6 @@ from compoclip.evaluation.tables import read_table
 from compoclip.evaluation.task import DataMissing
 from compoclip.io import read_json
 
-# Collections of photos that benchmarks share: where `data get` leaves them, and the folder of that name alone.
-PHOTOS = {
-    "coco-val2017": ("coco/val2017", "val2017"),
-    "coco-val2014": ("coco/val2014", "val2014"),
-    "coco-train2014": ("coco/train2014", "train2014"),
-    "visual-genome": ("vg/VG_100K*", "VG_100K*", "vg", "vg/images"),
-    "flickr30k": ("flickr30k/flickr30k-images", "flickr30k-images"),
-    "swig": ("swig/images_512",),
-    "visual7w": ("visual7w/images",),
-    "visdial-val2018": ("visdial/VisualDialog_val2018", "VisualDialog_val2018"),
-    "voc2007": ("voc2007/VOCdevkit/VOC2007/JPEGImages", "VOCdevkit/VOC2007/JPEGImages", "VOC2007/JPEGImages"),
-}
-
-
-def photos(task: str, *collections: str) -> tuple[str, ...]:
-    """Places of a task's images: its own folder `TASK/images`, shared collections by name, `images`."""
-    return (f"{task}/images", *(place for name in collections for place in PHOTOS[name]), "images")
-
 
 def find_files(task: str, root: Path, folders: Sequence[str], names: Iterable[str]) -> dict[str, Path]:
     """The files of the first folder that has any of `names`. Raises DataMissing with every place looked at."""

@@ -21,10 +21,6 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _figure(value: Any) -> bool:
-    return value is None or _number(value)
-
-
 def _count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ROWS
 
@@ -34,7 +30,7 @@ def _text(value: Any) -> bool:
 
 
 def _pair(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and len(value) == 2 and all(map(_number, value)))
+    return isinstance(value, list) and len(value) == 2 and all(map(_number, value))
 
 
 def _all(check: Check) -> Check:
@@ -67,16 +63,16 @@ KINDS: dict[str, Check] = {
     "a text": _text,
     "a text or null": _optional(_text),
     "a text or a number": lambda value: _text(value) or _number(value),
-    "a figure": _figure,
-    "two figures": _pair,
+    "a figure": _optional(_number),
+    "two figures": _optional(_pair),
     "a count of rows": _count,
     "a count of rows or null": _optional(_count),
     "an object": _all(lambda value: True),
     "an object of objects": _all(lambda value: isinstance(value, dict)),
     "an object of texts": _all(_text),
-    "an object of figures": _all(_figure),
-    "an object of figures or null": _optional(_all(_figure)),
-    "an object of pairs of figures": _all(_pair),
+    "an object of figures": _all(_optional(_number)),
+    "an object of figures or null": _optional(_all(_optional(_number))),
+    "an object of pairs of figures": _all(_optional(_pair)),
     "an object of weights": _all(_all(_number)),
     "rows as `pack` writes them": _hits,
     "a list of [rows, times]": _clusters,

@@ -7,7 +7,6 @@ multinomial over the few distinct values, so the bootstrap is exact and costs th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -45,20 +44,13 @@ def bootstrap_means(
         raise InputError("no rows to resample")
     rng = _rng(seed)
     if groups is not None:
-        return _grouped(values, groups, resamples, rng)
+        index = np.unique(groups, return_inverse=True)[1].reshape(-1)
+        return _by_rows(np.bincount(index, weights=values), np.bincount(index).astype(np.float64), resamples, rng)
     levels, counts = np.unique(values, return_counts=True)
     if len(levels) <= 64:
         draws = rng.multinomial(len(values), counts / len(values), size=resamples)
         return np.asarray(draws @ levels / len(values))
     return _by_rows(values, np.ones(len(values)), resamples, rng)
-
-
-def _grouped(values: Values, groups: NDArray[np.int64], resamples: int, rng: np.random.Generator) -> Means:
-    _, index = np.unique(groups, return_inverse=True)
-    index = index.reshape(-1)
-    return _by_rows(
-        np.bincount(index, weights=values).astype(np.float64), np.bincount(index).astype(np.float64), resamples, rng
-    )
 
 
 def _by_rows(total: Values, size: Values, resamples: int, rng: np.random.Generator) -> Means:
@@ -168,14 +160,8 @@ def mcnemar(first: Values, second: Values) -> McNemar:
     n, k = a + b, min(a, b)
     if a == b:
         return McNemar(a, b, 1.0)
-    if n <= 1000:
-        tail = sum(comb(n, i) for i in range(k + 1))
-        return McNemar(a, b, min(1.0, 2 * tail / 2**n))
-    return McNemar(a, b, min(1.0, 2.0 * float(np.exp(_log_binomial_tail(n, k)))))
-
-
-def _log_binomial_tail(n: int, k: int) -> float:
-    i = np.arange(1, n + 1, dtype=np.float64)
-    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(i))])
-    terms = log_factorial[n] - log_factorial[: k + 1] - log_factorial[n - np.arange(k + 1)] - n * np.log(2.0)
-    return float(terms.max() + np.log(np.exp(terms - terms.max()).sum()))
+    term = tail = 1
+    for i in range(1, k + 1):
+        term = term * (n - i + 1) // i  # n over i
+        tail += term
+    return McNemar(a, b, min(1.0, 2 * tail / 2**n))

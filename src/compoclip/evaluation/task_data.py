@@ -74,13 +74,16 @@ def check_task(task: str, root: str | Path) -> dict[str, Any]:
             for subset in loaded.subsets:
                 rows = len(getattr(subset, "images", ()))
                 subsets[subset.name] = {"rows": rows, "missing": getattr(subset, "missing", 0)}
-    sets = [_brief(check_entry(chosen, root)) for chosen in sets_of(name)]
+    brief = ("name", "complete", "missing", "hint")
+    checked = [check_entry(chosen, root) for chosen in sets_of(name)]
+    sets, needs = [{key: report[key] for key in brief} for report in checked], _needs(name, root)
     missing = sum(s["missing"] for s in subsets.values())
     complete = problem is None and not absent
     hint = ""
     if not complete:
-        ways = [s["hint"] for s in sets if s["hint"]]
-        ways += [f"compoclip data get {n['name']}" for n in _needs(name, root) if not n["complete"]]
+        ways = [s["hint"] for s in sets if s["hint"]] + [
+            f"compoclip data get {n['name']}" for n in needs if not n["complete"]
+        ]
         hint = "; ".join(ways) or f"it takes {task_of.facts()['needs']}"
     return {
         "task": name,
@@ -93,10 +96,6 @@ def check_task(task: str, root: str | Path) -> dict[str, Any]:
         "absent_rows": absent.get("rows", {}),
         "problem": problem,
         "sets": sets,
-        "needs": _needs(name, root),
+        "needs": needs,
         "hint": hint,
     }
-
-
-def _brief(report: dict[str, Any]) -> dict[str, Any]:
-    return {key: report[key] for key in ("name", "complete", "missing", "hint")}

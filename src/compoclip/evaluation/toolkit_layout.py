@@ -6,11 +6,12 @@ An index is lines `ARCHIVE.zip@IMAGE LABEL[,LABEL…]` with labels counted from 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import Picture, Store, open_store
+from compoclip.evaluation.pictures import Picture, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.io import read_json
 
@@ -23,21 +24,18 @@ INDEX = {
 }
 
 
-class _Places:
+def _pictures(folder: Path, paths: Iterable[str]) -> list[Picture | None]:
     """Images by `ARCHIVE.zip@NAME`, or by a path in the folder; each archive is opened once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._open: dict[str, Store] = {"": open_store(folder)}
-
-    def get(self, path: str) -> Picture | None:
-        archive, at, name = path.rpartition("@")
-        if at and archive not in self._open:
-            place = self.folder / Path(archive.replace("\\", "/")).name
+    stores, found = {"": open_store(folder)}, []
+    for path in paths:
+        archive, _, name = path.rpartition("@")
+        if archive not in stores:
+            place = folder / Path(archive.replace("\\", "/")).name
             if not place.is_file():
-                raise InputError(f"{self.folder}: the index names {archive}, which is not there; fetch it again")
-            self._open[archive] = open_store(place)
-        return self._open[archive].get(name)
+                raise InputError(f"{folder}: the index names {archive}, which is not there; fetch it again")
+            stores[archive] = open_store(place)
+        found.append(stores[archive].get(name))
+    return found
 
 
 def read_index(folder: Path, split: str) -> tuple[list[Picture | None], list[Any], list[str]] | None:
@@ -56,8 +54,7 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture | None], list[Any
     if read is None or not read[0]:
         return None  # ImageNet's index of the training photos lists none
     rows, names = read
-    places = _Places(folder)
-    pictures = [places.get(image) for image, _ in rows]
+    pictures = _pictures(folder, [image for image, _ in rows])
     if not any(pictures):
         raise InputError(f"{path}: none of its {len(rows)} images is there")
     for picture, (_, own) in zip(pictures, rows):

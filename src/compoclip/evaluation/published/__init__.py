@@ -64,10 +64,6 @@ def vl_compo() -> tuple[Published, ...]:
     return tuple(out)
 
 
-def fsc_clip() -> list[dict[str, str]]:
-    return read("fscclip_extended_results.csv")
-
-
 def degla_sugarcrepe() -> dict[str, dict[str, float]]:
     """DeGLA's SugarCrepe table by model, with the three swap cells put under their right names."""
     out = {}

@@ -11,7 +11,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.scoring.comparisons import Array, Graded, check_finite, choice
 from compoclip.evaluation.scoring.ranking import distinct
 
-METRICS = ("accuracy", "mean_per_class", "roc_auc", "map11", "map11_voc")
+SINGLE, SEVERAL = ("accuracy", "mean_per_class", "roc_auc"), ("map11", "map11_voc")  # metrics by labels of an image
 
 
 def normalise(features: NDArray[np.floating]) -> Array:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from compoclip.evaluation import statistics
@@ -52,53 +54,13 @@ class Shape:
         return Shape(asks, self.outcomes, self.strict, self.ties_of, self.half)
 
 
-CHOICE = Shape({"accuracy": "c0i0 > c*i0"})
-"""An image and captions, the true one first (SugarCrepe, VALSE, ARO, CREPE, NegBench)."""
+def _shape(stated: dict[str, Any]) -> Shape:
+    return Shape(**{key: tuple(value) if isinstance(value, list) else value for key, value in stated.items()})
 
-IMAGE_CHOICE = Shape({"accuracy": "c0i0 > c0i*"})
-"""A caption and images, the true one first (SVO-Probes, ImageCoDe, SPEC)."""
 
-_SQUARE = {
-    "text": "c0i0 > c1i0, c1i1 > c0i1",
-    "image": "c0i0 > c0i1, c1i1 > c1i0",
-}
-TWO_BY_TWO = Shape({"group": ", ".join(_SQUARE.values()), **_SQUARE}, ties_of="group", half=False)
-"""Two images and two captions: Winoground's text, image and group scores (Thrush et al. 2022)."""
-
-BOTH_SIDES = Shape(
-    {
-        **TWO_BY_TWO.asks,
-        "i_pos": "c0i0 > c1i0",
-        "i_neg": "c1i1 > c0i1",
-        "t_pos": "c0i0 > c0i1",
-        "t_neg": "c1i1 > c1i0",
-    },
-    ties_of="group",
-    half=False,
-)
-"""TWO_BY_TWO and its four comparisons alone: BiVLC's Ipos, Ineg, Tpos and Tneg (Miranda et al. 2024)."""
-
-TWO_TRUE = Shape({"accuracy": "c0i0 > c2i0, c1i0 > c2i0", "tot": "c0c1 > c0c2, c0c1 > c1c2"})
-"""An image, two true captions and a false one: SugarCrepe++'s ITT, and TOT, which reads alone (Dumpala et al. 2024)."""
-
-HARD_POSITIVE = Shape(
-    {
-        "accuracy": "c0i0 > c2i0, c1i0 > c2i0",
-        "original": "c0i0 > c3i0",
-        "positive": "c1i0 > c2i0",
-        "brittleness": "c0i0 > c2i0, c2i0 > c1i0 | c1i0 > c2i0, c2i0 > c0i0",
-    },
-    outcomes={
-        "both": "c0i0 > c2i0, c1i0 > c2i0",
-        "caption_only": "c0i0 > c2i0, c2i0 > c1i0",
-        "positive_only": "c1i0 > c2i0, c2i0 > c0i0",
-        "neither": "c2i0 > c0i0, c2i0 > c1i0",
-    },
-    strict=("accuracy", "original", "positive", "brittleness"),
-    ties_of="accuracy",
-)
-"""A true caption, a true rewording, the false caption both are judged against, and the false caption that stands beside
-the first in the original test (Kamath et al. 2024). `accuracy` is the augmented test accuracy."""
+_STATED = resources.files("compoclip.evaluation.scoring").joinpath("shapes.yaml").read_text("utf-8")
+SHAPES = {name: _shape(stated) for name, stated in yaml.safe_load(_STATED).items()}
+CHOICE, IMAGE_CHOICE, TWO_BY_TWO, BOTH_SIDES, TWO_TRUE, HARD_POSITIVE = SHAPES.values()
 
 
 class Scores:

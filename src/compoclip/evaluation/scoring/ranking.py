@@ -15,12 +15,6 @@ from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, percent, picture_name
 from compoclip.evaluation.scoring.comparisons import Array, Flags, check_finite
 
-RETRIEVAL_RULES = {
-    "strict": "a foreign target that ties with the best own one is placed before it (the default)",
-    "first": "a foreign target that ties is placed after it",
-    "index": "ties keep the order of the targets, as a stable sort does",
-}
-
 
 class Ranking(NamedTuple):
     """`rank` (Q,) int64 from 1: place of the best own target; `tied` (Q,): it equals some foreign target exactly."""
@@ -43,10 +37,11 @@ def distinct(features: Array) -> tuple[NDArray[np.int64], Array]:
 def ranks(scores: Array, own: Sequence[Sequence[int]], rule: str = "strict") -> Ranking:
     """Place of each query's best own target: `scores` (Q, T), `own` the target indices of each query (any number).
 
-    Recall@k in the CLIP convention is the share of queries with `rank <= k`: any own target within the first k.
+    Recall@k in the CLIP convention is the share of queries with `rank <= k`: any own target within the first k. A
+    foreign target that ties with the best own one is placed before it ("strict") or after it ("first").
     """
-    if rule not in RETRIEVAL_RULES:
-        raise InputError(f"tie rule {rule!r} is unknown; choose one of {', '.join(RETRIEVAL_RULES)}")
+    if rule not in ("strict", "first"):
+        raise InputError(f"tie rule {rule!r} is unknown here; choose one of strict, first")
     check_finite(scores)
     queries, targets = scores.shape
     rows = np.repeat(np.arange(queries), [len(o) for o in own])
@@ -61,9 +56,6 @@ def ranks(scores: Array, own: Sequence[Sequence[int]], rule: str = "strict") -> 
     rank = 1 + (~mine & (scores > best)).sum(axis=1)
     if rule == "strict":
         rank = rank + foreign_tie.sum(axis=1)
-    elif rule == "index":
-        place = np.argmax(mine & (scores == best), axis=1)
-        rank = rank + (foreign_tie & (np.arange(targets) < place[:, None])).sum(axis=1)
     return Ranking(rank.astype(np.int64), foreign_tie.any(axis=1))
 
 

@@ -18,8 +18,6 @@ from compoclip.evaluation.scoring import classification
 from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, percent, picture_name
 from compoclip.evaluation.scoring.comparisons import Array
 
-SINGLE, SEVERAL = ("accuracy", "mean_per_class", "roc_auc"), ("map11", "map11_voc")
-
 
 @dataclass
 class ZeroShot:
@@ -46,7 +44,7 @@ class ZeroShot:
     namesakes: bool = False
 
     def __post_init__(self) -> None:
-        known = SEVERAL if self.several else SINGLE
+        known = classification.SEVERAL if self.several else classification.SINGLE
         if self.metric not in known:
             kind = "several labels" if self.several else "one label"
             raise InputError(f"{self.name}: metric {self.metric!r} is unknown for {kind}; use {', '.join(known)}")
@@ -133,7 +131,7 @@ class ZeroShot:
         metrics = basic(hits, tied, self.missing, None, seed)
         metrics |= {"any_hit": metrics["accuracy"], "any_hit_ci95": metrics["ci95"]}
         if len(hits):
-            for name in SEVERAL:
+            for name in classification.SEVERAL:
                 precision = classification.mean_average_precision(probabilities, self.labels, voc=name == "map11_voc")
                 metrics[name] = 100.0 * precision
             chance = 100.0 * float(self.labels[:, self.labels.any(axis=0)].mean())

@@ -18,7 +18,7 @@ from compoclip.evaluation.known_tasks import SIDE
 from compoclip.evaluation.labelled import LabelledImages, own_metric, read_labelled
 from compoclip.evaluation.probe import hold_out
 from compoclip.evaluation.scoring import LinearProbe, Subset
-from compoclip.evaluation.scoring.classification import METRICS
+from compoclip.evaluation.scoring.classification import SEVERAL, SINGLE
 from compoclip.evaluation.task import DataMissing, Loaded, Request
 
 FOLDER = "linear_probe"
@@ -59,8 +59,8 @@ def read_set(folder: Path, request: Request) -> tuple[LinearProbe, dict[str, Any
         labels = [aligned(which, data, folder)[0] for data in splits]
         if which.resize == "whole":
             splits = [replace(d, pictures=[p.whole(SIDE) for p in d.pictures]) for d in splits]
-    if metric not in METRICS:
-        raise InputError(f"{folder}: metric {metric!r} is unknown; use one of {', '.join(METRICS)}")
+    if metric not in (*SINGLE, *SEVERAL):
+        raise InputError(f"{folder}: metric {metric!r} is unknown; use one of {', '.join((*SINGLE, *SEVERAL))}")
     training = [picture for data in (splits[0], *splits[2:]) for picture in data.pictures]
     known_labels = np.concatenate([labels[0], *labels[2:]])
     validation = np.arange(len(training)) >= len(splits[0].pictures) if held else hold_out(known_labels)

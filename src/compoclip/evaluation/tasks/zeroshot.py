@@ -21,13 +21,25 @@ PLACES = ("zeroshot/*", ".", "*", "data/*")
 DEFAULT_TEMPLATES = ["a photo of a {}."]
 
 
-def read_class_names(path: Path, folders: list[str]) -> list[str]:
-    """Names in the order of the sorted folders, or lines `folder<TAB>name`. Raises InputError where they do not fit."""
+def class_names(folder: Path, data: LabelledImages) -> list[str]:
+    """What the classes are called in prompts: `classnames.txt`, else the data's own names with spaces.
+
+    The file has a name a line in the order of the classes (of the sorted folders), or lines `folder<TAB>name`. Raises
+    InputError where they do not fit.
+    """
+    path, folders = folder / "classnames.txt", list(data.names or [])
+    if not path.is_file():
+        if data.names is None:
+            raise InputError(
+                f"{folder}: its labels are bare numbers; put classnames.txt there, a line a class in their order"
+            )
+        return [name.replace("_", " ") for name in folders]
     lines = read_lines(path)
+    if data.ordered:
+        return [line.strip() for line in lines]
     if all("\t" in line for line in lines):
         names = dict(line.split("\t", 1) for line in lines)
-        absent = [f for f in folders if f not in names]
-        if absent:
+        if absent := [f for f in folders if f not in names]:
             raise InputError(f"{path}: no line for class folder {absent[0]!r}; add {absent[0]}<TAB>its name")
         if superfluous := [f for f in names if f not in folders]:
             say(f"{path}: {len(superfluous)} classes are left out, as no image is there (first: {superfluous[0]})")
@@ -38,21 +50,6 @@ def read_class_names(path: Path, folders: list[str]) -> list[str]:
             "or lines folder<TAB>name"
         )
     return [line.strip() for line in lines]
-
-
-def class_names(folder: Path, data: LabelledImages) -> list[str]:
-    """What the classes are called in prompts: `classnames.txt`, else the data's own names with spaces."""
-    path = folder / "classnames.txt"
-    if not data.ordered:
-        folders = list(data.names or [])
-        return read_class_names(path, folders) if path.is_file() else [f.replace("_", " ") for f in folders]
-    if path.is_file():
-        return [line.strip() for line in read_lines(path)]
-    if data.names is None:
-        raise InputError(
-            f"{folder}: its labels are bare numbers; put classnames.txt there, a line a class in their order"
-        )
-    return [name.replace("_", " ") for name in data.names]
 
 
 def read_set(folder: Path, request: Request) -> Subset:
