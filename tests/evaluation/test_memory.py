@@ -29,7 +29,7 @@ texts += 0.1 * np.repeat(images, [len(row) for row in captions], axis=0)
 for features in (images, texts):
     features /= np.linalg.norm(features, axis=1, keepdims=True)
 pictures = [FileImage(f"p{i}") for i in range(photos)]
-bank = Encoded({p.key: i for i, p in enumerate(pictures)}, images, {t: i for i, t in enumerate(flat)}, texts)
+bank = Encoded(pictures, images, flat, texts)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 graded = dict(Retrieval("coco", pictures, captions).grade(bank))
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

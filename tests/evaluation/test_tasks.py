@@ -12,10 +12,12 @@ from tests.evaluation.fakes import RandomModel, Table, picture, png, shared_phot
 
 from compoclip.errors import InputError
 from compoclip.evaluation import TASKS, list_tasks
+from compoclip.evaluation.aggregate import SIZES
 from compoclip.evaluation.evaluate import evaluate
 from compoclip.evaluation.locations import rows_of
+from compoclip.evaluation.scoring import ZeroShot
 from compoclip.evaluation.task import DataMissing, Request
-from compoclip.evaluation.tasks import retrieval, sugarcrepe, zeroshot
+from compoclip.evaluation.tasks import retrieval
 
 PHOTOS = {f"{i:012d}.jpg": png(picture(i)) for i in range(3)}
 
@@ -29,7 +31,7 @@ def crepe_rows(n: int, file: int = 0) -> dict[str, dict[str, str]]:
 
 
 def crepe(root: Path, photos: str = "sugarcrepe/images", sizes: dict[str, int] | None = None) -> Path:
-    for name, n in (sizes or dict.fromkeys(sugarcrepe.SIZES, 2)).items():
+    for name, n in (sizes or dict.fromkeys(SIZES, 2)).items():
         write(root / "sugarcrepe" / f"{name}.json", crepe_rows(n))
     if photos.endswith(".tar"):
         write_tar(root / photos, PHOTOS)
@@ -77,7 +79,7 @@ def test_sugarcrepe_counts_missing_rows_and_ties_and_names_every_average(tmp_pat
 def test_sugarcrepe_without_every_file_has_no_vl_compo_average(tmp_path: Path) -> None:
     got = evaluate(JUDGE, "sugarcrepe", crepe(tmp_path, sizes={"swap_obj": 3, "add_att": 1}))["tasks"]["sugarcrepe"]
     assert got["rule"] == "micro (2 of 7 sets)"
-    assert set(got["absent"]["sets"]) == set(sugarcrepe.SIZES) - {"swap_obj", "add_att"}
+    assert set(got["absent"]["sets"]) == set(SIZES) - {"swap_obj", "add_att"}
 
 
 def test_sugarcrepe_says_where_it_looked(tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_sugarcrepe_says_where_it_looked(tmp_path: Path) -> None:
         evaluate(JUDGE, "sugarcrepe")
     with pytest.raises(DataMissing, match=r"none of replace_obj.json.* found; looked in .*sugarcrepe"):
         evaluate(JUDGE, "sugarcrepe", tmp_path)
-    for name in sugarcrepe.SIZES:
+    for name in SIZES:
         write(tmp_path / "sugarcrepe" / f"{name}.json", crepe_rows(1))
     with pytest.raises(DataMissing, match=r"no image such as 000000000000.jpg.*val2017"):
         evaluate(JUDGE, "sugarcrepe", tmp_path)
@@ -104,7 +106,7 @@ def test_sugarcrepe_names_a_bad_row(tmp_path: Path) -> None:
 
 
 def test_sugarcrepe_reads_every_official_row(shared: Path, tmp_path: Path) -> None:
-    for name, size in sugarcrepe.SIZES.items():
+    for name, size in SIZES.items():
         rows = rows_of(shared / "reference" / "annotations" / "sugarcrepe" / f"{name}.json")
         assert len(rows) == size
     loaded = TASKS["sugarcrepe"].load(Request(shared_photos(tmp_path, shared, "sugarcrepe")))
@@ -212,12 +214,12 @@ def classes(root: Path, kind: str) -> Path:
 def test_zeroshot_layouts(tmp_path: Path, kind: str) -> None:
     classes(tmp_path / "zeroshot" / "pets", kind)
     subset = TASKS["zeroshot"].load(Request(tmp_path)).subsets[0]
-    assert isinstance(subset, zeroshot.ZeroShot)
+    assert isinstance(subset, ZeroShot)
     assert subset.class_names == ["big cat", "dog"]
     assert subset.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert subset.prompts == ["a photo of a big cat.", "a photo of a dog."]
     limited = TASKS["zeroshot"].load(Request(tmp_path, limit=2)).subsets[0]
-    assert isinstance(limited, zeroshot.ZeroShot)
+    assert isinstance(limited, ZeroShot)
     assert limited.labels.tolist() == [0, 1]
 
 

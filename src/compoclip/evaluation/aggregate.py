@@ -35,8 +35,8 @@ SUBSETS: dict[str, Weights] = {name: _shares(tree) for name, tree in _TABLE["sub
 SIZES: dict[str, int] = {name: n for group in _TABLE["subsets"]["sugarcrepe"] for name, n in group.items()}
 GROUPS = tuple(dict.fromkeys(name.split("_")[0] for name in SIZES))
 MMVP = tuple(_TABLE["subsets"]["mmvp_vlm"])
-SPEC = tuple(name.split("::")[0] for name in _TABLE["subsets"]["spec"][0])
-ELEVATER, DEGLA_SETS = (tuple(_TABLE["recognition"][name]) for name in ("elevater", "degla"))
+RECOGNITION: dict[str, tuple[str, ...]] = {name: tuple(sets) for name, sets in _TABLE["recognition"].items()}
+ELEVATER, DEGLA_SETS = RECOGNITION["elevater"], RECOGNITION["degla"]
 DEGLA_TASK = "degla_zeroshot"  # the task that measures the same sets by plain accuracy, as DeGLA prints them
 RETRIEVAL: dict[str, str] = _TABLE["retrieval"]
 

@@ -17,13 +17,9 @@ def check_batch_size(wanted: int | str) -> int | str:
     """A whole number of at least 1, or `auto`, as given or as text. Raises InputError for anything else."""
     if wanted == "auto":
         return wanted
-    try:
-        size = int(wanted)
-    except (TypeError, ValueError):
-        size = 0
-    if size < 1:
+    if not str(wanted).isdecimal() or int(wanted) < 1:
         raise InputError(f"batch size {wanted!r}: give a whole number of at least 1, or auto")
-    return size
+    return int(wanted)
 
 
 def out_of_memory(error: BaseException) -> bool:

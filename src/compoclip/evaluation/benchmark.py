@@ -4,7 +4,8 @@ The file's keys are those of `Task` (title, rule, chance, citation, data, parts,
 
 - `scores`: averages by title, the headline first; see `means`;
 - `reads`: the `Layout` of composition rows, whose `row` says which columns hold what (see `columns`);
-- `sets`: in its place, recognition sets of published tables; `metric` overrides each set's own.
+- `sets`: in its place, recognition sets of published tables; `metric` overrides each set's own. `published NAME` are
+  those that `published/averages.yaml` names, as it has the sizes of SugarCrepe's `parts`.
 
 `$NAME` in a list of places stands for a collection of photos that benchmarks share (`tasks/photos.yaml`).
 """
@@ -21,7 +22,7 @@ from typing import Any
 import yaml
 
 from compoclip.evaluation import scoring
-from compoclip.evaluation.aggregate import SUBSETS
+from compoclip.evaluation.aggregate import RECOGNITION, SIZES, SUBSETS
 from compoclip.evaluation.known_sets import published_rows
 from compoclip.evaluation.known_tasks import LAYOUTS
 from compoclip.evaluation.known_tasks import loader as recognition_loader
@@ -40,13 +41,16 @@ def benchmark(
     averages: Averages | None = None,
     prepare: Callable[[Path], list[str]] | None = None,
     parts: Mapping[str, int] | None = None,
-    sets: Sequence[str] = (),
     **reading: Any,
 ) -> Task:
     """The task that `tasks/NAME.yaml` states; `reading` are fields of `Layout` that it does not, such as `ask`."""
     stated = facts_of(name)
-    sets = sets or stated.get("sets", ())
-    parts = parts or stated.get("parts") or {known: published_rows(known) for known in sets}
+    sets, parts = stated.get("sets", ()), parts or stated.get("parts")
+    if isinstance(sets, str):
+        sets = [known for known in RECOGNITION[sets.split()[1]] if known != stated.get("without")]
+    if parts == "published":
+        parts = SIZES
+    parts = parts or {known: published_rows(known) for known in sets}
     data = stated.get("data") or ["imagenet" if known == "imagenet-1k" else known for known in sets]
     if load is None and sets:
         load = recognition_loader(name, sets, stated.get("metric"))

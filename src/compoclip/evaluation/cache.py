@@ -99,12 +99,7 @@ class FeatureCache:
 
     def get(self, keys: Sequence[str]) -> dict[str, Array]:
         """The features that are there, by key; each (D,)."""
-        found = {}
-        for key in keys:
-            row = self._rows.get(self._name(key))
-            if row is not None:
-                found[key] = row
-        return found
+        return {key: row for key in keys if (row := self._rows.get(self._name(key))) is not None}
 
     def put(self, keys: Sequence[str], features: Array) -> None:
         """Keep `features` (N, D); they are on disk after `close`, or as soon as a part is full."""

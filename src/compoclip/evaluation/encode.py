@@ -101,8 +101,7 @@ def encode(
         words.fill(batches, lambda own: sizes.run(lines, list(own)), lambda t: f"caption {t!r}", progress, "captions")
     if ranks.rank:
         return None
-    image_keys = {p.key: i for i, p in enumerate(unique)}
-    return Encoded(image_keys, images.rows(), {t: i for i, t in enumerate(texts)}, words.rows())
+    return Encoded(unique, images.rows(), texts, words.rows())
 
 
 class _Table:

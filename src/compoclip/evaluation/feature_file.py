@@ -83,33 +83,31 @@ class FeatureFile:
         """Features of what a call asks for. Raises InputError naming the first image and caption that is absent."""
         unique = list({p.key: p for p in pictures}.values())
         texts = sorted(set(captions))
-        names = [self._find(p) for p in unique]
-        absent = [p.where for p, name in zip(unique, names) if name is None]
+        found, absent = [], []
+        first: dict[str, Picture] = {}
+        for picture in unique:
+            name = self._find(picture)
+            if name is None:
+                absent.append(picture.where)
+                continue
+            other = first.setdefault(name, picture)  # images that share a name must be copies of one file
+            if other is not picture and hashed(other) != hashed(picture):
+                raise InputError(
+                    f"{self.path}: {name!r} may be {other.where} or {picture.where}; give more of its path"
+                )
+            found.append(self._images[name])
         if absent:
             raise InputError(
                 f"{self.path}: {len(absent)} of {len(unique)} images have no feature in it, the first {absent[0]}"
             )
-        known = [name for name in names if name is not None]
-        self._told_apart(unique, known)
-        rows = np.stack([self._images[name] for name in known]) if known else np.zeros((0, 1), dtype=np.float32)
-        keys = {p.key: i for i, p in enumerate(unique)}
-        return Encoded(keys, rows, {t: i for i, t in enumerate(texts)}, self.encode_text(texts))
+        rows = np.stack(found) if found else np.zeros((0, 1), dtype=np.float32)
+        return Encoded(unique, rows, texts, self.encode_text(texts))
 
     def _find(self, picture: Picture) -> str | None:
         names = [picture.key, *reversed(endings(picture))]
         if self._hashed and not any(name in self._images for name in names):
             names = [hashed(picture)]
         return next((name for name in names if name in self._images), None)
-
-    def _told_apart(self, pictures: Sequence[Picture], names: Sequence[str]) -> None:
-        """Images that share a name must be copies of one file."""
-        first: dict[str, Picture] = {}
-        for picture, name in zip(pictures, names):
-            other = first.setdefault(name, picture)
-            if other is not picture and hashed(other) != hashed(picture):
-                raise InputError(
-                    f"{self.path}: {name!r} may be {other.where} or {picture.where}; give more of its path"
-                )
 
 
 def endings(picture: Picture) -> list[str]:

@@ -111,19 +111,13 @@ def plain(name: str) -> str:
     return re.sub(r"[^0-9a-z]", "", name.casefold())
 
 
-def places(root: Path, name: str) -> list[Path]:
-    """Folders that a set may lie in below a data root, those that exist."""
-    found = [root / base / folder for base in FOLDERS for folder in folder_names(name)]
+def find(root: Path, name: str) -> tuple[Path, LabelledImages] | None:
+    """The first folder below a data root that holds the set's test images. Raises InputError for one that is broken."""
+    folders = [root / base / folder for base in FOLDERS for folder in folder_names(name)]
     # The toolkit keeps each set below a folder of its own: DATASET/cifar10/classification/cifar_10_20211007
-    found += [path for folder in folder_names(name) for path in sorted(root.glob(f"*/classification/{folder}"))]
-    return [path for path in found if path.is_dir()]
-
-
-def find(root: Path, name: str, split: str = "test") -> tuple[Path, LabelledImages] | None:
-    """The first folder that holds the set's split. Raises InputError for one that is there and broken."""
-    for folder in places(root, name):
-        data = read_labelled(folder, split)
-        if data is not None:
+    folders += [path for folder in folder_names(name) for path in sorted(root.glob(f"*/classification/{folder}"))]
+    for folder in folders:
+        if folder.is_dir() and (data := read_labelled(folder, "test")) is not None:
             return folder, data
     return None
 

@@ -82,14 +82,13 @@ def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callab
             if read is not None:
                 subsets.append(read[0])
                 facts[name] = read[1]
-        if not subsets and unread:
-            raise DataMissing("; ".join(unread.values()))
         if not subsets:
             looked = ", ".join(str(root / base / names[0]) for base in FOLDERS)
-            raise DataMissing(
+            absent = (
                 f"{task}: none of its sets found ({', '.join(names[:3])}{' …' if len(names) > 3 else ''}); "
                 f"looked in {looked} and under their other names"
             )
+            raise DataMissing("; ".join(unread.values()) or absent)
         other = [n for n, f in facts.items() if f["images"] != f["published images"]]
         rows = {name: int(f["images"]) for name, f in facts.items()}
         return Loaded(subsets, {"sets": facts, "not read": unread, "other sizes": other}, rows)

@@ -154,11 +154,11 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
     pictures, labels = [], []
     for shard in shards:
         store = open_store(shard)
-        label_of = {_stem(n): n for n in store.names() if n.endswith((".cls", ".npy"))}
+        label_of = {PurePosixPath(n).with_suffix(""): n for n in store.names() if n.endswith((".cls", ".npy"))}
         for name in store.names():
             if not is_image(name):
                 continue
-            member = label_of.get(_stem(name))
+            member = label_of.get(PurePosixPath(name).with_suffix(""))
             if member is None:
                 raise InputError(f"{shard}: image {name} has no .cls or .npy beside it with its label")
             labels.append(_label(store, shard, member))
@@ -170,10 +170,6 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
     names = [n.strip() for n in called.read_text("utf-8").rstrip().split("\n")] if called.is_file() else None
     templates = read_templates(prompts) if prompts.is_file() else None
     return _made(pictures, labels, names, str(folder / split), "webdataset", templates=templates)
-
-
-def _stem(name: str) -> str:
-    return str(PurePosixPath(name).with_suffix(""))
 
 
 def _number(text: str, where: object) -> int:
@@ -260,12 +256,12 @@ def _places(cells: Sequence[object], names: list[str] | None, where: str) -> tup
 def own_metric(folder: Path, usual: str) -> str:
     """What `metric.txt` of a set names, else the usual one."""
     path = folder / "metric.txt"
-    return read_lines(path)[0].strip() if path.is_file() else usual
+    return read_lines(path)[0] if path.is_file() else usual
 
 
 def read_templates(path: Path) -> list[str]:
     """Prompt templates, a line each, `{}` or `{c}` where the class name goes. Raises InputError naming the line."""
-    templates = [line.strip().replace("{c}", "{}") for line in read_lines(path)]
+    templates = [line.replace("{c}", "{}") for line in read_lines(path)]
     for number, template in enumerate(templates, 1):
         if template.count("{}") != 1:
             raise InputError(f"{path}: template {number} ({template!r}) must hold {{}} once, where the class name goes")

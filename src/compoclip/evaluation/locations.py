@@ -87,11 +87,8 @@ class Finder:
 
     def __call__(self, name: str) -> Picture | None:
         if name not in self._known:
-            found = self.store.get(name)
-            if found is None and (other := renamed(name, self.instead)) != name:
-                found = self.store.get(other)
-            self._known[name] = found
-            if found is None:
+            self._known[name] = self.store.get(name) or self.store.get(renamed(name, self.instead))
+            if self._known[name] is None:
                 note_absent(name)
         return self._known[name]
 

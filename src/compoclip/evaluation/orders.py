@@ -132,11 +132,9 @@ def freeze(split: str | Path, out: str | Path, seed: int = 1) -> int:
 
     rows = list(_rows(Path(split)))
     parsed = shared_parser().parse(caption for _, caption in rows)
-    lines = [
-        json.dumps(
-            {"image": image, "caption_options": candidates(caption, (p.words, p.tags), seed)}, ensure_ascii=False
-        )
+    made = [
+        {"image": image, "caption_options": candidates(caption, (p.words, p.tags), seed)}
         for (image, caption), p in zip(rows, parsed)
     ]
-    write_text(out, "".join(line + "\n" for line in lines))
-    return len(lines)
+    write_text(out, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in made))
+    return len(made)

@@ -50,7 +50,7 @@ def read_stl10(folder: Path, split: str) -> Read | None:
         return None
     pixels, size = base / f"{split}_X.bin", 3 * SIDE * SIDE
     labels = np.fromfile(base / f"{split}_y.bin", np.uint8) if (base / f"{split}_y.bin").is_file() else np.zeros(0)
-    names = [line.strip() for line in read_lines(base / "class_names.txt")]
+    names = read_lines(base / "class_names.txt")
     if pixels.stat().st_size != size * len(labels) or not len(labels):
         raise InputError(
             f"{pixels}: {pixels.stat().st_size} bytes for the {len(labels)} labels beside it; fetch it again"

@@ -64,28 +64,21 @@ def read_urban(folder: Path) -> dict[str, list[str]]:
     return {f"{file.stem}.jpg": captions_of(str(file), _lines(file)[0]) for file in files}
 
 
-COCO_2014 = ("coco/train2014", "coco/val2014", "train2014", "val2014")
+_xtd10 = partial(
+    Known,
+    folders=("xtd10", "Cross-lingual-Test-Dataset-XTD10"),
+    images=("xtd10/images", "coco/train2014", "coco/val2014", "train2014", "val2014"),
+    read=read_xtd10,
+)
+_crossmodal3600 = partial(
+    Known,
+    folders=("crossmodal3600", "xm3600"),
+    files=("captions.jsonl",),
+    images=("crossmodal3600/images", "xm3600/images"),
+)
 LANGUAGES = (
-    *(
-        Known(
-            f"xtd10/{code}",
-            ("xtd10", "Cross-lingual-Test-Dataset-XTD10"),
-            (f"{folder}/test_1kcaptions_{code}.txt",),
-            ("xtd10/images", *COCO_2014),
-            read_xtd10,
-        )
-        for code, folder in XTD10.items()
-    ),
-    *(
-        Known(
-            f"crossmodal3600/{code}",
-            ("crossmodal3600", "xm3600"),
-            ("captions.jsonl",),
-            ("crossmodal3600/images", "xm3600/images"),
-            partial(read_crossmodal, code),
-        )
-        for code in CROSSMODAL.split()
-    ),
+    *(_xtd10(f"xtd10/{code}", files=(f"{folder}/test_1kcaptions_{code}.txt",)) for code, folder in XTD10.items()),
+    *(_crossmodal3600(f"crossmodal3600/{code}", read=partial(read_crossmodal, code)) for code in CROSSMODAL.split()),
 )
 LONG = (
     Known("docci", ("docci", "DOCCI"), ("docci_descriptions.jsonlines",), ("docci/images", "DOCCI/images")),

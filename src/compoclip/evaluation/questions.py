@@ -66,52 +66,40 @@ class Layout:
     order: Sequence[str] = ()  # of the subsets, where rows tell them
     alternatives: bool = False  # whether one of the files is enough, the first that is there
 
-    def official(self, root: Path) -> Mapping[str, Sequence[Path]]:
-        """The benchmark's own files by their name."""
-        found = self.find(root) if self.find is not None else {}
-        if found:
-            return found
-        if not self.files:
-            raise DataMissing(f"{self.task}: its rows lie in a table with their images")
-        files = find_files(self.task, root, self.folders, self.files)
-        return {name: [path] for name, path in list(files.items())[: 1 if self.alternatives else None]}
-
-    def tables(self, root: Path) -> tuple[dict[str, list[Question]], dict[str, int], str]:
+    def read(self, root: Path) -> tuple[dict[str, list[Question]], dict[str, int], str]:
         """Questions by subset, how many rows each has there, and where they were read. Raises DataMissing where no file
         is there."""
-        try:
-            found = self.official(root)
-        except DataMissing as absent:
-            return self._from_hub(root, absent)
         out: dict[str, list[Question]] = {}
-        for name, paths in found.items():
-            rows = [row for path in paths for row in self.rows(path)]
-            if not rows and not self.empty:
-                raise InputError(f"{paths[0]}: no rows")
-            self._add(out, rows, self.files.get(name, ""))
-        return *self._looked_over(out), str(next(iter(found.values()))[0].parent)
-
-    def _from_hub(self, root: Path, absent: DataMissing) -> tuple[dict[str, list[Question]], dict[str, int], str]:
-        for folder in self.hub:
-            rows = read_rows(root / folder)
-            if rows:
-                out: dict[str, list[Question]] = {}
-                self._add(out, [(f"{root / folder}: {where}", row) for where, row in rows], "")
-                return *self._looked_over(out), str(root / folder)
-        if not self.hub:
-            raise absent
-        raise DataMissing(f"{absent}; nor is there a Hugging Face table (data/test-*.parquet) at {root / self.hub[0]}")
-
-    def _add(self, out: dict[str, list[Question]], rows: Iterable[tuple[str, Row]], own: str) -> None:
-        for where, row in rows:
-            asked = self.ask(where, row)
-            if asked is not None:
-                out.setdefault(asked[0] or own, []).append(asked[1])
-
-    def _looked_over(self, out: dict[str, list[Question]]) -> tuple[dict[str, list[Question]], dict[str, int]]:
+        files = self._files(root)
+        for _, own, rows in files:
+            for where, row in rows:
+                if (asked := self.ask(where, row)) is not None:
+                    out.setdefault(asked[0] or own, []).append(asked[1])
         names = [name for name in self.order if name in out] + [name for name in out if name not in self.order]
         kept = {name: self.all_of(name, out[name]) if self.all_of else out[name] for name in names}
-        return kept, {name: len(out[name]) for name in names}
+        return kept, {name: len(out[name]) for name in names}, files[0][0]
+
+    def _files(self, root: Path) -> list[tuple[str, str, list[tuple[str, Row]]]]:
+        """(folder, subset, rows) of the benchmark's own files, or of a Hugging Face table in their place."""
+        found = dict(self.find(root)) if self.find is not None else {}
+        try:
+            if not found and not self.files:
+                raise DataMissing(f"{self.task}: its rows lie in a table with their images")
+            own = {} if found else find_files(self.task, root, self.folders, self.files)
+        except DataMissing as absent:
+            for folder in (root / name for name in self.hub):
+                if rows := read_rows(folder):
+                    return [(str(folder), "", [(f"{folder}: {where}", row) for where, row in rows])]
+            nor = "; nor is there a Hugging Face table (data/test-*.parquet) at "
+            raise DataMissing(f"{absent}{nor}{root / self.hub[0]}" if self.hub else str(absent)) from None
+        found = found or {name: [path] for name, path in list(own.items())[: 1 if self.alternatives else None]}
+        out = []
+        for name, paths in found.items():
+            listed = [row for path in paths for row in self.rows(path)]
+            if not listed and not self.empty:
+                raise InputError(f"{paths[0]}: no rows")
+            out.append((str(paths[0].parent), self.files.get(name, ""), listed))
+        return out
 
     def of(self, field: str, subset: str, usual: Any) -> Any:
         """What one of the fields that subsets may differ in says of one."""
@@ -124,7 +112,7 @@ def loader(layout: Layout) -> Callable[[Request], Loaded]:
 
     def load(request: Request) -> Loaded:
         root = request.root(layout.task)
-        tables, read, where = layout.tables(root)
+        tables, read, where = layout.read(root)
         subsets: list[Subset] = []
         unread: list[str] = []
         finders: dict[Sequence[str], Finder | DataMissing] = {}

@@ -34,9 +34,9 @@ def field(path: Path, number: int, row: dict[str, Any], names: Sequence[str]) ->
 
 
 def read_lines(path: Path) -> list[str]:
-    """Non-empty lines of a text file, without a comment sign's lines."""
+    """Non-empty lines of a text file, without blanks around them and without a comment sign's lines."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8 text ({error.reason}); save it as UTF-8") from None
-    return [line.rstrip("\r") for line in text.split("\n") if line.strip() and not line.startswith("#")]
+    return [line.strip() for line in text.split("\n") if line.strip() and not line.startswith("#")]

@@ -137,11 +137,12 @@ class Task:
         return {key: value for key, value in said.items() if value}
 
 
-def look(root: Path, candidates: Sequence[str]) -> list[Path]:
-    """The existing paths among `candidates` below `root`, in order; a candidate may be a glob pattern."""
-    found: list[Path] = []
-    for candidate in candidates:
-        for path in [root] if candidate == "." else sorted(root.glob(candidate)):
-            if path not in found:
-                found.append(path)
-    return found
+def look(root: Path, patterns: Sequence[str], fits: Callable[[Path], bool]) -> list[Path]:
+    """The places below `root` that match a pattern ("." is the root itself) and that `fits` takes, the first of each
+    name."""
+    found: dict[str, Path] = {}
+    for pattern in patterns:
+        for path in [root] if pattern == "." else sorted(root.glob(pattern)):
+            if path.name not in found and fits(path):
+                found[path.name] = path
+    return list(found.values())

@@ -50,7 +50,7 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture | None], list[Any
     labels = next((folder / name for name in LABELS if (folder / name).is_file()), None)
     if path is None or (path.suffix != ".json" and labels is None):
         return None
-    read = _coco(path) if labels is None or path.suffix == ".json" else (_lines(path), _stripped(labels))
+    read = _coco(path) if labels is None or path.suffix == ".json" else (_lines(path), read_lines(labels))
     if read is None or not read[0]:
         return None  # ImageNet's index of the training photos lists none
     rows, names = read
@@ -66,14 +66,10 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture | None], list[Any
     return pictures, [own[0] if single and own else own for _, own in rows], names
 
 
-def _stripped(path: Path) -> list[str]:
-    return [line.strip() for line in read_lines(path)]
-
-
 def _lines(path: Path) -> list[tuple[str, list[int]]]:
     out = []
     for number, line in enumerate(read_lines(path), 1):
-        image, _, labels = line.strip().rpartition(" ")  # only the path may hold spaces
+        image, _, labels = line.rpartition(" ")  # only the path may hold spaces
         try:
             out.append((image, [int(label) for label in labels.split(",")]))
         except ValueError:
@@ -94,12 +90,8 @@ def _coco(path: Path) -> tuple[list[tuple[str, list[int]]], list[str]] | None:
         labels: dict[Any, list[int]] = {}
         for annotation in table["annotations"]:
             labels.setdefault(annotation["image_id"], []).append(place[annotation["category_id"]])
-        rows = [(_named(image), labels.get(image["id"], [])) for image in table["images"]]
+        zips = [f"{image['zip_file']}@" if image.get("zip_file") else "" for image in table["images"]]
+        rows = [(f"{z}{i['file_name']}", labels.get(i["id"], [])) for z, i in zip(zips, table["images"])]
         return rows, [str(c["name"]) for c in categories]
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: an image, annotation or category lacks {error}") from None
-
-
-def _named(image: dict[str, Any]) -> str:
-    archive = image.get("zip_file")
-    return f"{archive}@{image['file_name']}" if archive else str(image["file_name"])

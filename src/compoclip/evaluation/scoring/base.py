@@ -23,9 +23,9 @@ _ARCHIVE = re.compile(r"\.(?:tar|zip):")
 class Encoded:
     """Features of one call, looked up by what they are of: `images` (U, D) and `texts` (V, D), fp32, of unit length."""
 
-    def __init__(self, image_keys: dict[str, int], images: Array, text_keys: dict[str, int], texts: Array) -> None:
-        self._image_keys, self.images = image_keys, images
-        self._text_keys, self.texts = text_keys, texts
+    def __init__(self, pictures: Sequence[Picture], images: Array, captions: Sequence[str], texts: Array) -> None:
+        self._image_keys, self.images = {p.key: i for i, p in enumerate(pictures)}, images
+        self._text_keys, self.texts = {t: i for i, t in enumerate(captions)}, texts
 
     def image_index(self, pictures: Sequence[Picture]) -> NDArray[np.int64]:
         return np.array([self._image_keys[p.key] for p in pictures], dtype=np.int64)
@@ -91,13 +91,9 @@ def basic(
     hits: Values, tied: NDArray[np.bool_], missing: int, chance: float | None, seed: int, groups: Any = None
 ) -> dict[str, Any]:
     """The entries every subset has; accuracy and interval are null where no row could be measured."""
-    ci95 = None
-    if len(hits):
-        measured = statistics.mean_interval(hits, seed, groups)
-        ci95 = [measured.low, measured.high]
     return {
         "accuracy": percent(hits),
-        "ci95": ci95,
+        "ci95": list(statistics.mean_interval(hits, seed, groups)[1:]) if len(hits) else None,
         "n": len(hits),
         "missing": missing,
         "ties": int(tied.sum()),

@@ -14,15 +14,7 @@ from numpy.typing import NDArray
 from compoclip.evaluation import statistics
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, percent, picture_name
-from compoclip.evaluation.scoring.comparisons import (
-    Array,
-    Flags,
-    Graded,
-    chance,
-    judge,
-    parse,
-    places,
-)
+from compoclip.evaluation.scoring.comparisons import Array, Flags, Graded, chance, judge, parse, places
 from compoclip.evaluation.scoring.ranking import chunks
 
 BLOCK = 4096  # rows scored at once
@@ -183,7 +175,10 @@ class Grid:
             metrics[name] = percent(hits)
             metrics[f"{name}_ci95"] = list(statistics.mean_interval(hits, seed)[1:]) if len(hits) else None
         if self.groups is not None and len(headline):
-            self._by_groups(headline, metrics, seed)
+            means = [headline[rows] for _, rows in sorted(_by_key(self.groups).items())]
+            metrics |= {"pooled": metrics["accuracy"], "groups": len(means)}
+            metrics["accuracy"] = 100.0 * float(np.mean([m.mean() for m in means]))
+            metrics["ci95"] = statistics.strata_interval(means, seed)
         outcome = {name: scores.judged(q, "strict").correct > 0 for name, q in shape.outcomes.items()}
         if outcome:
             outcome["tied"] = tied
@@ -202,13 +197,6 @@ class Grid:
         named = [(list(map(picture_name, pictures)), list(texts)) for pictures, texts in rows]
         turned = captions == 1 and images > 1
         return identity("\t".join([*texts, *names] if turned else [*names, *texts]) for names, texts in named)
-
-    def _by_groups(self, headline: Values, metrics: dict[str, Any], seed: int) -> None:
-        means = [headline[rows] for _, rows in sorted(_by_key(self.groups or ()).items())]
-        metrics["pooled"] = metrics["accuracy"]
-        metrics["accuracy"] = 100.0 * float(np.mean([m.mean() for m in means]))
-        metrics["ci95"] = statistics.strata_interval(means, seed)
-        metrics["groups"] = len(means)
 
     def _row(
         self, i: int, scores: Scores, graded: dict[str, Graded], outcome: dict[str, Flags], tied: bool

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from compoclip.evaluation import probe, statistics
 from compoclip.evaluation.pictures import Picture
-from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, picture_name
+from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, picture_name
 from compoclip.progress import bar
 
 FITS = 16  # at most: seven coarse values, two at each of four halvings, the last on all rows
@@ -59,7 +59,11 @@ class LinearProbe:
         metrics = basic(hits, np.zeros(len(hits), dtype=bool), self.missing, self.chance(), seed)
         metrics["top1"] = metrics["accuracy"]
         metrics["accuracy"] = 100.0 * probe.measure(scores, self.test_labels, self.metric)
-        metrics["ci95"] = self._interval(hits, metrics["ci95"], seed)
+        if several or self.metric not in ("accuracy", "mean_per_class"):  # the ranking metrics have no interval
+            metrics["ci95"] = None
+        elif self.metric == "mean_per_class":
+            strata = [hits[self.test_labels == k] for k in np.unique(self.test_labels)]
+            metrics["ci95"] = statistics.strata_interval(strata, seed)
         metrics |= {
             "metric": self.metric,
             "classes": len(self.class_names),
@@ -81,11 +85,3 @@ class LinearProbe:
         if self.metric == "roc_auc":
             return 50.0
         return None if self.test_labels.ndim == 2 else 100.0 / len(self.class_names)
-
-    def _interval(self, hits: Values, plain: list[float] | None, seed: int) -> list[float] | None:
-        """Of accuracy and its mean per class; the ranking metrics have none."""
-        if self.metric == "accuracy" and self.test_labels.ndim == 1:
-            return plain
-        if self.metric != "mean_per_class" or self.test_labels.ndim == 2:
-            return None
-        return statistics.strata_interval([hits[self.test_labels == k] for k in np.unique(self.test_labels)], seed)

@@ -116,14 +116,13 @@ class Retrieval:
 
     def grade(self, encoded: Encoded, seed: int = 0) -> list[tuple[str, Outcome]]:
         texts = list(self.captions())
-        owner = np.repeat(np.arange(len(self.images)), [len(t) for t in self.texts])
-        starts = np.concatenate([[0], np.cumsum([len(t) for t in self.texts])]).astype(int)
-        own_texts = [range(starts[i], starts[i + 1]) for i in range(len(self.images))]
+        sizes = np.array([len(t) for t in self.texts], dtype=np.int64)
+        owner = np.repeat(np.arange(len(self.images)), sizes)
+        own_texts = [range(end - size, end) for size, end in zip(sizes.tolist(), np.cumsum(sizes).tolist())]
         text_of, unique_texts = _compact(encoded.text_index(texts), encoded.texts)
         image_of, unique_images = _compact(encoded.image_index(self.images), encoded.images)
         i2t = retrieval(unique_images[image_of], unique_texts, own_texts, text_of, self.rule)
         t2i = retrieval(unique_texts[text_of], unique_images, [[int(o)] for o in owner], image_of, self.rule)
-        sizes = np.array([len(t) for t in self.texts])
         i2t_chance = {k: 100 * _any_chance(sizes, len(texts), k) for k in self.ks}
         t2i_chance = {k: 100.0 * min(1.0, k / max(1, len(self.images))) for k in self.ks}
         names = [p.where for p in self.images]

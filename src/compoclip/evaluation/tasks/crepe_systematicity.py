@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.benchmark import benchmark, facts_of
 from compoclip.evaluation.locations import rows_of
 from compoclip.evaluation.questions import Question, Row
 from compoclip.evaluation.tasks import crepe
 
 KINDS = ("atom", "comp", "combined")
-FILES = {
-    f"syst_vg_hard_negs_{split}_compounds_in_{trained}.csv": f"{trained}::{split}"
-    for trained in ("cc12m", "yfcc", "laion")
-    for split in ("seen", "unseen")
-}
-PARTS = dict.fromkeys((f"{name}::{kind}" for name in FILES.values() for kind in KINDS), 0)
+STATED = facts_of("crepe_systematicity")
 
 
 def rows(path: Path) -> Iterator[tuple[str, Row]]:
@@ -24,7 +19,7 @@ def rows(path: Path) -> Iterator[tuple[str, Row]]:
     for where, row in rows_of(path):
         for kind in KINDS:
             negatives = row.get(f"valid_hard_negs_{kind}")
-            yield where, {**row, "hard_negs": negatives, "subset": f"{FILES[path.name]}::{kind}"}
+            yield where, {**row, "hard_negs": negatives, "subset": f"{STATED['reads']['files'][path.name]}::{kind}"}
 
 
 def ask(where: str, row: Row) -> tuple[str, Question] | None:
@@ -34,4 +29,4 @@ def ask(where: str, row: Row) -> tuple[str, Question] | None:
     return str(row["subset"]), crepe.ask(where, row)[1]
 
 
-TASK = benchmark("crepe_systematicity", parts=PARTS, files=FILES, order=tuple(PARTS), ask=ask, rows=rows)
+TASK = benchmark("crepe_systematicity", order=tuple(STATED["parts"]), ask=ask, rows=rows)

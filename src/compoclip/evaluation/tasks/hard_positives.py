@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
-from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.benchmark import benchmark, facts_of
 from compoclip.evaluation.locations import box, rows_of, texts
 from compoclip.evaluation.questions import Question, Row
 
@@ -48,14 +48,11 @@ def ask(where: str, row: Row) -> tuple[str, Question]:
     return "", Question([_name(image)], (caption, positive, negative2, negative), corner)
 
 
-FILES = ("visual_genome_attribution", "vl_checklist_attributes", "vl_checklist_relations")
-
-
 def tables(root: Path) -> dict[str, list[Path]]:
     """The tables of `data`, also where only their counterparts are there (`rows` says which is missing)."""
-    found = {f"data/{name}.json": root / f"hard_positives/data/{name}.json" for name in FILES}
-    swapped = {name: path.parent.parent / "swapped_data" / path.name for name, path in found.items()}
-    return {name: [path] for name, path in found.items() if path.is_file() or swapped[name].is_file()}
+    base = root / "hard_positives"
+    there = {name: base / name for name in facts_of("hard_positives")["reads"]["files"]}
+    return {n: [p] for n, p in there.items() if p.is_file() or (base / "swapped_data" / p.name).is_file()}
 
 
 TASK = benchmark("hard_positives", ask=ask, rows=rows, find=tables)

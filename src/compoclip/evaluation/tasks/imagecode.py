@@ -23,8 +23,8 @@ def _number(name: str) -> tuple[int, str]:
 
 def rows(path: Path) -> Iterator[tuple[str, Row]]:
     """The captions of each set by place, with the names of the set's images."""
-    above = (path.parent, *list(path.parents)[1 : 1 + len(path.parent.parts)])
-    sets = next((found for folder in above[:3] if (found := beside(folder / "image-sets")) is not None), None)
+    above = (beside(folder / "image-sets") for folder in list(path.parents)[:3])
+    sets = next((place for place in above if place is not None), None)
     if sets is None:
         raise DataMissing(f"imagecode: no folder, .tar or .zip {path.parent / 'image-sets'}; put image-sets.zip there")
     by_set: dict[str, list[str]] = {}

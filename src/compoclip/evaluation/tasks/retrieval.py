@@ -100,8 +100,11 @@ def _loaded(subsets: Sequence[Retrieval], found: dict[str, Any], request: Reques
     return Loaded(list(subsets), found, rows)
 
 
-def _has_samples(place: Path, asked: bool) -> bool:
-    """A captions table or tars with captions; where it is the very place for them, whatever training reads."""
+def _has_samples(place: Path, root: Path) -> bool:
+    """A captions table or tars with captions; in DIR/retrieval, the very place for them, whatever training reads."""
+    asked = place.parent == root / "retrieval"
+    if not place.is_dir() and not (asked and place.suffix == ".zip"):
+        return False
     if table_of(place) is not None:
         return True
     if asked:
@@ -121,25 +124,11 @@ def _has_samples(place: Path, asked: bool) -> bool:
     return bool(suffixes & {".txt", ".json"}) and not suffixes & {".npy", ".cls"} and any(map(is_image, names))
 
 
-def find_sets(root: Path) -> list[Path]:
-    """Places with captions: the root itself, DIR/retrieval/NAME (or NAME.zip), DIR/NAME, DIR/data/NAME.
-
-    The first of a name wins.
-    """
-    found: dict[str, Path] = {}
-    for folder in look(root, PLACES):
-        asked = folder.parent == root / "retrieval"
-        is_place = folder.is_dir() or (asked and folder.suffix == ".zip")
-        if is_place and folder.name not in found and _has_samples(folder, asked):
-            found[folder.name] = folder
-    return list(found.values())
-
-
 def load(request: Request) -> Loaded:
     root = request.root("retrieval")
     subsets: list[Retrieval] = []
     read, absent = {}, []
-    for place in find_sets(root):
+    for place in look(root, PLACES, lambda place: _has_samples(place, root)):
         try:
             subset, read[str(place)] = read_set(place, request)
         except DataMissing as error:

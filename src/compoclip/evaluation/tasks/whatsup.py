@@ -8,9 +8,6 @@ from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.questions import Question, Row
 
-BASES = ("whatsup", "whatsup/data", "whatsup_vlms/data")
-FOLDERS = ("images", "controlled_images", "controlled_clevr", "val2017", "vg_images")  # or tars of that name
-IMAGES = (*BASES, *(f"{base}/{part}" for base in BASES for part in FOLDERS), "$coco-val2017", "$visual-genome")
 # The places of a thing in the names of photos, THING_PLACE_THING.jpeg: two on a line make a pair, four a set.
 LINES = {"left": "side", "right": "side", "on": "other", "under": "other", "in-front": "other", "behind": "other"}
 
@@ -36,4 +33,4 @@ def sets_of(name: str) -> dict[str, str]:
     return {"pair": f"{things} {LINES.get(places[0] if places else '', name)}", "set": things}
 
 
-TASK = benchmark("whatsup", ask=ask, images=IMAGES)
+TASK = benchmark("whatsup", ask=ask)

@@ -36,7 +36,7 @@ def class_names(folder: Path, data: LabelledImages) -> list[str]:
         return [name.replace("_", " ") for name in folders]
     lines = read_lines(path)
     if data.ordered:
-        return [line.strip() for line in lines]
+        return lines
     if all("\t" in line for line in lines):
         names = dict(line.split("\t", 1) for line in lines)
         if absent := [f for f in folders if f not in names]:
@@ -49,7 +49,7 @@ def class_names(folder: Path, data: LabelledImages) -> list[str]:
             f"{path}: {len(lines)} names for {len(folders)} class folders; give one line a folder in sorted order, "
             "or lines folder<TAB>name"
         )
-    return [line.strip() for line in lines]
+    return lines
 
 
 def read_set(folder: Path, request: Request) -> Subset:
@@ -67,11 +67,11 @@ def read_set(folder: Path, request: Request) -> Subset:
     return recognition(folder.name, data, data.labels, names, templates, metric, request, namesakes=False)
 
 
-def _qualifies(folder: Path, root: Path, asked: bool) -> bool:
+def _qualifies(folder: Path, root: Path) -> bool:
     """DIR/zeroshot/NAME always; elsewhere only what cannot be taken for anything else."""
-    if not folder.is_dir():
+    if not folder.is_dir() or folder.name == "zeroshot":
         return False
-    if asked:
+    if folder.parent == root / "zeroshot":
         return True
     if table_of(folder) is not None or (folder.parent in (root, root / "data") and name_of(folder.name)):
         return False  # captions are for retrieval, and sets of published tables for the task elevater
@@ -81,18 +81,9 @@ def _qualifies(folder: Path, root: Path, asked: bool) -> bool:
     return place is not None and len(by_class(open_store(place))) >= 2
 
 
-def find_sets(root: Path) -> list[Path]:
-    found: dict[str, Path] = {}
-    for folder in look(root, PLACES):
-        asked = folder.parent.name == "zeroshot" and folder.parent.parent == root
-        if folder.name not in found and folder.name != "zeroshot" and _qualifies(folder, root, asked):
-            found[folder.name] = folder
-    return list(found.values())
-
-
 def load(request: Request) -> Loaded:
     root = request.root("zeroshot")
-    folders = find_sets(root)
+    folders = look(root, PLACES, lambda folder: _qualifies(folder, root))
     if not folders:
         looked = ", ".join(str(root / p) for p in PLACES)
         raise DataMissing(f"zeroshot: no images sorted by class found; looked for CLASS/FILE or images.tar in {looked}")
