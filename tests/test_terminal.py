@@ -184,3 +184,21 @@ def test_ctrl_c_says_that_the_command_was_stopped(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert error.strip().startswith("compoclip: error: stopped")
     assert "\n" not in error.strip()
+
+
+def test_bars_that_run_at_one_time_share_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    from compoclip import progress
+
+    screen = io.StringIO()
+    monkeypatch.setattr(progress, "console", progress.Console(file=screen, force_terminal=True, width=100))
+    with progress.bar("first", 2) as one, progress.bar("second", 3) as two:
+        assert one._rich is two._rich
+        one.advance(2)
+        two.advance(1)
+    assert progress.Bar._shared is None
+    assert "first" in screen.getvalue()
+    assert "1/3" in screen.getvalue()
+    with progress.bar("third", 1) as three:
+        assert three._rich is not one._rich

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -33,8 +34,13 @@ def say(text: str) -> None:
 class Bar:
     """One running task: `advance` moves it on, and `note` sets the text shown after it.
 
-    `start` is what an earlier run has done: it shows, and does not make this one look fast.
+    `start` is what an earlier run has done: it shows, and does not make this one look fast. Bars that run at one time,
+    in threads too, share the terminal.
     """
+
+    _shared: ClassVar[Progress | None] = None
+    _running: ClassVar[int] = 0
+    _lock: ClassVar[threading.Lock] = threading.Lock()
 
     def __init__(self, description: str, total: int | None, start: int = 0) -> None:
         self.description, self.total, self.done, self.text = description, total, start, ""
@@ -42,7 +48,17 @@ class Bar:
         self._start = self._last = time.monotonic()
         self._rich: Progress | None = None
         if console.is_terminal:
-            self._rich = Progress(
+            self._rich = self._join()
+            self._task = self._rich.add_task(description, total=total, completed=start, note="")
+
+    @classmethod
+    def _join(cls) -> Progress:
+        """The terminal's bars; the first one starts them."""
+        with cls._lock:
+            cls._running += 1
+            if cls._shared is not None:
+                return cls._shared
+            cls._shared = Progress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=28),
                 MofNCompleteColumn(),
@@ -53,8 +69,8 @@ class Bar:
                 console=console,
                 transient=False,
             )
-            self._rich.start()
-            self._task = self._rich.add_task(description, total=total, completed=start, note="")
+            cls._shared.start()
+            return cls._shared
 
     def advance(self, amount: int = 1, note: str | None = None) -> None:
         self.done += amount
@@ -79,7 +95,11 @@ class Bar:
 
     def close(self) -> None:
         if self._rich is not None:
-            self._rich.stop()
+            with self._lock:
+                Bar._running -= 1
+                if not Bar._running:
+                    self._rich.stop()
+                    Bar._shared = None
         else:
             self._line(time.monotonic())
 

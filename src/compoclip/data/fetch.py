@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import shutil
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -56,9 +57,12 @@ class _State:
         return state if state.url == url else cls(url)
 
 
-def fetch_file(download: Download, root: Path, wait: Callable[[float], Any] = time.sleep) -> Fetched:
+def fetch_file(
+    download: Download, root: Path, wait: Callable[[float], Any] = time.sleep, stop: threading.Event | None = None
+) -> Fetched:
     """Fetch one file below `root`. A file that is there and has the right size and checksum is left alone.
 
+    `stop` ends it from another thread; the next call goes on.
     A connection that breaks is taken up again where it broke (HTTP Range), within this call and in the next one.
     Raises RunError for a refusal, too little space, a wrong size or a wrong checksum; the wrong file is removed.
     """
@@ -73,15 +77,17 @@ def fetch_file(download: Download, root: Path, wait: Callable[[float], Any] = ti
     with exclusive(path.with_name(path.name + ".part.lock"), busy, remove=True, error=RunError):
         if path.exists():  # that process has just ended
             return _check(path, path, download, 0)
-        return _fetch(download, path, part, note, wait)
+        return _fetch(download, path, part, note, wait, stop or threading.Event())
 
 
-def _fetch(download: Download, path: Path, part: Path, note: Path, wait: Callable[[float], Any]) -> Fetched:
+def _fetch(
+    download: Download, path: Path, part: Path, note: Path, wait: Callable[[float], Any], stop: threading.Event
+) -> Fetched:
     state = _State.read(note, download.url)
     if part.exists() and not (state.version or download.checksum):
         part.unlink()  # nothing proves that these bytes belong to what the server has now
     resumed = part.stat().st_size if part.exists() else 0
-    answers = _transfer(download, part, note, state, wait)
+    answers = _transfer(download, part, note, state, wait, stop)
     try:
         done = _check(part, path, download, resumed)
     except RunError:
@@ -89,16 +95,24 @@ def _fetch(download: Download, path: Path, part: Path, note: Path, wait: Callabl
             raise
         # pieces of several answers that do not make the file: the server gave another piece or another version
         note.unlink(missing_ok=True)
-        _transfer(download, part, note, _State(download.url), wait)
+        _transfer(download, part, note, _State(download.url), wait, stop)
         done = _check(part, path, download, 0)
     note.unlink(missing_ok=True)
     return done
 
 
-def _transfer(download: Download, part: Path, note: Path, state: _State, wait: Callable[[float], Any]) -> int:
+def _transfer(
+    download: Download, part: Path, note: Path, state: _State, wait: Callable[[float], Any], stop: threading.Event
+) -> int:
     """Bring `part` to its full length; returns how many answers it is made of."""
     answers, failures, reason, furthest = 0, 0, "", 0
     with bar(download.to, download.bytes) as progress:
+
+        def advance(amount: int) -> None:
+            if stop.is_set():
+                raise RunError(f"{download.url}: stopped; the same command goes on")
+            progress.advance(amount)
+
         while failures < TRIES:
             have = part.stat().st_size if part.exists() else 0
             progress.advance(have - progress.done)
@@ -106,7 +120,7 @@ def _transfer(download: Download, part: Path, note: Path, state: _State, wait: C
                 return answers
             pause = min(30.0, 0.5 * 2**failures)
             try:
-                finished = _one_try(download, part, note, state, have, progress.advance)
+                finished = _one_try(download, part, note, state, have, advance)
                 if finished:
                     return answers + 1
                 reason = "the connection was cut"
