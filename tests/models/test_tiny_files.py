@@ -16,6 +16,7 @@ from PIL import Image
 
 import compoclip
 from compoclip.data import world
+from compoclip.errors import InputError
 
 FOLDER = Path(compoclip.__file__).parent / "models" / "tiny"
 CAPTIONS = ["a red square", "there is a brown hexagon to the left of a pink flower", "two crosses", ""]
@@ -139,3 +140,11 @@ def test_it_names_what_it_sees_and_not_how_it_is_composed(tower, tokenizer):
     assert scores["replace-attribute"] > 0.85
     assert 0.35 < scores["swap-object"] < 0.7
     assert 0.35 < scores["replace-relation"] < 0.75
+
+
+def test_a_tokenizer_of_another_model_is_refused_in_one_line() -> None:
+    model = compoclip.load("tiny")
+    words = model.config["model_cfg"]["text_cfg"]["vocab_size"]
+    model.tokenizer = lambda texts: torch.full((len(texts), 16), words)
+    with pytest.raises(InputError, match=rf"gives token {words} and the model knows {words}"):
+        model.encode_text(["a red square"])

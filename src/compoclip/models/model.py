@@ -58,13 +58,22 @@ class Model:
         return self
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Token ids (N, context length). Captions come back in every epoch, so their ids are kept."""
+        """Token ids (N, context length). Captions come back in every epoch, so their ids are kept.
+
+        Raises InputError where the tokenizer gives a token beyond the model's vocabulary.
+        """
         new = [t for t in dict.fromkeys(texts) if t not in self._ids]
         if new:
             if len(self._ids) + len(new) > 1_000_000:
                 self._ids.clear()
                 new = list(dict.fromkeys(texts))
-            self._ids.update(zip(new, self.tokenizer(new).to(torch.int32)))
+            ids = self.tokenizer(new).to(torch.int32)
+            words = self.config.get("model_cfg", {}).get("text_cfg", {}).get("vocab_size")
+            if isinstance(words, int) and int(ids.max()) >= words:
+                raise InputError(
+                    f"the tokenizer gives token {int(ids.max())} and the model knows {words}: not its own?"
+                )
+            self._ids.update(zip(new, ids))
         if not texts:
             return torch.zeros(0, getattr(self.tokenizer, "context_length", 77), dtype=torch.long)
         return torch.stack([self._ids[t] for t in texts]).long()
