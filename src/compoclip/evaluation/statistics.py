@@ -45,7 +45,8 @@ def bootstrap_means(
     rng = _rng(seed)
     if groups is not None:
         index = np.unique(groups, return_inverse=True)[1].reshape(-1)
-        return _by_rows(np.bincount(index, weights=values), np.bincount(index).astype(np.float64), resamples, rng)
+        total, size = np.bincount(index, weights=values).astype(np.float64), np.bincount(index).astype(np.float64)
+        return _by_rows(total, size, resamples, rng)
     levels, counts = np.unique(values, return_counts=True)
     if len(levels) <= 64:
         draws = rng.multinomial(len(values), counts / len(values), size=resamples)
