@@ -1,11 +1,14 @@
 """One optimisation step of ViT-B-32 with hard negatives: compoclip against the plain way.
 
-    python benchmarks/train_step.py [--quick]
+    python benchmarks/train_step.py [--objective negclip|fsc-clip|degla] [--micro 8] [--ranks 2] [--quick]
 
-The plain way runs open_clip's own `encode_image` and `encode_text` at 77 tokens on captions and negatives together.
-Ours is what `compoclip train` runs: `batch_features` and the objective. Weights are random, the weights after the
-compared steps start equal, and both see the same images and captions, 3 negatives a caption, under the negclip loss.
-The two alternate in one process; the loss must agree to 1e-6. Peak memory is that of each way alone in a process.
+The plain way runs both towers on every text at 77 positions, captions and negatives together (for negclip by
+open_clip's own `encode_image` and `encode_text`), fsc-clip with its local terms and degla with its teacher. Ours is
+what `compoclip train` runs. Weights are random and start equal, both see the same images and captions, 3 negatives a
+caption. The two alternate in one process; the loss must agree to 1e-6. The floating-point operations of a step are
+counted as well: their ratio is what a machine could gain that spends its time on nothing else. Peak memory is that of
+each way alone in a process. `--micro` adds a third way, in micro-batches; `--ranks` compares one process of the whole
+batch with N that share it, one thread each.
 """
 
 from __future__ import annotations
@@ -17,16 +20,25 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
-from compoclip.losses import objective
+from compoclip.distributed import ALONE, Ranks, joined
+from compoclip.losses import Features, objective
+from compoclip.losses.objective import Objective
 from compoclip.models import Model, load
+from compoclip.models.image_tower import image_backbone, image_projection
+from compoclip.models.teacher import Teacher
+from compoclip.models.text_tower import encode_ids
+from compoclip.training.backward import backward
+from compoclip.training.dataset import TrainBatch
 from compoclip.training.optim import adamw
-from compoclip.training.towers import batch_features
+from compoclip.training.towers import Towers
 
 NEGATIVES = 3
 # subject, verb, object, the rest: of the length of COCO's captions, which is 10 to 11 words
@@ -80,7 +92,7 @@ def texts(batch: int) -> tuple[list[str], list[list[str]]]:
     return captions, negatives
 
 
-def plain_loss(model: Model, pixels: Tensor, captions: list[str], negatives: list[list[str]]) -> Tensor:
+def plain_negclip(model: Model, pixels: Tensor, captions: list[str], negatives: list[list[str]]) -> Tensor:
     """negclip with open_clip's own two calls."""
     ids = model.tokenizer([*captions, *(text for row in negatives for text in row)])
     image = model.clip.encode_image(pixels, normalize=True)
@@ -90,39 +102,90 @@ def plain_loss(model: Model, pixels: Tensor, captions: list[str], negatives: lis
     return (to_text + F.cross_entropy(scale * text[: len(image)] @ image.T, target)) / 2
 
 
-def our_loss(model: Model, pixels: Tensor, captions: list[str], negatives: list[list[str]]) -> Tensor:
-    goal = objective("negclip")
-    features = batch_features(model, pixels, captions, negatives, NEGATIVES, goal.needs)
-    return torch.stack(list(goal(features).values())).sum()
-
-
-WAYS: dict[str, Callable[..., Tensor]] = {"plain": plain_loss, "compoclip": our_loss}
+def plain_loss(model: Model, rows: TrainBatch, goal: Objective, teacher: Any) -> Tensor:
+    """Any objective, every text at full length by itself."""
+    dense, count = "tokens" in goal.needs, len(rows)
+    ids = model.tokenizer([*rows.captions, *(text for row in rows.negatives for text in row)])
+    words = encode_ids(model.clip, ids, dense, cut=False)
+    image = image_projection(model.clip.visual, image_backbone(model.clip.visual, rows.images, dense))
+    text = F.normalize(words.pooled, dim=-1)
+    mask = torch.ones(count, NEGATIVES, dtype=torch.bool)
+    values: dict[str, Any] = {"image": F.normalize(image.pooled, dim=-1), "text": text[:count]}
+    values |= {"negatives": text[count:].unflatten(0, mask.shape), "negative_mask": mask, "image_id": rows.image_id}
+    if dense and words.tokens is not None and words.mask is not None:
+        values |= {"image_tokens": image.tokens, "text_tokens": words.tokens[:count], "text_mask": words.mask[:count]}
+        values |= {"negative_tokens": words.tokens[count:].unflatten(0, mask.shape)}
+        values |= {"negative_token_mask": words.mask[count:].unflatten(0, mask.shape)}
+    if teacher is not None:
+        with torch.no_grad():
+            seen = F.normalize(teacher.encode_image(rows.images), dim=-1)
+            read = F.normalize(teacher.encode_text(ids), dim=-1)
+        values |= {"teacher_image": seen, "teacher_text": read[:count]}
+        values |= {"teacher_negatives": read[count:].unflatten(0, mask.shape)}
+    terms = goal(Features(logit_scale=model.clip.logit_scale.exp(), **values))
+    return torch.stack(list(terms.values())).sum()
 
 
 class Side:
-    """A model, its optimiser and one batch; `step` is one optimisation step: (wall seconds, CPU seconds, loss)."""
+    """A model, its optimiser and one batch; `step` is one optimisation step: (wall seconds, CPU seconds, loss).
 
-    def __init__(self, way: str, batch: int) -> None:
-        self.loss = WAYS[way]
+    way: `plain`, `compoclip`, or `micro M`.
+    """
+
+    def __init__(self, way: str, batch: int, name: str, ranks: Ranks = ALONE) -> None:
+        self.way, self.name, self.goal, self.ranks = way, name, objective(name), ranks
         torch.manual_seed(0)
         self.model = load("ViT-B-32:random")
         self.model.clip.train()
-        self.pixels = torch.randn(batch, 3, 224, 224, generator=torch.Generator().manual_seed(1))
-        self.texts = texts(batch)
+        self.teacher = Teacher(self.model.clip) if "teacher" in self.goal.needs else None
+        pixels = torch.randn(batch, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+        whole = TrainBatch(pixels, *texts(batch), torch.arange(batch), 0, [""] * batch)
+        self.rows = whole.parts(batch // ranks.count)[ranks.rank]
         self.optimizer = adamw(self.model.clip, 1e-6, 0.1, (0.9, 0.98), 1e-6)
+        self.micro = int(way.removeprefix("micro ")) if way.startswith("micro") else None
 
     def step(self) -> tuple[float, float, float]:
         started, worked = time.perf_counter(), time.process_time()
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss(self.model, self.pixels, *self.texts)
-        loss.backward()
+        teacher = self.teacher.clip if self.teacher else None
+        if self.way == "plain":
+            if self.name == "negclip":
+                loss = plain_negclip(self.model, self.rows.images, self.rows.captions, self.rows.negatives)
+            else:
+                loss = plain_loss(self.model, self.rows, self.goal, teacher)
+            loss.backward()
+        else:
+            towers = Towers(self.model, NEGATIVES, teacher)
+            terms = backward(self.goal, self.rows.parts(self.micro), towers, self.ranks)
+            self.ranks.sum_gradients(self.model.clip.parameters())
+            loss = torch.stack(list(terms.values())).sum()
         self.optimizer.step()
+        if self.teacher:
+            self.teacher.update()
         return time.perf_counter() - started, time.process_time() - worked, loss.item()
 
 
-def peak(way: str, batch: int, threads: int) -> float:
+def rank_seconds(options: argparse.Namespace, count: int) -> float:
+    """Median seconds of a step on `count` processes of one thread that share the batch."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count), __file__]
+    command += ["--as-rank", "--batch", str(options.batch), "--repeats", str(options.repeats)]
+    done = subprocess.run([*command, "--objective", options.objective], check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def as_rank(options: argparse.Namespace) -> None:
+    torch.set_num_threads(1)
+    with joined() as ranks:
+        side = Side("compoclip", options.batch, options.objective, ranks)
+        seconds = [side.step()[0] for _ in range(options.repeats + 1)][1:]
+        if not ranks.rank:
+            print(statistics.median(seconds))
+
+
+def peak(way: str, batch: int, threads: int, name: str) -> float:
     """Peak resident memory in MiB of a process that takes two steps one way (the second has AdamW's moments)."""
     command = [sys.executable, __file__, "--peak-of", way, "--batch", str(batch), "--threads", str(threads)]
+    command += ["--objective", name]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
@@ -132,58 +195,80 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5, help="timed steps of each way")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--quick", action="store_true", help="batch 8, 2 steps each")
-    parser.add_argument("--peak-of", choices=[*WAYS, "start"], help=argparse.SUPPRESS)
+    parser.add_argument("--objective", choices=["negclip", "fsc-clip", "degla"], default="negclip")
+    parser.add_argument("--micro", type=int, help="samples of a micro-batch")
+    parser.add_argument("--ranks", type=int, help="processes that share the batch")
+    parser.add_argument("--peak-of", help=argparse.SUPPRESS)
+    parser.add_argument("--as-rank", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.quick:
         options.batch, options.repeats = 8, 2
     torch.set_num_threads(options.threads)
-
+    if options.as_rank:
+        as_rank(options)
+        return
     if options.peak_of:
-        side = Side("plain" if options.peak_of == "start" else options.peak_of, options.batch)
+        way = "plain" if options.peak_of == "start" else options.peak_of
+        side = Side(way, options.batch, options.objective)
         for _ in range(0 if options.peak_of == "start" else 2):
             side.step()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
         return
 
-    memory = {way: peak(way, options.batch, options.threads) for way in ("start", *WAYS)}
-    sides = {way: Side(way, options.batch) for way in WAYS}
-    model = sides["plain"].model
-    captions, negatives = sides["plain"].texts
-    lengths = model.tokenizer([*captions, *(t for row in negatives for t in row)]).argmax(dim=1) + 1
-    weights = sum(p.numel() * p.element_size() for p in model.clip.parameters()) / 2**20
+    ways = ["plain", "compoclip"] + ([f"micro {options.micro}"] if options.micro else [])
+    memory = {way: peak(way, options.batch, options.threads, options.objective) for way in ("start", *ways)}
+    sides = {way: Side(way, options.batch, options.objective) for way in ways}
+    rows, clip = sides["plain"].rows, sides["plain"].model
+    every = [*rows.captions, *(text for row in rows.negatives for text in row)]
+    lengths = clip.tokenizer(every).argmax(dim=1) + 1
+    operations, seconds, worked = measured(sides, options.repeats)
+    spread = f"{lengths.min()} to {lengths.max()} tokens (mean {lengths.float().mean():.1f})"
+    print(f"ViT-B-32, {options.objective}, batch {options.batch}, {NEGATIVES} negatives, {options.threads} threads")
+    print(f"texts of {spread}, against {clip.clip.context_length} of the plain way")
+    print(f"start, with the model loaded: {memory['start']:.0f} MiB")
+    for way in ways:
+        wall, cpu, work = statistics.median(seconds[way]), statistics.median(worked[way]), operations[way]
+        above = memory[way] - memory["start"]
+        line = (
+            f"{way:>9}: {wall:7.2f} s a step, {cpu:7.2f} s of CPU, {work / 1e12:.2f} Tflop, {above:6.0f} MiB above it"
+        )
+        if way != "plain":
+            ratios = [a / b for a, b in zip(worked["plain"], worked[way])]
+            # the CPU's own time says the same on a machine that has other work, where wall time is the luck of the draw
+            line += (
+                f"; {statistics.median(seconds['plain']) / wall:.2f}x, in CPU time {statistics.median(ratios):.2f}x "
+            )
+            line += f"({min(ratios):.2f} to {max(ratios):.2f}), in operations {operations['plain'] / work:.2f}x"
+        print(line)
+    if options.ranks:
+        one, several = rank_seconds(options, 1), rank_seconds(options, options.ranks)
+        print(f"{options.ranks} processes: {several:.2f} s a step, one {one:.2f} s: {one / several:.2f}x")
 
-    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
-    worked: dict[str, list[float]] = {way: [] for way in WAYS}
-    for repeat in range(options.repeats + 1):
+
+def measured(
+    sides: dict[str, Side], repeats: int
+) -> tuple[dict[str, int], dict[str, list[float]], dict[str, list[float]]]:
+    """Operations of a step, and wall and CPU seconds of each repeat, by way. Ends the program where losses differ."""
+    operations: dict[str, int] = {}
+    seconds: dict[str, list[float]] = {way: [] for way in sides}
+    worked: dict[str, list[float]] = {way: [] for way in sides}
+    for repeat in range(repeats + 1):
         loss = {}
-        for way in sorted(WAYS, reverse=repeat % 2 == 1):  # neither is always first
+        for way in sorted(sides, reverse=repeat % 2 == 1):  # neither is always first
             gc.collect()
-            wall, cpu, loss[way] = sides[way].step()
+            with nullcontext() if repeat else FlopCounterMode(display=False) as counter:
+                wall, cpu, loss[way] = sides[way].step()
+            if counter is not None:
+                operations[way] = counter.get_total_flops()
             if repeat:  # the first step of each allocates
                 seconds[way].append(wall)
                 worked[way].append(cpu)
         if repeat == 0:
-            gap = abs(loss["plain"] - loss["compoclip"]) / abs(loss["plain"])
-            print(f"loss: plain {loss['plain']:.8f}, compoclip {loss['compoclip']:.8f}, relative difference {gap:.1e}")
+            gap = max(abs(value - loss["plain"]) / abs(loss["plain"]) for value in loss.values())
+            print(f"loss: plain {loss['plain']:.8f}, largest relative difference {gap:.1e}")
             if gap > 1e-6:
                 sys.exit("the losses differ by more than 1e-6")
-    median = {way: (statistics.median(seconds[way]), statistics.median(worked[way])) for way in WAYS}
-    spread = f"{lengths.min()} to {lengths.max()} tokens (mean {lengths.float().mean():.1f})"
-    print(f"ViT-B-32, batch {options.batch}, {NEGATIVES} negatives a caption, {options.threads} threads")
-    print(f"texts of {spread}, against {model.clip.context_length} of the plain way")
-    for way in WAYS:
-        wall, cpu = median[way]
-        print(f"{way:>9}: {wall:7.2f} s a step, {cpu:7.2f} s of CPU, peak memory {memory[way]:6.0f} MiB")
-    ratios = [a / b for a, b in zip(seconds["plain"], seconds["compoclip"])]
-    wall, cpu = (a / b for a, b in zip(median["plain"], median["compoclip"]))
-    # the CPU's own time says the same on a machine that has other work to do, where wall time is the luck of the draw
-    print(f"speed-up: {wall:.2f}x (single pairs {min(ratios):.2f} to {max(ratios):.2f}), {cpu:.2f}x in CPU time")
-    print(
-        f"memory: {memory['start']:.0f} MiB of both is the program with the model loaded, before any step "
-        f"(its weights {weights:.0f} MiB, and gradients and AdamW's moments take 3 times that again); "
-        f"over that, plain {memory['plain'] - memory['start']:.0f} and compoclip "
-        f"{memory['compoclip'] - memory['start']:.0f} MiB"
-    )
+    return operations, seconds, worked
 
 
 if __name__ == "__main__":
