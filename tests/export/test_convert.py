@@ -208,6 +208,18 @@ def test_card_record_and_push(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert record["fingerprint"] == facts["fingerprint"] == fingerprint(load("tiny"))
     convert_function(str(run), "open_clip", tmp_path / "out", push_to_hub="me/mine")
     assert sent[0] == ("me/mine", True, True)
+    for name in ("mine", "me/mine/x", "me/", "https://hub/me"):
+        with pytest.raises(InputError, match="write OWNER/NAME"):
+            convert_function(str(run), "open_clip", tmp_path / "never", push_to_hub=name)
+    assert not (tmp_path / "never").exists()
+
+    def refuse(self: Hub, repo: str, exist_ok: bool, private: bool) -> None:
+        raise OSError("401 Unauthorized\nand a page")
+
+    monkeypatch.setattr(Hub, "create_repo", refuse)
+    with pytest.raises(RunError, match=r"is written, but the hub did not take it as me/mine \(401 Unauthorized\)$"):
+        convert_function(str(run), "open_clip", tmp_path / "out", push_to_hub="me/mine")
+    assert (tmp_path / "out" / "conversion.json").is_file()
     assert "open_clip_model.safetensors" in sent[1][1]
 
 

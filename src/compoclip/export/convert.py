@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from compoclip.io import write_json
 from compoclip.models import Model, load, save
 
 FORMATS = ("open_clip", "hf", "onnx", "adapter")
+REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 RECORD = "conversion.json"  # a folder with it was written here, and may be replaced
 
 
@@ -47,6 +49,8 @@ def convert(
         raise InputError("--rank is the rank of an adapter, at least 1; use it with --to adapter")
     if to == "adapter" and base is None:
         raise InputError("--to adapter needs --base with the model that was fine-tuned")
+    if push_to_hub is not None and not REPOSITORY.fullmatch(push_to_hub):
+        raise InputError(f"--push-to-hub {push_to_hub}: write OWNER/NAME")
     out = Path(os.path.abspath(out))
     if out.exists() and not (out.is_dir() and ((out / RECORD).is_file() or not any(out.iterdir()))):
         raise InputError(f"{out}: something is here that convert did not write; choose another name")
@@ -133,8 +137,6 @@ def push(folder: Path, repo: str) -> str:
     """Upload a folder to the hub, into a repository that is made private where it is new; returns its address."""
     from huggingface_hub import HfApi
 
-    if repo.count("/") != 1:
-        raise InputError(f"--push-to-hub {repo}: write OWNER/NAME")
     api = HfApi()
     try:
         api.create_repo(repo, exist_ok=True, private=True)
