@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import gc
 import os
 import tempfile
 import time
@@ -158,6 +159,8 @@ def speeds(captions: list[str], names: list[str], workers: int, repeat: int) -> 
         for number, name in enumerate(names):
             kinds = FIVE if name == "five" else name if number else SPACY
             work.once(kinds, captions[:WARM_UP])
+            gc.collect()
+            gc.freeze()  # as in a build, whose processes keep parser and tables to the end
             one = count / best(lambda k=kinds: work.once(k), time.process_time, repeat)
             spacy = spacy or one
             label = f"{name} ({wanted(kinds)} a caption)" if number else name

@@ -144,13 +144,10 @@ def _blocked_hashes() -> frozenset[str]:
     return frozenset(_table("blocked"))
 
 
+@lru_cache(maxsize=50_000)
 def is_blocked(word: str) -> bool:
     """Is this word (or a part of a compound) a slur, an insult or an obscenity? Never proposed as a replacement."""
-    return _blocked_one(word.lower().replace(" ", "_"))
-
-
-@lru_cache(maxsize=50_000)
-def _blocked_one(word: str) -> bool:
+    word = word.lower().replace(" ", "_")
     parts = {word, *word.replace("-", "_").split("_")}
     if word.endswith("s"):
         parts.add(word[:-1])

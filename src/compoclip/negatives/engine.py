@@ -115,7 +115,7 @@ class Generator:
 
         Returns the kinds that have held something back.
         """
-        if len(found) >= most:
+        if len(found) >= most or not kinds:
             return []
         draws = [Draw(self.seed, caption.caption_id, self.epoch, kind.name, loose=loose) for kind in kinds]
         streams = [(kind, self._proposals(kind, caption, draw)) for kind, draw in zip(kinds, draws)]

@@ -52,6 +52,7 @@ class Judge:
     def __init__(self, caption: str, others: Iterable[str] = ()) -> None:
         self.caption, self.own = caption, normalised(caption)
         self._own_words = self.own.split()
+        self._said = frozenset(self._own_words)
         self._truths = frozenset(map(normalised, others))
         self._earlier: set[str] = set()
 
@@ -72,15 +73,17 @@ class Judge:
     def _faults(self, text: str, now: list[str], edits: Sequence[Edit]) -> str | None:
         if len(self._own_words) >= READ and now[:READ] == self._own_words[:READ]:
             return "cut-off"
-        if any(is_blocked(word) for word in set(now).difference(self._own_words)):
+        came = [word for word in now if word not in self._said]
+        if came and any(map(is_blocked, came)):
             return "blocked-word"
         if harmful(self.caption, text):
             return "harmful"
         if under_denial_or_bound(self.caption, text):
             return "denied-or-bounded"
-        if any(same_thing(edit.old.lower(), edit.new.lower()) for edit in edits if edit.old and edit.new):
-            return "same-thing"
-        if clashes(self._own_words, now):
+        for edit in edits:
+            if edit.old and edit.new and same_thing(edit.old.lower(), edit.new.lower()):
+                return "same-thing"
+        if came and clashes(self._own_words, now):
             return "contradicts-itself"
         return None
 

@@ -80,19 +80,18 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     if rest == ["of"] or rest == ["made", "of"] or (rest == ["from"] and view.lower[a.phrase - 1] in PLACES):
         return True  # "the door of a kitchen", "a hammock made of canvas"
     before = view.lower[a.phrase - 1]
+    around = {before, *rest}
     if before in PLACES and (rest == [before] or rest == ["and", before]):
         return True  # "in a train in a train station", "on the wall and on the floor"
-    if {before, *rest} <= {"on", "of"} or (
-        {before, *rest} <= {"on", "in", "over", "at", "of"} and {a.lemma, b.lemma} & WATERS
-    ):
+    if around <= {"on", "of"} or (around <= {"on", "in", "over", "at", "of"} and {a.lemma, b.lemma} & WATERS):
         return True  # "on a bench on top of a pier", "on a boat in the water"
-    if {before, *rest} <= ALONG | BESIDE and a.lemma in WAYS and b.lemma in WAYS:
+    if around <= ALONG | BESIDE and a.lemma in WAYS and b.lemma in WAYS:
         return True  # "down a path in tall grass"
     if before == "wearing" and {"also"} <= set(rest) <= {"and", "also", "in"}:
         return True  # "wearing a mask and also in a suit"
     if rest and rest[-1] in _THROUGH and a.lemma in WAYS and b.lemma in WAYS:
         return True  # "has left a trail behind him as he makes his way through the snow"
-    if {before, *rest} <= WORN and not {"wearing", "wears", "wear"}.isdisjoint(rest):
+    if around <= WORN and not {"wearing", "wears", "wear"}.isdisjoint(rest):
         return True  # "in a shirt wearing a tie", "with a coat wears a wig", "wearing a hat and also wearing a tie"
     if before == "from" and rest == ["on"]:
         return True  # "swinging from a tree on a rope"

@@ -35,6 +35,7 @@ PEOPLE = Class.ADULT | Class.MINOR | Class.PERSON
 _MARKS = Class.MARKING | Class.MARKING_WORN
 _TINTS = Class.COLOUR | Class.ORIGIN
 _DEEDS = Class.HARM | Class.RIDING
+_ASKED = _MARKS | _TINTS | _DEEDS | Class.VIOLENCE
 _LISTED = {
     name: int(getattr(Class, name.upper()))
     for name in ("marking", "marking_worn", "colour", "origin", "insulting", "harm", "riding", "violence")
@@ -82,6 +83,7 @@ class Facts:
         self.words = found
         self.flags = [classes(word) for word in found]
         self.any = reduce(or_, self.flags, 0)
+        self.known = frozenset(found)
 
     @cached_property
     def order(self) -> list[tuple[int, str]]:
@@ -176,12 +178,20 @@ def harmful(caption: str, negative: str) -> str | None:
     'a minor and something sensitive'
     """
     old, found = _facts(caption), _words(negative)
-    if len(found) == len(old.words) and not any(
-        (classes(a) | classes(b)) & ~_NEUTRAL for a, b in zip(old.words, found) if a != b
-    ):
-        return None  # what has changed says nothing of all this
+    either = old.any
+    for word in found:
+        if word not in old.known:
+            either |= classes(word)
+    if not (either & Class.MINOR and either & Class.SENSITIVE) and not (either & PEOPLE and either & _ASKED):
+        return None  # the two together have nothing that the questions below are about
+    if len(found) == len(old.words):
+        changed = 0
+        for one, other in zip(old.words, found):
+            if one != other:
+                changed |= classes(one) | classes(other)
+        if not changed & ~_NEUTRAL:
+            return None  # what has changed says nothing of all this
     new = Facts(found)
-    either = old.any | new.any
     if either & Class.MINOR and either & Class.SENSITIVE and old.order != new.order:
         return "a minor and something sensitive"
     if not either & PEOPLE:

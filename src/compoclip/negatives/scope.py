@@ -86,10 +86,12 @@ def only(lower: Sequence[str], at: int) -> bool:
 
 def clashes(old: Sequence[str], new: Sequence[str]) -> bool:
     """Does the rest of the caption contradict a state that came in: "a cloudy sky with no clouds"?"""
-    came = set(new).difference(old)
+    states = table("scope")["states"]
     under: tuple[bool, ...] | None = None
-    for state in came.intersection(table("scope")["states"]):
-        told = table("scope")["states"][state]
+    for state in [word for word in new if word in states]:
+        if state in old:
+            continue
+        told = states[state]
         for word in told.get("has", "").split():
             if word in new:
                 under = under or denied(tuple(new))
@@ -106,15 +108,19 @@ def under_denial_or_bound(caption: str, negative: str) -> bool:
     >>> under_denial_or_bound("A bench with no people.", "A bench with no dogs.")
     True
     """
-    old = _caption_tokens(caption)
-    if words("scope", "deny").isdisjoint(old) and _NUMBERS.isdisjoint(old):
+    old, watched = _caption_tokens(caption)
+    if not watched:
         return False
     new = tuple(tokens(negative))
     if old == new:
         return False
     under = denied(old)
-    denials = sum(word in words("scope", "deny") for word in new) - sum(word in words("scope", "deny") for word in old)
-    if any(under) and denials > 0:
+    if not any(under):
+        if len(old) == len(new) and all(new[at] == old[at] for at in watched):
+            return False  # every number stays where it is
+        if sorted(old) == sorted(new):
+            return False  # no number comes or goes
+    elif sum(word in words("scope", "deny") for word in new) > sum(word in words("scope", "deny") for word in old):
         return True  # "no girl with no hat"
     changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     if Counter(old) == Counter(new):
@@ -148,5 +154,8 @@ def _counted_still(old: Sequence[str], at: int, new: Sequence[str]) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _caption_tokens(caption: str) -> tuple[str, ...]:
-    return tuple(tokens(caption))
+def _caption_tokens(caption: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """A caption's tokens, and where those are that deny or count."""
+    found = tuple(tokens(caption))
+    asked = words("scope", "deny") | _NUMBERS
+    return found, tuple(at for at, word in enumerate(found) if word in asked)

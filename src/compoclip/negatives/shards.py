@@ -63,6 +63,7 @@ class ShardMaker:
         words = Vocabulary(plan.vocabulary) if plan.vocabulary is not None else default_vocabulary()
         self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, plan.parser, weigh=True)
         if not gc.get_freeze_count():
+            self.generator.vocabulary.contexts.seen("a")  # read what the first caption would read
             gc.collect()
             gc.freeze()  # parser and lexicon live to the end: the collector need not walk them again and again
             atexit.register(gc.unfreeze)  # what is frozen at exit is reported as leaked by other extensions

@@ -45,7 +45,18 @@ class Noun(NamedTuple):
 class View:
     """One caption's tokens, the first one without its sentence-initial capital, and its nouns."""
 
-    __slots__ = ("_nouns", "_pairs", "children", "lower", "others", "parsed", "sound", "starts_upper", "words")
+    __slots__ = (
+        "_nouns",
+        "_pairs",
+        "children",
+        "described",
+        "lower",
+        "others",
+        "parsed",
+        "sound",
+        "starts_upper",
+        "words",
+    )
 
     def __init__(self, parsed: Parsed, others: frozenset[str] = frozenset()) -> None:
         self.parsed = parsed
@@ -65,6 +76,7 @@ class View:
                 self.children[head].append(position)
         self._nouns: list[Noun] | None = None
         self.sound: list[Noun] | None = None  # those that may be swapped, once a swap has asked for them
+        self.described: list[tuple[int, int]] | None = None  # (adjective, noun), once a kind has asked for them
         self._pairs: frozenset[tuple[str, str]] | None = None
 
     @property
@@ -225,12 +237,12 @@ class View:
         """Join tokens; mend "a" and "an" before words that have not stood there, and the sentence's capitals."""
         if self._pairs is None:
             self._pairs = frozenset(zip(self.lower, self.lower[1:]))
-        for position, article in enumerate(words[:-1]):
-            if article in _ARTICLES:
-                following = words[position + 1]
-                if following[0].isalnum() and (article.lower(), following.lower()) not in self._pairs:
-                    right = indefinite_article(following)
-                    words[position] = right.capitalize() if article[0] == "A" else right
+        last = len(words) - 1
+        for position in [at for at, word in enumerate(words) if word in _ARTICLES and at < last]:
+            article, following = words[position], words[position + 1]
+            if following[0].isalnum() and (article.lower(), following.lower()) not in self._pairs:
+                right = indefinite_article(following)
+                words[position] = right.capitalize() if article[0] == "A" else right
         if self.starts_upper and words:
             words[0] = words[0][:1].upper() + words[0][1:]
         text = "".join([word + " " if space else word for word, space in zip(words, spaces)])

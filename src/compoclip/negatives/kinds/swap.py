@@ -168,6 +168,12 @@ def _alone(view: View, adjective: int, noun: int) -> bool:
 
 def described_things(view: View) -> list[tuple[int, int]]:
     """(adjective, noun it describes) positions: "a red square", "the sky is blue"."""
+    if view.described is None:
+        view.described = _described_things(view)
+    return view.described
+
+
+def _described_things(view: View) -> list[tuple[int, int]]:
     parsed = view.parsed
     found = []
     for i, tag in enumerate(parsed.tags):
