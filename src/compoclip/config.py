@@ -26,10 +26,6 @@ MAY_CHANGE = frozenset({"steps", "epochs", "device", "workers", "cache_gib", "mi
 }
 
 
-# what of `Objective.needs` training supplies
-TRAINING_FEEDS = frozenset({"negatives", "tokens", "teacher"})
-
-
 class TrainConfig(BaseModel):
     """Everything a training run depends on. A field's description is its help on the command line."""
 
@@ -59,6 +55,10 @@ class TrainConfig(BaseModel):
     )
     negative_kinds: tuple[str, ...] = Field((), description="kinds to generate or to keep")
     negatives_per_caption: int = Field(3, ge=0, description="negatives of a caption in a batch (K)")
+
+    units_per_caption: int = Field(2, ge=1, description="units of a caption in a batch, each with a foil (N)")
+    phrases_per_caption: int = Field(8, ge=1, description="noun phrases of a caption in a batch, at most")
+    paraphrases_per_caption: int = Field(1, ge=1, description="other captions of the image in a batch, at most")
 
     weights: dict[str, float] = Field({"contrastive": 1.0}, description="term -> weight")
     options: dict[str, Any] = Field({}, description="options of the terms")
@@ -182,11 +182,6 @@ def _overridden(
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise InputError(f"unknown setting {key!r}{hint}; see `compoclip train --help`")
     built = objective(weights, **{**options, **changes})
-    if lacking := built.needs - TRAINING_FEEDS:
-        raise InputError(
-            f"{where}: its terms need {', '.join(sorted(lacking))}, which training does not supply yet; "
-            "they can be used from Python (compoclip.losses)"
-        )
     weights = dict(built.weights)
     config = _validated({**fields, "weights": weights, "options": dict(built.options)}, where)
     if _scaled(weights, built.options):

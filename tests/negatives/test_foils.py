@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from compoclip.negatives import Generator
-from compoclip.negatives.foils import FOIL_KINDS, with_foils
+from pathlib import Path
+
+import pytest
+
+from compoclip.data.extras import Unit
+from compoclip.errors import InputError
+from compoclip.negatives.build import build
+from compoclip.negatives.foils import foil_generator, units_of
+from compoclip.negatives.store import iterate, iterate_units
 
 CAPTIONS = [
     "a large brown dog is chasing a red ball in front of the old house",
@@ -13,28 +20,60 @@ CAPTIONS = [
 SIBLINGS = [["a cat watches a dog with a ball"], [], ["three children on a green bench in a park"]]
 
 
+def _units(captions: list[str], ids: list[str], others: list[list[str]], seed: int = 0) -> list[tuple[Unit, ...]]:
+    return list(units_of(foil_generator(seed), captions, ids, others))
+
+
 def test_units_come_with_foils_that_differ_in_one_detail() -> None:
-    generator = Generator(FOIL_KINDS, per_caption=3, seed=0)
-    found = list(with_foils(generator, CAPTIONS, ["0", "1", "2"], SIBLINGS))
+    found = _units(CAPTIONS, ["0", "1", "2"], SIBLINGS)
     assert [len(units) >= 2 for units in found] == [True] * 3
-    foils = [(row.unit, foil, index) for index, units in enumerate(found) for row in units for foil in row.foils]
+    foils = [(unit, foil, index) for index, units in enumerate(found) for unit in units for foil in unit.foils]
     assert len(foils) > 20
     assert {unit.kind for unit, *_ in foils} == {"entity", "relation"}
     for unit, foil, index in foils:
-        assert foil.text.lower() != unit.text.lower()
-        assert foil.kind in FOIL_KINDS
-        if foil.kind.startswith("replace-nouns"):
-            new = {edit.new.lower() for edit in foil.edits}
-            said = set(" ".join([CAPTIONS[index], *SIBLINGS[index]]).lower().split())
-            assert not new & said, (foil.text, new & said)
+        assert foil.lower() != unit.text.lower()
+        assert len([word for word in foil.lower().split() if word not in unit.text.lower().split()]) <= 3
+        assert not any(f" {foil.lower()} " in f" {text.lower()} " for text in [CAPTIONS[index], *SIBLINGS[index]])
+    texts = {foil for _, foil, _ in foils}
+    assert "three children" not in texts  # a sibling says so
+    assert {"two children"}.isdisjoint(texts)
 
 
 def test_foils_do_not_depend_on_the_captions_around() -> None:
-    generator = Generator(FOIL_KINDS, per_caption=2, seed=3)
-    together = list(with_foils(generator, CAPTIONS, ["0", "1", "2"], SIBLINGS))
-    alone = list(with_foils(generator, CAPTIONS[1:2], ["1"], SIBLINGS[1:2]))
-    assert alone[0] == together[1]
+    together = _units(CAPTIONS, ["0", "1", "2"], SIBLINGS, seed=3)
+    assert _units(CAPTIONS[1:2], ["1"], SIBLINGS[1:2], seed=3) == together[1:2]
 
 
 def test_a_caption_without_units_has_none() -> None:
-    assert list(with_foils(Generator(FOIL_KINDS, 1), ["", "wow !"], ["0", "1"], [[], []])) == [[], []]
+    assert _units(["", "wow !"], ["0", "1"], [[], []]) == [(), ()]
+
+
+def test_a_build_keeps_units_beside_negatives(tmp_path: Path) -> None:
+    table = tmp_path / "captions.tsv"
+    rows = [("a.jpg", CAPTIONS[0]), ("a.jpg", SIBLINGS[0][0]), ("b.jpg", CAPTIONS[1]), ("c.jpg", CAPTIONS[2])]
+    table.write_text("filename\ttitle\n" + "".join(f"{name}\t{text}\n" for name, text in rows))
+    plain = build(table, tmp_path / "plain", ["replace-nouns"], 2)
+    made = build(table, tmp_path / "units", ["replace-nouns"], 2, units=True)
+    assert list(iterate(tmp_path / "plain")) == list(iterate(tmp_path / "units"))
+    assert "units" not in plain
+    found = list(iterate_units(tmp_path / "units"))
+    assert [caption for _, caption, _ in found] == [text for _, text in rows]
+    ids = [caption_id for caption_id, *_ in found]
+    others = [[rows[1][1]], [rows[0][1]], [], []]
+    assert [units for *_, units in found] == _units([text for _, text in rows], ids, others)
+    entities = sum(unit.kind == "entity" for *_, units in found for unit in units)
+    assert made["units"]["entity"] == entities
+    assert made["units"]["captions"] == 4
+    small = build(table, tmp_path / "small", ["replace-nouns"], 2, units=True, shard_size=2, workers=2)
+    assert small["units"] == made["units"]
+    assert list(iterate_units(tmp_path / "small")) == found
+
+
+def test_a_build_without_units_says_so(tmp_path: Path) -> None:
+    lines = tmp_path / "captions.txt"
+    lines.write_text("a dog on a mat\n")
+    build(lines, tmp_path / "plain", ["replace-nouns"], 2)
+    with pytest.raises(InputError, match="--units"):
+        list(iterate_units(tmp_path / "plain"))
+    with pytest.raises(InputError, match="--balance"):
+        build(lines, tmp_path / "other", ["replace-nouns"], 2, units=True, balance=True)

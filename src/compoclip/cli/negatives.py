@@ -36,6 +36,9 @@ def negatives_build(
     balance: Annotated[
         bool, typer.Option("--balance", help="Keep a subset that a text-only model cannot tell from true captions.")
     ] = False,
+    units: Annotated[
+        bool, typer.Option("--units", help="Also the captions' units (noun phrases, relations) with foils.")
+    ] = False,
     into_tars: Annotated[
         Path | None, typer.Option(help="Folder for copies of the input tars with KEY.negatives.json members.")
     ] = None,
@@ -114,6 +117,7 @@ def negatives_build(
         into_tars=into_tars,
         llm=asked,
         image_key=image_key,
+        units=units,
     )
     tell({key: value for key, value in manifest.items() if key not in ("versions",)})
 

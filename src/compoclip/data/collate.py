@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
@@ -11,13 +10,13 @@ from typing import Literal, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from compoclip.data.extras import NOTHING, Extras, UnitLookup, Wanted, choose, said
 from compoclip.data.order import digest, draw, pick
 from compoclip.data.pixels import PixelCache, Preprocess, own_randomness, to_uint8
 from compoclip.data.sources.base import Sample, Source
 from compoclip.errors import InputError, RunError
 
 MOST_TRIES = 1000  # unreadable images in a row before giving up
-_NOT_WORDS = re.compile(r"[\W_]+")
 
 
 class Lookup(Protocol):
@@ -41,7 +40,7 @@ class Batch:
 
     images (B, 3, H, W), in the dtype the preprocessing gives, or (B, 0) where images were not asked for; negatives: B
     rows of at most K strings, fewer or none where a caption has no more; indices: places in the source; caption_ids:
-    which of the image's captions.
+    which of the image's captions; extras: B rows of further texts, or none where no objective reads any.
     """
 
     images: Tensor
@@ -50,6 +49,7 @@ class Batch:
     image_ids: list[str]
     indices: list[int]
     caption_ids: list[int]
+    extras: list[Extras] = field(default_factory=list)
 
 
 @dataclass
@@ -77,6 +77,8 @@ class Collator:
     finish: Callable[[Tensor], Tensor] | None = None
     cache: PixelCache | None = None
     known_broken: dict[int, str] = field(default_factory=dict)
+    wanted: Wanted = NOTHING
+    units: UnitLookup | None = None
 
     def __call__(self, places: Sequence[tuple[int, int]], epoch: int, pool: Executor | None = None) -> Collated:
         """One batch of (sample index, caption index or -1) places.
@@ -105,6 +107,7 @@ class Collator:
                 image_ids=[sample.image_id for sample in samples],
                 indices=indices,
                 caption_ids=numbers,
+                extras=self._extras(samples, numbers, epoch),
             )
         except (InputError, RunError) as error:  # sent back as text: a worker's traceback is no message for a user
             out.failure = str(error)
@@ -173,6 +176,15 @@ class Collator:
             return self.negatives.make(samples, numbers, epoch)
         return [self.negatives.get(sample.captions[number]) for sample, number in zip(samples, numbers)]
 
+    def _extras(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[Extras]:
+        if not self.wanted:
+            return []
+        found = self.units.units(samples, numbers, epoch) if self.units is not None else [()] * len(samples)
+        return [
+            choose(sample, number, units, self.wanted, self.seed, epoch)
+            for sample, number, units in zip(samples, numbers, found)
+        ]
+
     def _negatives(self, sample: Sample, number: int, epoch: int, found: Iterable[object] | None) -> list[str]:
         """At most K wrong captions; none that says what one of the image's own captions says."""
         if not self.negatives_per_caption:
@@ -181,11 +193,7 @@ class Collator:
             found = sample.negatives[number]
         if not found:
             return []
-        true = {_said(caption) for caption in sample.captions}
+        true = {said(caption) for caption in sample.captions}
         texts = (str(getattr(item, "text", item)) for item in found)
-        good = list(dict.fromkeys(text for text in texts if _said(text) not in true))
+        good = list(dict.fromkeys(text for text in texts if said(text) not in true))
         return draw(good, self.negatives_per_caption, self.seed, epoch, sample.image_id, number)
-
-
-def _said(text: str) -> str:
-    return _NOT_WORDS.sub(" ", text.casefold()).strip()

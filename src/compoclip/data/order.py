@@ -38,7 +38,9 @@ def draw(items: Sequence[T], k: int, *key: object) -> list[T]:
 
     All of them, in their own order, where there are no more.
     """
-    if len(items) <= k:
-        return list(items)
-    ranked = sorted(range(len(items)), key=lambda j: digest("draw", *key, j))
-    return [items[j] for j in ranked[:k]]
+    return list(items) if len(items) <= k else shuffled(items, *key)[:k]
+
+
+def shuffled(items: Sequence[T], *key: object) -> list[T]:
+    """The items in an order that `key` determines."""
+    return [items[j] for j in sorted(range(len(items)), key=lambda j: digest("draw", *key, j))]

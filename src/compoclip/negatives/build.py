@@ -16,6 +16,7 @@ from compoclip.io import read_json, write_json
 from compoclip.language.parser import parser_version
 from compoclip.negatives.balance import OVERSAMPLE, balance_build
 from compoclip.negatives.captions import caption_rows, left_out
+from compoclip.negatives.foils import FOILS
 from compoclip.negatives.folder import claim, counts, done, opened
 from compoclip.negatives.kinds import LLM_PREFIX, resolve_kinds
 from compoclip.negatives.llm.collecting import check_llm, collect, reopen
@@ -57,6 +58,7 @@ def build(
     into_tars: str | Path | None = None,
     llm: LLMOptions | None = None,
     image_key: str | None = None,
+    units: bool = False,
 ) -> dict[str, Any]:
     """Write negatives of every caption under `out` and return the manifest.
 
@@ -70,6 +72,7 @@ def build(
     manifests' counts. Training takes them in turn.
     engine: "local" (processes) or "ray" (a cluster, see `on_ray.py`); workers is the number of either.
     into_tars: folder for copies of the input tars in which every sample has its negatives as one more member.
+    units: also the short true texts inside each caption, with foils (`foils.py`), for objectives that read them.
     llm: the language model for kinds such as "llm:swap-nouns". Where its batch files leave requests open, a summary of
     them is returned in place of the manifest.
 
@@ -97,6 +100,8 @@ def build(
         }
         told = ("captions", "negatives", "coverage")
         return {name: {key: made[key] for key in told if key in made} for name, made in each.items()}
+    if units and (balance or into_tars is not None):
+        raise InputError("units go with a plain build: leave out --balance and --into-tars")
     tars = TarsOut(inputs, Path(into_tars), split, caption_key, resume) if into_tars is not None else None
     del options["into_tars"]
     manifest = _balanced(inputs, out, options) if balance else _plain(inputs, out, options)
@@ -132,6 +137,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
             "captions_hash": table.captions_hash,
             "shard_size": size,
             "shards": count,
+            **({"foils_per_unit": FOILS} if options["units"] else {}),
         }
         if questions is not None:
             header["llm"] = questions.identity()
@@ -145,7 +151,9 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
         ready = all(done(out, number) for number in range(count))
         words = Vocabulary.from_captions(table.texts()).counts if own and not ready else None
         plan = Plan(
-            names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"], questions
+            *(names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"]),
+            questions,
+            options["units"],
         )
         _make(table, plan, out, count, options)
     manifest = header | {"skipped_first": report.examples, "notes": report.notes} | counts(out, count)

@@ -8,12 +8,13 @@ says or uses what one of them says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from pathlib import Path
 
-from compoclip.language.parser import Parsed
-from compoclip.language.units import Unit, units
+from compoclip.data.extras import Unit, said
+from compoclip.language.parser import Parsed, Parser
+from compoclip.language.units import units
 from compoclip.negatives.engine import Generator
-from compoclip.negatives.types import Negative
+from compoclip.negatives.vocabulary import Vocabulary
 
 FOIL_KINDS = (
     "replace-nouns",
@@ -25,33 +26,40 @@ FOIL_KINDS = (
     "replace-verbs",
     "swap-nouns",
 )
+FOILS = 3  # of a unit, at most
 
 
-class UnitWithFoils(NamedTuple):
-    """A true short text, whether it names a thing or a relation, and wrong texts that differ from it in one detail."""
+def foil_generator(
+    seed: int, epoch: int = 0, vocabulary: Vocabulary | None = None, parser: Parser | str | Path | None = None
+) -> Generator:
+    """The generator of `negatives build --units`."""
+    return Generator(FOIL_KINDS, FOILS, seed, epoch, vocabulary, parser)
 
-    unit: Unit
-    foils: list[Negative]
 
-
-def with_foils(
+def units_of(
     generator: Generator, captions: Sequence[str], ids: Sequence[str], others: Sequence[Sequence[str]]
-) -> Iterator[list[UnitWithFoils]]:
+) -> Iterator[tuple[Unit, ...]]:
     """The units of each caption with their foils, in order; the units without a foil too, as they are true texts.
 
-    generator: its kinds, seed and number a text make the foils (`FOIL_KINDS` fit). others[i]: other true captions of
+    generator: its kinds, seed and number a text make the foils (`foil_generator`). others[i]: other true captions of
     caption i's image. What comes out for a caption depends on its id and text, its siblings and the generator alone.
 
-    >>> maker = Generator(FOIL_KINDS, per_caption=2)
-    >>> [[u.unit.text for u in found] for found in with_foils(maker, ["a dog on a mat"], ["0"], [[]])]
-    [['a dog', 'a mat']]
+    >>> list(units_of(foil_generator(seed=0), ["a dog on a mat"], ["0"], [[]]))[0][0].text
+    'a dog'
     """
     for parsed, caption_id, siblings in zip(generator.parser.parse(captions), ids, others):
         yield _of_caption(generator, parsed, caption_id, [parsed.text, *siblings])
 
 
-def _of_caption(generator: Generator, parsed: Parsed, caption_id: str, truths: list[str]) -> list[UnitWithFoils]:
+def _of_caption(generator: Generator, parsed: Parsed, caption_id: str, truths: list[str]) -> tuple[Unit, ...]:
     found = units(parsed)
     names = [f"{caption_id}/{unit.text}" for unit in found]
     made = generator.run([unit.text for unit in found], names, [truths] * len(found)) if found else iter(())
-    return [UnitWithFoils(unit, foils) for unit, foils in zip(found, made)]
+    heard = [f" {said(text)} " for text in truths]
+    rows = [dict.fromkeys(foil.text for foil in foils if not _says(heard, foil.text)) for foils in made]
+    return tuple(Unit(unit.text, unit.kind, tuple(foils)) for unit, foils in zip(found, rows))
+
+
+def _says(heard: list[str], text: str) -> bool:
+    """Whether a caption of the image has the text's words in a row, so that it is true."""
+    return any(f" {said(text)} " in one for one in heard)

@@ -63,7 +63,7 @@ def done(out: Path, number: int) -> bool:
     return (out / shard_name(number)).is_file() and tally_path(out, number).is_file()
 
 
-TALLIED = ("made", "refused", "negatives_a_caption", "other_languages")  # captions left alone, by language, come last
+TALLIED = ("made", "refused", "negatives_a_caption", "other_languages", "units")  # captions left alone, by language
 
 
 def counts(out: Path, number_of_shards: int) -> dict[str, Any]:
@@ -79,5 +79,5 @@ def counts(out: Path, number_of_shards: int) -> dict[str, Any]:
     return {
         "negatives": sum(totals["made"].values()),
         "coverage": round(covered / captions, 6),
-        **{name: dict(sorted(found.items())) for name, found in totals.items()},
+        **{name: dict(sorted(found.items())) for name, found in totals.items() if found or name != "units"},
     }

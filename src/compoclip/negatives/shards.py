@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from compoclip.io import write_bytes, write_json
 from compoclip.negatives.engine import Generator
+from compoclip.negatives.foils import foil_generator, units_of
 from compoclip.negatives.kinds import LLM_PREFIX
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.merging import merge
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
     vocabulary: dict[str, int] | None  # None: everyday captions
     parser: str | None
     questions: Questions | None = None  # what a language model is asked, for kinds of its own
+    units: bool = False  # whether the captions' units and their foils are made too
 
 
 class Shard(NamedTuple):
@@ -57,13 +59,17 @@ class ShardMaker:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.generator: Generator | None = None
+        self.foils: Generator | None = None
         rules = [name for name in plan.kinds if not name.startswith(LLM_PREFIX)]
-        if not rules:
+        if not rules and not plan.units:
             return
         words = Vocabulary(plan.vocabulary) if plan.vocabulary is not None else default_vocabulary()
-        self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, plan.parser, weigh=True)
+        if rules:
+            self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, plan.parser, weigh=True)
+        if plan.units:
+            self.foils = foil_generator(plan.seed, plan.epoch, words, plan.parser)
         if not gc.get_freeze_count():
-            self.generator.vocabulary.contexts.seen("a")  # read what the first caption would read
+            words.contexts.seen("a")  # read what the first caption would read
             gc.collect()
             gc.freeze()  # parser and lexicon live to the end: the collector need not walk them again and again
             atexit.register(gc.unfreeze)  # what is frozen at exit is reported as leaked by other extensions
@@ -86,7 +92,14 @@ class ShardMaker:
         short = Counter(str(len(negatives)) for _, _, negatives in rows)
         languages = self.generator.languages if self.generator is not None else Counter()
         tally = {"made": made, "refused": refusals, "negatives_a_caption": short, "other_languages": languages}
-        return Shard(shard_bytes(rows), {name: dict(sorted(counts.items())) for name, counts in tally.items()})
+        units = None
+        if self.foils is not None:
+            texts, ids = [caption.text for caption in captions], [caption.caption_id for caption in captions]
+            units = list(units_of(self.foils, texts, ids, [caption.others for caption in captions]))
+            tally["units"] = Counter(unit.kind for row in units for unit in row)
+            tally["units"]["foils"] = sum(len(unit.foils) for row in units for unit in row)
+            tally["units"]["captions"] = sum(any(unit.foils for unit in row) for row in units)
+        return Shard(shard_bytes(rows, units), {name: dict(sorted(counts.items())) for name, counts in tally.items()})
 
     def _with_replies(
         self, job: Job, by_rule: Iterable[list[Negative]], refusals: Counter[str]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from compoclip.data.extras import Unit
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_bytes
 from compoclip.negatives.types import Edit, Negative
@@ -39,7 +40,7 @@ def epoch_folders(folder: str | Path) -> list[Path]:
     return [epoch_folder(Path(folder), number) for number in found]
 
 
-def _schema() -> Any:
+def _schema(units: bool) -> Any:
     import pyarrow as pa
 
     edit = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("old", pa.string()), ("new", pa.string())])
@@ -52,7 +53,9 @@ def _schema() -> Any:
             ("plausibility", pa.float32()),
         ]
     )
-    return pa.schema([("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))])
+    columns = [("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))]
+    unit = pa.struct([("text", pa.string()), ("kind", pa.string()), ("foils", pa.list_(pa.string()))])
+    return pa.schema([*columns, ("units", pa.list_(unit))] if units else columns)
 
 
 def caption_key(caption: str) -> str:
@@ -82,8 +85,8 @@ def as_dict(negative: Negative) -> dict[str, Any]:
     }
 
 
-def shard_bytes(rows: Iterable[Row]) -> bytes:
-    """One Parquet file; equal rows give equal bytes."""
+def shard_bytes(rows: Iterable[Row], units: Sequence[Sequence[Unit]] | None = None) -> bytes:
+    """One Parquet file; equal rows give equal bytes. units: of each row, for one more column."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -92,25 +95,45 @@ def shard_bytes(rows: Iterable[Row]) -> bytes:
         columns["caption_id"].append(caption_id)
         columns["caption"].append(caption)
         columns["negatives"].append([as_dict(negative) for negative in negatives])
+    if units is not None:
+        columns["units"] = [[{**unit._asdict(), "foils": list(unit.foils)} for unit in row] for row in units]
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=_schema()), buffer, compression="zstd")
+    pq.write_table(pa.table(columns, schema=_schema(units is not None)), buffer, compression="zstd")
     return buffer.getvalue()
 
 
-def write_shard(path: Path, rows: Iterable[Row]) -> None:
+def write_shard(path: Path, rows: Iterable[Row], units: Sequence[Sequence[Unit]] | None = None) -> None:
     """One Parquet file, written whole or not at all."""
-    write_bytes(path, shard_bytes(rows))
+    write_bytes(path, shard_bytes(rows, units))
 
 
-def read_shard(path: Path) -> Iterator[Row]:
+def _read(path: Path, columns: list[str]) -> list[dict[str, Any]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        rows = pq.read_table(path, columns=["caption_id", "caption", "negatives"]).to_pylist()
+        return list(pq.read_table(path, columns=columns).to_pylist())
     except (pa.ArrowInvalid, pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a negatives shard ({str(error).splitlines()[0]}); build it again") from None
-    for row in rows:
+
+
+def iterate_units(folder: str | Path) -> Iterator[tuple[str, str, tuple[Unit, ...]]]:
+    """(caption id, caption, units) of a build with units, in input order.
+
+    Raises InputError for a build without.
+    """
+    folder = Path(folder)
+    paths = shards(folder)
+    if "foils_per_unit" not in read_json(folder / MANIFEST):
+        raise InputError(f"{folder}: holds no units; build it with `compoclip negatives build --units`")
+    for path in paths:
+        for row in _read(path, ["caption_id", "caption", "units"]):
+            found = (Unit(u["text"], u["kind"], tuple(u["foils"] or ())) for u in row["units"] or ())
+            yield row["caption_id"], row["caption"], tuple(found)
+
+
+def read_shard(path: Path) -> Iterator[Row]:
+    for row in _read(path, ["caption_id", "caption", "negatives"]):
         negatives = [
             Negative(
                 n["text"],

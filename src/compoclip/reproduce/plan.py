@@ -9,12 +9,14 @@ from typing import Any
 from compoclip.config import TrainConfig, resolve
 from compoclip.data.training_sets import training_sets
 from compoclip.errors import InputError
+from compoclip.losses import objective
 from compoclip.recipes.reading import read_recipe
 from compoclip.reproduce.downloads import MILLIONS, base, described, evaluation_entries, total, training_entries
 from compoclip.reproduce.rows import Row
 
 BYTES = 16  # a trained weight in fp32: itself, its gradient, two moments
 SCALES = ("full", "tiny")
+SOFTMAX = {"contrastive_form": "softmax", "phrase_form": "softmax"}
 TINY_STEPS, TINY_SCENES, TINY_BATCH = 20, 256, 16
 
 
@@ -56,7 +58,11 @@ def make(row: Row, out: Path, data_root: Path, scale: str = "full", changes: dic
     for seed in seeds:
         settings = {**own, "seed": own.get("seed", seed), "output_dir": str(out / f"run-{seed}")}
         config = resolve(row.recipe, settings)
-        brings = scale == "full" and training_sets()[name].get("negatives", False)
+        goal = objective(config.weights, **config.options)
+        if scale == "tiny" and goal.uses_bias:  # the tiny towers have none
+            config = resolve(row.recipe, {**settings, **SOFTMAX})
+        units = "units" in goal.needs  # which no data set brings
+        brings = scale == "full" and training_sets()[name].get("negatives", False) and not units
         if not brings and config.negatives is None and config.negatives_per_caption > 0 and config.negative_kinds:
             config = config.model_copy(update={"negatives": str(out / "negatives")})
         configs.append(config)

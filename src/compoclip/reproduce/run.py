@@ -8,6 +8,7 @@ from typing import Any
 from compoclip.config import TrainConfig
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_json
+from compoclip.losses import objective
 from compoclip.models import load
 from compoclip.progress import console
 from compoclip.reproduce.plan import Plan
@@ -94,6 +95,7 @@ def _negatives(plan: Plan, config: TrainConfig) -> None:
         caption_key=config.caption_key,
         split=config.split,
         epochs=1 if plan.scale == "tiny" else config.epochs,
+        units="units" in objective(config.weights, **config.options).needs,
     )
 
 

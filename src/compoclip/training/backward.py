@@ -8,7 +8,7 @@ than their part. The result is the gradient of one process that holds the whole 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import torch
@@ -32,22 +32,33 @@ class Encoder(Protocol):
 
 
 def backward(
-    goal: Objective, parts: Sequence[Rows], towers: Encoder, ranks: Ranks = ALONE, factor: float | Tensor = 1.0
+    goal: Objective,
+    parts: Sequence[Rows],
+    towers: Encoder,
+    ranks: Ranks = ALONE,
+    factor: float | Tensor = 1.0,
+    follow: Callable[[Features], None] | None = None,
 ) -> Terms:
     """Add the gradient of the loss of a batch, times `factor`, to `.grad`; returns the weighted terms without graph.
 
     The batch is the rows of `parts`, of all ranks in turn. The gradients of the ranks have to be summed afterwards
-    (`Ranks.sum_gradients`).
+    (`Ranks.sum_gradients`). follow: is told the features of the whole batch that the terms over it have read.
 
     Example: ``terms = backward(objective("fsc-clip"), batch.parts(8), Towers(model, per_caption=3))``
     """
     if len(parts) == 1 and ranks.count == 1:
-        terms = goal(towers.features(parts[0], goal.needs))
-        (_sum(terms) * factor).backward()
-        return {name: value.detach() for name, value in terms.items()}
+        features = towers.features(parts[0], goal.needs)
+        found = goal(features)
+        if follow is not None:
+            follow(features)
+        (_sum(found) * factor).backward()
+        return {name: value.detach() for name, value in found.items()}
     wide, own = goal.split()
     only = towers.features(parts[0], goal.needs) if len(parts) == 1 else None
-    terms, carried = _batch_wide(wide, parts, towers, only, ranks, factor) if wide.weights else ({}, [{}] * len(parts))
+    terms: Terms = {}
+    carried: list[dict[str, Tensor]] = [{}] * len(parts)
+    if wide.weights:
+        terms, carried = _batch_wide(wide, parts, towers, only, ranks, factor, follow)
     sums: Terms = {}
     for part, share, gradients in zip(parts, _shares(goal, own, parts, towers, ranks), carried):
         features = only or towers.features(part, goal.needs)
@@ -66,7 +77,13 @@ def backward(
 
 
 def _batch_wide(
-    wide: Objective, parts: Sequence[Rows], towers: Encoder, only: Features | None, ranks: Ranks, factor: float | Tensor
+    wide: Objective,
+    parts: Sequence[Rows],
+    towers: Encoder,
+    only: Features | None,
+    ranks: Ranks,
+    factor: float | Tensor,
+    follow: Callable[[Features], None] | None,
 ) -> tuple[Terms, list[dict[str, Tensor]]]:
     """Terms over the batch of all ranks, and their gradient for each of this rank's parts."""
     if only is not None:
@@ -76,6 +93,8 @@ def _batch_wide(
             found = [towers.features(part, wide.needs) for part in parts]
     whole = WholeBatch(found, wide.needs, ranks)
     terms = wide(whole.features)
+    if follow is not None:
+        follow(whole.features)
     gradients = whole.gradients(_sum(terms) * factor)
     return {name: value.detach() for name, value in terms.items()}, gradients
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from compoclip.config import TrainConfig
+from compoclip.data.extras import NOTHING, Extras, Wanted
 from compoclip.data.loader import BatchStream
 from compoclip.data.order import digest
 from compoclip.data.remote import is_stream
@@ -24,6 +25,7 @@ from compoclip.evaluation.task import Task
 from compoclip.models import Model
 from compoclip.models.image_tower import Pooled
 from compoclip.progress import say
+from compoclip.training.extra_texts import wanted_texts
 from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import heldout_task, split
@@ -40,6 +42,7 @@ class TrainBatch:
     image_id: Tensor
     number: int
     names: list[str]  # image ids, for messages
+    extras: list[Extras] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -57,8 +60,8 @@ class TrainBatch:
             part: Tensor | Pooled = images._replace(pooled=images.pooled[span], tokens=tokens)
         else:
             part = images[span]
-        names = self.names[span]
-        return TrainBatch(part, self.captions[span], self.negatives[span], self.image_id[span], self.number, names)
+        texts = self.captions[span], self.negatives[span]
+        return TrainBatch(part, *texts, self.image_id[span], self.number, self.names[span], self.extras[span])
 
 
 class TrainData:
@@ -71,9 +74,10 @@ class TrainData:
         heldout: Task | None,
         negatives: RunNegatives | None = None,
         ranks: Ranks = ALONE,
+        wanted: Wanted = NOTHING,
     ) -> None:
         self.config, self.stream, self.heldout, self._negatives = config, stream, heldout, negatives
-        self.ranks = ranks
+        self.ranks, self.stream.collator.wanted = ranks, wanted
         self._frozen: FrozenImages | None = None
         self._device = torch.device("cpu")
 
@@ -97,7 +101,8 @@ class TrainData:
         say(f"data: {whole.name}: {whole.report}")
         source, kept = split(whole, config.held_out)
         wants = "negatives" in needs and config.negatives_per_caption > 0
-        negatives = negatives_of(config, whole, model.tokenizer) if wants else None
+        wanted = wanted_texts(config, needs)
+        negatives = negatives_of(config, whole, model.tokenizer, wants, wanted)
         first = negatives.of_epoch(0) if negatives is not None else None
         if cut := sum(is_cut(model.tokenizer, caption) for sample in whole for caption in sample.captions):
             say(f"data: {cut} captions are longer than the text tower's {context_length(model.tokenizer)} tokens: cut")
@@ -115,8 +120,8 @@ class TrainData:
             rank=ranks.rank,
             world_size=ranks.count,
         )
-        wrong = negatives.of_part(kept) if negatives is not None and kept is not None else {}
-        return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives, ranks)
+        wrong = negatives.of_part(kept) if wants and negatives is not None and kept is not None else {}
+        return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives, ranks, wanted)
 
     @classmethod
     def _open_stream(cls, config: TrainConfig, model: Model, needs: frozenset[str], ranks: Ranks) -> TrainData:
@@ -142,8 +147,9 @@ class TrainData:
             world_size=ranks.count,
             options=Options(caption_key=config.caption_key),
         )
-        negatives = negatives_of(config, stream.source, model.tokenizer) if wants else None
-        return cls(config, stream, None, negatives, ranks)
+        wanted = wanted_texts(config, needs)
+        negatives = negatives_of(config, stream.source, model.tokenizer, wants, wanted)
+        return cls(config, stream, None, negatives, ranks, wanted)
 
     def place(self) -> list[Any] | None:
         """Where each rank is in its stream; None for data that is indexed, where the batch's number tells."""
@@ -195,10 +201,12 @@ class TrainData:
     def batches(self, epoch: int, start: int, most: int) -> Iterator[TrainBatch]:
         """At most `most` batches of an epoch, from batch `start` on."""
         if self._negatives is not None:
-            self.stream.collator.negatives = self._negatives.of_epoch(epoch)
+            found = self._negatives.of_epoch(epoch)
+            self.stream.collator.negatives = self.stream.collator.units = found
         frozen = self._frozen
         for number, batch in enumerate(self.stream.epoch(epoch, start, start + most), start):
             images = batch.images if frozen is None else frozen.take(batch.indices, self._device)
             # a hash, because the same image may be among the rows of another process
             image_id = torch.tensor([digest(name) >> 1 for name in batch.image_ids])
-            yield TrainBatch(images, batch.captions, batch.negatives, image_id, number, batch.image_ids)
+            texts = batch.captions, batch.negatives
+            yield TrainBatch(images, *texts, image_id, number, batch.image_ids, batch.extras)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from compoclip.data.extras import Unit, Wanted
 from compoclip.data.sources import Sample, Source
 from compoclip.data.tokens import context_length, same_tokens
 from compoclip.errors import InputError
@@ -29,6 +30,8 @@ class Joined:
         self.by_id: dict[str, tuple[int, list[str]]] = {}
         self.texts: dict[str, list[str]] = {}
         self.by_text = False
+        self.units_by_id: dict[str, tuple[int, tuple[Unit, ...]]] = {}
+        self.units_of_text: dict[str, tuple[Unit, ...]] = {}
         self.equal = 0  # negatives left out because they equal their caption where the tower cuts it
 
     def add(self, caption_id: str, caption: str, negatives: list[str], tokenizer: Any) -> None:
@@ -39,6 +42,22 @@ class Joined:
         if negatives:
             self.by_id[caption_id] = (caption_hash("", caption), negatives)
             self.texts.setdefault(caption, negatives)
+
+    def add_units(self, caption_id: str, caption: str, units: tuple[Unit, ...]) -> None:
+        if units:
+            self.units_by_id[caption_id] = (caption_hash("", caption), units)
+            self.units_of_text.setdefault(caption, units)
+
+    def units(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[tuple[Unit, ...]]:
+        """The units of each sample's caption of that number; () where it has none."""
+        return [self._units(sample, number) for sample, number in zip(samples, numbers)]
+
+    def _units(self, sample: Sample, number: int) -> tuple[Unit, ...]:
+        caption = sample.captions[number]
+        if self.by_text:
+            return self.units_of_text.get(caption, ())
+        found = self.units_by_id.get(sample.caption_ids[number]) or self.units_by_id.get(caption_key(caption))
+        return found[1] if found is not None and found[0] == caption_hash("", caption) else ()
 
     def of(self, sample: Sample, number: int) -> list[str]:
         """The negatives of one caption; [] where it has none."""
@@ -102,6 +121,18 @@ def check_coverage(whole: Source, joined: Joined | None, folder: Path | None) ->
         if joined.equal:
             say(f"negatives: {joined.equal} equal their caption where the text tower cuts it, and are left out")
         _compare(read_json(folder / MANIFEST), found, folder, joined.by_text)
+
+
+def check_units(whole: Source, joined: Joined, wanted: Wanted, folder: Path) -> None:
+    """Say how many captions of the data have units. Raises InputError where none has any that the objective reads."""
+    here = [(sample, number) for sample in whole for number in range(len(sample.captions))]
+    if joined.units_by_id and not any(joined._units(*place) for place in here):
+        joined.by_text = True
+    found = [joined._units(*place) for place in here]
+    covered = sum(any(unit.foils if wanted.units else unit.kind == "entity" for unit in units) for units in found)
+    if not covered:
+        raise InputError(f"{folder}: captions with units: 0 of {len(here)}; build them from {whole.name}")
+    say(f"captions with units: {covered} of {len(here)}")
 
 
 def _none(whole: Source, joined: Joined | None, folder: Path | None) -> str:

@@ -27,6 +27,7 @@ from compoclip.training.evaluate import evaluate_run
 from compoclip.training.finite import not_finite, not_finite_gradient
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.identity import identity, refuse_other
+from compoclip.training.margins import Margins
 from compoclip.training.memory import GIB, estimate, naming_the_setting, peak_bytes
 from compoclip.training.optim import adamw, cosine_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
@@ -84,6 +85,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     prints = (data.stream.source, data.negatives_fingerprint, model.device)
     own = together(ranks, lambda: {} if ranks.rank else identity(asked, *prints))
 
+    margins = Margins.wanted(goal.needs, goal.options, model.device)
     step, position, watch = 0, dict[str, Any](epoch=0, batch=0), Validation(config, data, ranks)
     saved = checkpoints(run.checkpoints)
     if saved:
@@ -93,6 +95,8 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
         if step > total:
             raise InputError(f"{run.path}: has taken {step} steps already, more than the {total} asked for")
         data.go_on_from(position.get("stream"))
+        if margins is not None:
+            margins.restore(position.get("margins"))
         if position.get("scaler"):
             scaler.load_state_dict(position["scaler"])
     together(ranks, lambda: None if ranks.rank else run.begin(asked, environment()))
@@ -101,9 +105,9 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
             evaluate_run(model, config, data, run / "results-base.json", "base", ranks)
         torch.manual_seed(config.seed)  # training must not depend on whether the base was measured just now
 
-    data.prepare(model, dense="tokens" in goal.needs, steps=total)
+    data.prepare(model, dense=bool(goal.needs & {"tokens", "image_tokens"}), steps=total)
     frozen_texts = FrozenTexts(model.clip, "tokens" in goal.needs) if config.lock_text else None
-    towers = Towers(model, config.negatives_per_caption, teacher_clip, frozen_texts, config.precision)
+    towers = Towers(model, config.negatives_per_caption, teacher_clip, frozen_texts, config.precision, margins)
     training_mode(model.clip, config)
     trainable = [p for p in model.clip.parameters() if p.requires_grad]
     needed = together(ranks, lambda: estimate(goal, towers, data))
@@ -129,7 +133,8 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                 optimizer.zero_grad(set_to_none=True)
                 with naming_the_setting(config):
                     factor = scaler.scale(torch.ones((), device=model.device))  # 1 but for fp16
-                    terms = backward(goal, batch.parts(config.micro_batch), towers, ranks, factor)
+                    follow = margins.follow if margins is not None else None
+                    terms = backward(goal, batch.parts(config.micro_batch), towers, ranks, factor, follow)
                 loss = torch.stack(list(terms.values())).sum()
                 if not torch.isfinite(loss):
                     parts = batch.parts(config.micro_batch)
@@ -149,6 +154,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
 
                 step += 1
                 place = dict[str, Any](epoch=epoch, batch=batch.number + 1, scaler=scaler.state_dict())
+                place |= {"margins": margins.state()} if margins is not None else {}
                 place |= {"total": config.batch_size * ranks.count, "processes": ranks.count}
                 logged = step % config.log_every == 0 or step in (1, total)
                 values = {}

@@ -19,6 +19,7 @@ from compoclip.errors import InputError, RunError
 from compoclip.evaluation.batching import out_of_memory
 from compoclip.losses.objective import Objective
 from compoclip.training.dataset import TrainBatch, TrainData
+from compoclip.training.extra_texts import stand_ins, wanted_texts
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.towers import Towers
 
@@ -58,24 +59,25 @@ def estimate(goal: Objective, towers: Towers, data: TrainData) -> Estimate:
     named = {id(p): p for p in [*clip.parameters(), *(towers.teacher.parameters() if towers.teacher else ())]}
     weights = sum(p.numel() * p.element_size() for p in named.values())
     trained = sum(p.numel() * p.element_size() for p in clip.parameters() if p.requires_grad)
-    kept = [_kept(goal, towers, _probe(towers, data, count)) for count in PROBES]
+    kept = [_kept(goal, towers, _probe(towers, data, count, goal.needs)) for count in PROBES]
     sample = max(1, (kept[1] - kept[0]) // (PROBES[1] - PROBES[0]))
     fixed = max(0, kept[0] - PROBES[0] * sample)
     return Estimate(weights, 3 * trained, int(MARGIN * fixed), int(MARGIN * sample))
 
 
-def _probe(towers: Towers, data: TrainData, count: int) -> TrainBatch:
-    """Noise for images, the first captions of the data, and captions of others for negatives."""
+def _probe(towers: Towers, data: TrainData, count: int, needs: frozenset[str]) -> TrainBatch:
+    """Noise for images, the first captions of the data, and captions of others for negatives and further texts."""
     source = data.stream.source
     captions = [source.captions(i % len(source))[0] for i in range(count * (towers.per_caption + 1))]
     negatives = [captions[count + i * towers.per_caption :][: towers.per_caption] for i in range(count)]
+    extras = stand_ins(captions, wanted_texts(data.config, needs), count)
     kept = data.kept_images(range(count))
     if kept is not None:
-        return TrainBatch(kept, captions[:count], negatives, torch.arange(count), 0, [""] * count)
+        return TrainBatch(kept, captions[:count], negatives, torch.arange(count), 0, [""] * count, extras)
     size = towers.model.clip.visual.image_size
     height, width = size if isinstance(size, (tuple, list)) else (size, size)
     images = torch.zeros(count, 3, height, width)
-    return TrainBatch(images, captions[:count], negatives, torch.arange(count), 0, [""] * count)
+    return TrainBatch(images, captions[:count], negatives, torch.arange(count), 0, [""] * count, extras)
 
 
 def _kept(goal: Objective, towers: Towers, batch: TrainBatch) -> int:

@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from compoclip.config import TrainConfig
-from compoclip.data.collate import Lookup, Maker
+from compoclip.data.extras import NOTHING, Unit, Wanted
 from compoclip.data.sources import Source
 from compoclip.data.sources.base import Sample
 from compoclip.errors import InputError
 from compoclip.io import sha256_file
 from compoclip.language.parser import parser_version
-from compoclip.training.joined import Joined, check_coverage, read_joined
+from compoclip.progress import say
+from compoclip.training.joined import Joined, check_coverage, check_units, read_joined
 
 
 class RunNegatives(Protocol):
     """The negatives of a run."""
 
-    def of_epoch(self, epoch: int) -> Lookup | Maker:
+    def of_epoch(self, epoch: int) -> Joined | FreshNegatives:
         """What the batches of an epoch draw from."""
         ...
 
@@ -36,21 +37,26 @@ class RunNegatives(Protocol):
 class BuiltNegatives:
     """Negatives of `negatives build`: one folder for every epoch, or epoch e's from folder e modulo their number.
 
-    One folder is in memory at a time. kinds: those to keep, as far as a caption has any of them; none for all.
+    One folder is in memory at a time. kinds: those to keep, as far as a caption has any of them; none for all. units:
+    whether the units of the captions are read too.
     """
 
-    def __init__(self, folders: Sequence[Path], kinds: Sequence[str], tokenizer: Any = None) -> None:
-        self.folders, self.kinds, self.tokenizer = list(folders), kept_kinds(kinds), tokenizer
+    def __init__(
+        self, folders: Sequence[Path], kinds: Sequence[str], tokenizer: Any = None, units: bool = False
+    ) -> None:
+        self.folders, self.kinds, self.tokenizer, self.units = list(folders), kept_kinds(kinds), tokenizer, units
         self.by_text = False
         self._read: tuple[int, Joined] | None = None
 
     def of_epoch(self, epoch: int) -> Joined:
-        from compoclip.negatives.store import iterate
+        from compoclip.negatives.store import iterate, iterate_units
 
         place = epoch % len(self.folders)
         if self._read is None or self._read[0] != place:
             self._read = None  # the old ones go before the new ones come
             self._read = place, read_joined(iterate(self.folders[place]), self.kinds, self.tokenizer)
+            for row in iterate_units(self.folders[place]) if self.units else ():
+                self._read[1].add_units(*row)
             self._read[1].by_text = self.by_text  # as was found for the first epoch
         return self._read[1]
 
@@ -100,9 +106,10 @@ class FreshNegatives:
         enough = sum(len(source.captions(index)) for index in range(len(source))) >= ENOUGH_CAPTIONS
         self.words = Vocabulary.from_captions(captions).counts if enough else None
         self._generator: Any = None
+        self._foils: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_generator": None}
+        return {**self.__dict__, "_generator": None, "_foils": None}
 
     def of_epoch(self, epoch: int) -> FreshNegatives:
         return self
@@ -124,34 +131,73 @@ class FreshNegatives:
             words = None if self.words is None else Vocabulary(self.words)
             self._generator = Generator(self.kinds, self.per_caption, self.seed, vocabulary=words)
         self._generator.epoch = epoch
-        captions = [sample.captions[number] for sample, number in zip(samples, numbers)]
-        ids = [sample.caption_ids[number] for sample, number in zip(samples, numbers)]
-        others = [
-            sorted({other for other in sample.captions if other != caption})
-            for sample, caption in zip(samples, captions)
-        ]
-        return [[negative.text for negative in row] for row in self._generator.run(captions, ids, others)]
+        return [[made.text for made in row] for row in self._generator.run(*_as_rows(samples, numbers))]
+
+    def units(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[tuple[Unit, ...]]:
+        """For each sample, the units of its caption of that number."""
+        from compoclip.negatives import Vocabulary
+        from compoclip.negatives.foils import foil_generator, units_of
+
+        if self._foils is None:
+            self._foils = foil_generator(self.seed, 0, None if self.words is None else Vocabulary(self.words))
+        self._foils.epoch = epoch
+        return list(units_of(self._foils, *_as_rows(samples, numbers)))
 
 
-def negatives_of(config: TrainConfig, source: Source, tokenizer: Any = None) -> RunNegatives | None:
-    """What `config.negatives` names; None where it names nothing.
+def _as_rows(samples: Sequence[Sample], numbers: Sequence[int]) -> tuple[list[str], list[str], list[list[str]]]:
+    """Captions, their ids, and the other captions of their images."""
+    captions = [sample.captions[number] for sample, number in zip(samples, numbers)]
+    ids = [sample.caption_ids[number] for sample, number in zip(samples, numbers)]
+    others = [
+        sorted({other for other in sample.captions if other != caption}) for sample, caption in zip(samples, captions)
+    ]
+    return captions, ids, others
 
+
+def negatives_of(
+    config: TrainConfig, source: Source, tokenizer: Any = None, wants: bool = True, wanted: Wanted = NOTHING
+) -> RunNegatives | None:
+    """What `config.negatives` names; None where the objective reads nothing of it, or it names nothing.
+
+    wants: whether terms need negatives; wanted: further texts, of which units and phrases come with the negatives.
     tokenizer: of the model, to leave out negatives that equal their caption where it is cut. Says how many captions
-    have any. Raises InputError where the folder is not there, or none of its negatives is of a caption of the data.
+    have any. Raises InputError where the folder is not there, or nothing of it is of a caption of the data.
     """
     from compoclip.negatives.store import epoch_folders
 
+    units = bool(wanted.units or wanted.phrases)
+    if wanted.paraphrases:
+        _say_paraphrases(source)
+    if not wants and not units:
+        return None
     if config.negatives is None:
+        if units:
+            raise InputError(
+                "this objective reads units of captions: make them with `compoclip negatives build --units` and give "
+                "--negatives DIR, or give --negatives generate"
+            )
         check_coverage(source, None, None)
         return None
     if config.negatives == "generate":
-        if not config.negative_kinds:
+        if wants and not config.negative_kinds:
             raise InputError("--negatives generate needs kinds: --set 'negative_kinds=[swap-nouns, replace-nouns]'")
         return FreshNegatives(config.negative_kinds, config.negatives_per_caption, config.seed, source)
     folder = Path(config.negatives)
     if not folder.is_dir():
         raise InputError(f"{config.negatives}: no such folder; give one that `negatives build` wrote, or `generate`")
-    built = BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds, tokenizer)
-    check_coverage(source, built.of_epoch(0), built.folders[0])
+    built = BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds, tokenizer, units)
+    if wants:
+        check_coverage(source, built.of_epoch(0), built.folders[0])
+    if units:
+        check_units(source, built.of_epoch(0), wanted, built.folders[0])
     built.by_text = built.of_epoch(0).by_text
     return built
+
+
+def _say_paraphrases(source: Source) -> None:
+    """Other captions of an image stand for paraphrases. Raises InputError where no image has another one."""
+    counts = [len(source.captions(index)) for index in range(len(source))]
+    more = sum(count > 1 for count in counts)
+    if not more:
+        raise InputError(f"{source.name}: this objective learns from several captions of an image, and none has two")
+    say(f"images with several captions, of which one paraphrases the other: {more} of {len(counts)}")

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from compoclip.data.extras import Extras
 from compoclip.losses import Features
 from compoclip.models import Model
 from compoclip.models.device import numbers
 from compoclip.models.image_tower import Pooled, image_backbone, image_projection
 from compoclip.models.text_tower import TextOutput, encode_ids
+from compoclip.training.extra_texts import extra_features, texts_in
 from compoclip.training.frozen import FrozenTexts
+from compoclip.training.margins import Margins
 
 
 class Rows(Protocol):
@@ -25,6 +28,7 @@ class Rows(Protocol):
     captions: list[str]
     negatives: list[list[str]]
     image_id: Tensor
+    extras: list[Extras]
 
     def __len__(self) -> int: ...
 
@@ -38,10 +42,11 @@ class Towers:
     teacher: Any | None = None
     frozen_texts: FrozenTexts | None = None
     precision: str = "fp32"
+    margins: Margins | None = None
 
     def features(self, rows: Rows, needs: frozenset[str]) -> Features:
         with numbers(self.model.device, self.precision):
-            return batch_features(
+            found = batch_features(
                 self.model,
                 rows.images,
                 rows.captions,
@@ -51,7 +56,9 @@ class Towers:
                 self.teacher,
                 rows.image_id,
                 self.frozen_texts,
+                rows.extras,
             )
+        return found if self.margins is None else replace(found, margins=self.margins.value)
 
     def with_negatives(self, rows: Rows, needs: frozenset[str]) -> int:
         """How many rows have a negative that counts."""
@@ -63,10 +70,11 @@ class Towers:
 class Texts:
     """The distinct texts of a batch as token ids (N, L), and where its captions and negatives are among them.
 
-    of_caption (B,); of_negative (B, K) and negative_mask (B, K), None where no term needs negatives.
+    place: where each text is; of_caption (B,); of_negative (B, K) and negative_mask (B, K), None where no term needs
+    negatives.
     """
 
-    texts: list[str]
+    place: dict[str, int]
     ids: Tensor
     of_caption: Tensor
     of_negative: Tensor | None
@@ -79,17 +87,18 @@ def batch_texts(
     negatives: Sequence[Sequence[str]],
     per_caption: int,
     needs: frozenset[str],
+    extras: Sequence[Extras] = (),
 ) -> Texts:
     """Tokenise a batch. A missing negative, and one that equals its caption after tokenising, is masked."""
     device = model.device
     chosen = [list(row)[:per_caption] for row in negatives] if "negatives" in needs else [[] for _ in captions]
-    texts = list(dict.fromkeys([*captions, *(text for row in chosen for text in row)]))
+    texts = list(dict.fromkeys([*captions, *(text for row in chosen for text in row), *texts_in(extras)]))
     place = {text: i for i, text in enumerate(texts)}
     ids = model.tokenize(texts).to(device)
     of_caption = torch.tensor([place[c] for c in captions], dtype=torch.long, device=device)
     if "negatives" not in needs:
-        return Texts(texts, ids, of_caption, None, None)
-    return Texts(texts, ids, of_caption, *_negative_index(chosen, per_caption, place, ids, of_caption))
+        return Texts(place, ids, of_caption, None, None)
+    return Texts(place, ids, of_caption, *_negative_index(chosen, per_caption, place, ids, of_caption))
 
 
 def batch_features(
@@ -102,25 +111,27 @@ def batch_features(
     teacher: Any | None = None,
     image_id: Tensor | None = None,
     frozen_texts: FrozenTexts | None = None,
+    extras: Sequence[Extras] = (),
 ) -> Features:
     """Features of one batch.
 
     images: preprocessed pixels (B, 3, H, W), or backbone features kept by `FrozenImages`. negatives: up to
     `per_caption` (K) strings a caption; a missing one, and one that equals its caption after tokenising, is masked.
+    extras: units, phrases and paraphrases of each caption, for terms that need them.
     Every distinct text is encoded once, and in a causal tower every distinct beginning.
     """
-    dense = "tokens" in needs
+    dense, patches = "tokens" in needs, bool(needs & {"tokens", "image_tokens"})
     device = model.device
-    found = batch_texts(model, captions, negatives, per_caption, needs)
+    found = batch_texts(model, captions, negatives, per_caption, needs, extras)
     ids, of_caption, of_negative = found.ids, found.of_caption, found.of_negative
     if frozen_texts is not None:
-        encoded = frozen_texts.encode(found.texts, ids)
+        encoded = frozen_texts.encode(list(found.place), ids)
     else:
         encoded = encode_ids(model.clip, ids, dense, share=True)
 
     if isinstance(images, Tensor):
         images = images.to(device, non_blocking=True)
-    backbone = images if isinstance(images, Pooled) else image_backbone(model.clip.visual, images, dense)
+    backbone = images if isinstance(images, Pooled) else image_backbone(model.clip.visual, images, patches)
     visual = image_projection(model.clip.visual, backbone)
 
     pooled = F.normalize(encoded.pooled, dim=-1)
@@ -129,11 +140,14 @@ def batch_features(
         "text": pooled[of_caption],
         "image_id": None if image_id is None else image_id.to(device),
     }
+    if extras:
+        values |= extra_features(extras, found.place, ids, of_caption, pooled, needs)
+    if patches:
+        values["image_tokens"] = visual.tokens
     if of_negative is not None:
         values |= {"negatives": pooled[of_negative], "negative_mask": found.negative_mask}
     if dense and encoded.tokens is not None and encoded.mask is not None:
         values |= {
-            "image_tokens": visual.tokens,
             "text_tokens": encoded.tokens[of_caption],
             "text_mask": encoded.mask[of_caption],
         }

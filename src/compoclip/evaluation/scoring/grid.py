@@ -47,7 +47,7 @@ class Shape:
 
 
 def _shape(stated: dict[str, Any]) -> Shape:
-    return Shape(**{key: tuple(value) if isinstance(value, list) else value for key, value in stated.items()})
+    return Shape(**{**stated, "strict": tuple(stated.get("strict", ()))})
 
 
 _STATED = resources.files("compoclip.evaluation.scoring").joinpath("shapes.yaml").read_text("utf-8")

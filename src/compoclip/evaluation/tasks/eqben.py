@@ -43,8 +43,8 @@ def ask(where: str, row: Row) -> tuple[str, Question] | None:
             f"{where} needs the texts {', '.join(FIELDS)}; rows of one image and one caption do not say what fits: "
             "take the public annotation"
         )
-    asked = _ask(where, {name: v[0] if isinstance(v := row.get(name), list) and v else v for name in FIELDS})[1]
-    return PurePosixPath(str(asked.images[0])).parts[0], asked
+    asked = _ask(where, {name: v[0] if isinstance(v := row.get(name), list) and v else v for name in FIELDS})
+    return asked and (PurePosixPath(str(asked[1].images[0])).parts[0], asked[1])
 
 
 def averages(counts: dict[str, int]) -> dict[str, Average]:

@@ -21,7 +21,7 @@ from compoclip.progress import say
 
 Samples = list[tuple[Picture | None, list[str]]]
 KNOWN = [
-    Known(name, **{key: tuple(value) for key, value in stated.items()})
+    Known(name, **dict[str, Any]((key, tuple(value)) for key, value in stated.items()))
     for name, stated in facts_of("retrieval")["captions"].items()
 ]
 PLACES = (".", "retrieval/*", "*", "data/*")
