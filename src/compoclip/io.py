@@ -133,19 +133,25 @@ def parse_yaml(text: str) -> Any:
         raise yaml.YAMLError("nested more deeply than any real file") from None
 
 
-def read_json(path: str | Path) -> Any:
+def read_json(path: str | Path, writable: bool = False) -> Any:
     """Parse a JSON file in UTF-8, with or without byte order mark.
 
+    writable: also refuse half of a surrogate pair, which JSON can spell and no file can hold.
     Raises InputError naming the file and the line where it breaks.
     """
     try:
-        return parse_json(Path(path).read_text(encoding="utf-8-sig"))
+        value = parse_json(Path(path).read_text(encoding="utf-8-sig"))
+        if writable:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return value
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: a text in it holds half of a surrogate pair; write whole characters") from None
     except ValueError as error:
         line = f" line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{path}:{line} is not valid JSON ({error.args[0]})") from None

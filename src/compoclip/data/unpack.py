@@ -97,7 +97,7 @@ def _refused(archive: Path, name: str, why: str) -> RunError:
 def _zip_members(archive: Path, opened: zipfile.ZipFile) -> Iterator[_Member]:
     for info in opened.infolist():
         kind = stat.S_IFMT(info.external_attr >> 16)
-        if info.is_dir():
+        if info.filename.endswith("/"):
             continue
         name = safe_name(info.filename)
         if name is None:

@@ -201,7 +201,7 @@ def read_results(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if path.is_dir():
         path = path / "results.json"
-    results = read_json(path)
+    results = read_json(path, writable=True)
     if not isinstance(results, dict) or results.get("schema") != SCHEMA or not isinstance(results.get("tasks"), dict):
         raise InputError(f"{path}: not a results file of schema {SCHEMA}; write one with compoclip eval")
     check_results(results, str(path))

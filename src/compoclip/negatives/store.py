@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Sequence
@@ -128,22 +129,33 @@ def iterate_units(folder: str | Path) -> Iterator[tuple[str, str, tuple[Unit, ..
         raise InputError(f"{folder}: holds no units; build it with `compoclip negatives build --units`")
     for path in paths:
         for row in _read(path, ["caption_id", "caption", "units"]):
-            found = (Unit(u["text"], u["kind"], tuple(u["foils"] or ())) for u in row["units"] or ())
+            with _naming(path):
+                found = [Unit(u["text"], u["kind"], tuple(u["foils"] or ())) for u in row["units"] or ()]
             yield row["caption_id"], row["caption"], tuple(found)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Columns of the right names may hold something else."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a negatives shard (a column holds something else: {error})") from None
 
 
 def read_shard(path: Path) -> Iterator[Row]:
     for row in _read(path, ["caption_id", "caption", "negatives"]):
-        negatives = [
-            Negative(
-                n["text"],
-                n["kind"],
-                tuple(Edit(**edit) for edit in n["edits"] or ()),
-                n["source"],
-                n.get("plausibility"),
-            )
-            for n in row["negatives"] or ()
-        ]
+        with _naming(path):
+            negatives = [
+                Negative(
+                    n["text"],
+                    n["kind"],
+                    tuple(Edit(**edit) for edit in n["edits"] or ()),
+                    n["source"],
+                    n.get("plausibility"),
+                )
+                for n in row["negatives"] or ()
+            ]
         yield row["caption_id"], row["caption"], negatives
 
 

@@ -131,7 +131,7 @@ class ZipStore(_Archive):
     def __init__(self, path: str | Path, rotate: bool = True, report: Report | None = None) -> None:
         try:
             with zipfile.ZipFile(path) as archive:
-                infos = [info for info in archive.infolist() if not info.is_dir()]
+                infos = [info for info in archive.infolist() if not info.filename.endswith("/")]
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
