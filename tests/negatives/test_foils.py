@@ -64,7 +64,7 @@ def test_a_build_keeps_units_beside_negatives(tmp_path: Path) -> None:
     entities = sum(unit.kind == "entity" for *_, units in found for unit in units)
     assert made["units"]["entity"] == entities
     assert made["units"]["captions"] == 4
-    small = build(table, tmp_path / "small", ["replace-nouns"], 2, units=True, shard_size=2, workers=2)
+    small = build(table, tmp_path / "small", ["replace-nouns"], 2, units=True, shard_size=2)
     assert small["units"] == made["units"]
     assert list(iterate_units(tmp_path / "small")) == found
 

@@ -107,7 +107,7 @@ def test_zero_steps_export_the_base(tmp_path: Path) -> None:
 )
 def test_stopping_anywhere_and_resuming_gives_the_same_bytes(tmp_path: Path, recipe: str, changes: dict) -> None:
     whole = weights(train(config(recipe, tmp_path / "whole", **changes)))
-    for stop in (1, 3, 5):
+    for stop in (3,) if changes else (1, 3, 5):
         out = tmp_path / f"stopped-{stop}"
         stopped = config(recipe, out, **changes)
         with pytest.MonkeyPatch.context() as patch:

@@ -85,7 +85,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
     prints = (data.stream.source, data.negatives_fingerprint, model.device)
     own = together(ranks, lambda: {} if ranks.rank else identity(asked, *prints))
 
-    margins = Margins.wanted(goal.needs, goal.options, model.device)
+    margins = Margins.wanted(goal.needs, config.options, model.device)
     step, position, watch = 0, dict[str, Any](epoch=0, batch=0), Validation(config, data, ranks)
     saved = checkpoints(run.checkpoints)
     if saved:
