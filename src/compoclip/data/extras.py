@@ -66,13 +66,16 @@ def choose(sample: Sample, number: int, found: Sequence[Unit], wanted: Wanted, *
     of its image (READ, arXiv 2510.16540), without those that say the same.
     """
     key = (*key, sample.image_id, number)
-    own = said(sample.captions[number])
-    others = [text for text in dict.fromkeys(sample.captions) if said(text) != own]
-    phrases = list({said(unit.text): unit.text for unit in found if unit.kind == "entity"}.values())
+    phrases, others = [], []
+    if wanted.phrases:
+        phrases = list({said(unit.text): unit.text for unit in found if unit.kind == "entity"}.values())
+    if wanted.paraphrases:
+        own = said(sample.captions[number])
+        others = [text for text in dict.fromkeys(sample.captions) if said(text) != own]
     return Extras(
         units=_pairs(found, wanted.units, *key),
-        phrases=draw(phrases, wanted.phrases, "phrases", *key) if wanted.phrases else [],
-        paraphrases=draw(others, wanted.paraphrases, "paraphrases", *key) if wanted.paraphrases else [],
+        phrases=draw(phrases, wanted.phrases, "phrases", *key),
+        paraphrases=draw(others, wanted.paraphrases, "paraphrases", *key),
     )
 
 

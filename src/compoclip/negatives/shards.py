@@ -76,6 +76,7 @@ class ShardMaker:
 
     def make(self, job: Job) -> Shard:
         captions = job.captions
+        asked = [c.text for c in captions], [c.caption_id for c in captions], [c.others for c in captions]
         refusals: Counter[str] = Counter()
         found: Iterable[list[Negative]] = ([] for _ in captions)
         if self.generator is not None:
@@ -83,8 +84,7 @@ class ShardMaker:
             self.generator.refusals.clear()
             self.generator.languages.clear()
             refusals = self.generator.refusals
-            texts = [caption.text for caption in captions]
-            found = self.generator.run(texts, [c.caption_id for c in captions], [c.others for c in captions])
+            found = self.generator.run(*asked)
         if self.plan.questions is not None:
             found = self._with_replies(job, found, refusals)
         rows = [(caption.caption_id, caption.text, negatives) for caption, negatives in zip(captions, found)]
@@ -94,8 +94,7 @@ class ShardMaker:
         tally = {"made": made, "refused": refusals, "negatives_a_caption": short, "other_languages": languages}
         units = None
         if self.foils is not None:
-            texts, ids = [caption.text for caption in captions], [caption.caption_id for caption in captions]
-            units = list(units_of(self.foils, texts, ids, [caption.others for caption in captions]))
+            units = list(units_of(self.foils, *asked))
             tally["units"] = Counter(unit.kind for row in units for unit in row)
             tally["units"]["foils"] = sum(len(unit.foils) for row in units for unit in row)
             tally["units"]["captions"] = sum(any(unit.foils for unit in row) for row in units)

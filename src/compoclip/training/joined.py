@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from compoclip.data.extras import Unit, Wanted
 from compoclip.data.sources import Sample, Source
@@ -16,6 +16,7 @@ from compoclip.io import read_json
 from compoclip.negatives.store import MANIFEST, caption_hash, caption_key, captions_hash
 from compoclip.progress import say
 
+T = TypeVar("T")
 LEAST = 0.5  # share of captions with negatives below which a run is warned of it
 
 
@@ -53,19 +54,20 @@ class Joined:
         return [self._units(sample, number) for sample, number in zip(samples, numbers)]
 
     def _units(self, sample: Sample, number: int) -> tuple[Unit, ...]:
-        caption = sample.captions[number]
-        if self.by_text:
-            return self.units_of_text.get(caption, ())
-        found = self.units_by_id.get(sample.caption_ids[number]) or self.units_by_id.get(caption_key(caption))
-        return found[1] if found is not None and found[0] == caption_hash("", caption) else ()
+        return self._joined(self.units_by_id, self.units_of_text, sample, number) or ()
 
     def of(self, sample: Sample, number: int) -> list[str]:
         """The negatives of one caption; [] where it has none."""
+        return self._joined(self.by_id, self.texts, sample, number) or []
+
+    def _joined(
+        self, by_id: Mapping[str, tuple[int, T]], of_text: Mapping[str, T], sample: Sample, number: int
+    ) -> T | None:
         caption = sample.captions[number]
         if self.by_text:
-            return self.texts.get(caption, [])
-        found = self.by_id.get(sample.caption_ids[number]) or self.by_id.get(caption_key(caption))
-        return found[1] if found is not None and found[0] == caption_hash("", caption) else []
+            return of_text.get(caption)
+        found = by_id.get(sample.caption_ids[number]) or by_id.get(caption_key(caption))
+        return found[1] if found is not None and found[0] == caption_hash("", caption) else None
 
     def changed(self, sample: Sample, number: int) -> bool:
         """Has the build another text under this caption's id?"""
