@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from compoclip.errors import InputError
-from compoclip.evaluation.scoring import HARD_POSITIVE, TWO_BY_TWO, TWO_TRUE, Shape, comparisons, ranking
+from compoclip.evaluation.scoring import HALF_TRUTH, HARD_POSITIVE, TWO_BY_TWO, TWO_TRUE, Shape, comparisons, ranking
 from compoclip.evaluation.scoring.grid import Scores
 
 
@@ -99,6 +99,7 @@ def test_hard_positives_equal_a_loop_and_their_outcomes_divide_the_rows() -> Non
         (TWO_TRUE.asks["accuracy"], 3, 1, 1 / 3),
         (TWO_TRUE.asks["tot"], 3, 1, 1 / 3),
         (HARD_POSITIVE.asks["brittleness"], 4, 1, 1 / 3),
+        (HALF_TRUTH.asks["cor"], 3, 1, 1 / 6),
     ],
 )
 def test_chance_is_worked_out_from_the_question(question: str, captions: int, images: int, want: float) -> None:

@@ -283,6 +283,10 @@ def test_world_measures_all_four_figures_near_chance_for_a_random_model() -> Non
     assert len(styles) >= 5
     assert got["summary"]["zeroshot"] == pytest.approx(np.mean(styles))
     assert all(s["n"] == 60 for n, s in entry["subsets"].items() if "/" not in n)
+    halves = entry["subsets"]["half-truths"]
+    assert halves["controls"]["shorter"] == 100.0  # so that accuracy alone says little; COR needs the longer truth too
+    assert {name: part["n"] for name, part in halves["by"]["unit"].items()} == {"entity": 30, "relation": 30}
+    assert entry["scores"]["half-truths COR"] == halves["cor"]
 
 
 def test_world_is_the_same_every_time() -> None:

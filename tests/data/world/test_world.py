@@ -287,3 +287,25 @@ def test_speed_is_printed(capsys):
     with capsys.disabled():
         print(f" [{len(images) / (time.perf_counter() - begun):,.0f} scenes/s]", end="")
     assert images.shape == (512, 48, 48, 3)
+
+
+def test_half_truths_are_true_false_and_true() -> None:
+    units = Counter()
+    wrong = Counter()
+    for index in range(300):
+        row = world.half_truth(3, index)
+        units[row.unit] += 1
+        assert true_of(row.anchor, row.scene), row.anchor
+        assert true_of(row.full_truth, row.scene), row.full_truth
+        assert not true_of(row.half_truth, row.scene), row.half_truth
+        assert row.half_truth.startswith(row.anchor)
+        assert row.full_truth.startswith(row.anchor)
+        same = [a == b for a, b in zip(row.half_truth.split(), row.full_truth.split())]
+        if row.unit == "entity":  # one word gives way, and its article with it
+            assert len(row.half_truth.split()) == len(row.full_truth.split())
+            assert same.count(False) in (1, 2)
+            wrong["colour" if row.full_truth.split()[-1] == row.half_truth.split()[-1] else "shape"] += 1
+    assert units == {"entity": 150, "relation": 150}
+    assert wrong["colour"] > wrong["shape"] > 25
+    few, many = world.half_truths(3, 4), world.half_truths(3, 9)
+    assert few == many[:4]

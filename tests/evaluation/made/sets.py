@@ -93,6 +93,9 @@ def world(made: Made) -> None:
     for rows in drawn.composition_tests(TEST_SEED, made.rows).values():
         for row in rows:
             add(row.caption, row.image)
+    for half in drawn.half_truths(TEST_SEED, made.rows):
+        add(half.anchor, half.image)
+        add(half.full_truth, half.image)
     for style in drawn.zeroshot_sets(TEST_SEED, made.rows).values():
         for pixels, label in zip(style.images, style.labels):
             for template in style.templates:

@@ -48,7 +48,7 @@ class Asked:
 
 @dataclass
 class Part:
-    """One subset: `form` is captions, images, squares, triples, rewordings, retrieval or classes."""
+    """One subset: `form` is captions, halves, images, squares, triples, rewordings, retrieval or classes."""
 
     name: str
     form: str
@@ -130,6 +130,7 @@ def marks(part: Part, model: Any) -> list[dict[str, Any]]:
     eye = Eye(model)
     return {
         "captions": _captions,
+        "halves": _halves,
         "images": _images,
         "squares": _squares,
         "triples": _triples,
@@ -146,6 +147,18 @@ def _captions(part: Part, eye: Eye) -> list[dict[str, Any]]:
         scores = [dot(eye.photo(row.photos[0]), f) for f in features]
         mark, tied = mark_choice(scores, features, part.tie_is_right)
         out.append({"correct": mark, "tied": tied, "scores": scores})
+    return out
+
+
+def _halves(part: Part, eye: Eye) -> list[dict[str, Any]]:
+    """The short truth, the half-truth, the whole truth."""
+    out = []
+    for row in part.here():
+        anchor, half, full = (eye.text(text) for text in row.texts)
+        scores = [dot(eye.photo(row.photos[0]), f) for f in (anchor, half, full)]
+        wins = above(scores[0], scores[1], anchor == half)
+        order = bool(above(scores[2], scores[0], full == anchor)) and bool(wins)
+        out.append({"correct": float(bool(wins)), "tied": wins is None, "cor": order, "scores": scores})
     return out
 
 

@@ -13,6 +13,7 @@ from compoclip.data.world.composition import (
     composition_tests,
 )
 from compoclip.data.world.draw import COLOURS, IMAGE_SIZE, STYLES, draw
+from compoclip.data.world.half_truths import HalfTruth, half_truth, half_truths
 from compoclip.data.world.scene import RELATIONS, Scene, Thing, holds
 from compoclip.data.world.sets import (
     Captioned,
@@ -36,6 +37,7 @@ __all__ = [
     "SHAPES",
     "STYLES",
     "Captioned",
+    "HalfTruth",
     "Item",
     "Labelled",
     "PairRow",
@@ -46,6 +48,8 @@ __all__ = [
     "draw",
     "finetune_scene",
     "finetune_set",
+    "half_truth",
+    "half_truths",
     "holds",
     "lesson_scene",
     "pretrain_batch",

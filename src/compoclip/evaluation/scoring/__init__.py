@@ -7,6 +7,7 @@ from compoclip.evaluation.scoring.base import Encoded, Outcome, Subset
 from compoclip.evaluation.scoring.grid import (
     BOTH_SIDES,
     CHOICE,
+    HALF_TRUTH,
     HARD_POSITIVE,
     IMAGE_CHOICE,
     SHAPES,
@@ -22,6 +23,7 @@ from compoclip.evaluation.scoring.recognition import ZeroShot
 __all__ = [
     "BOTH_SIDES",
     "CHOICE",
+    "HALF_TRUTH",
     "HARD_POSITIVE",
     "IMAGE_CHOICE",
     "SHAPES",

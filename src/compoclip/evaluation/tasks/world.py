@@ -9,7 +9,7 @@ import numpy as np
 
 from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.pictures import from_array
-from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset, ZeroShot
+from compoclip.evaluation.scoring import CHOICE, HALF_TRUTH, Grid, Retrieval, Subset, ZeroShot
 from compoclip.evaluation.task import Loaded, Request
 
 TEST_SEED = 9_000_001  # far from the small seeds that training draws from
@@ -17,12 +17,13 @@ PAIRS, LABELLED, CAPTIONED = 400, 500, 500  # rows a composition kind, images a 
 
 
 @lru_cache(maxsize=2)
-def _drawn(limit: int) -> tuple[Any, Any, Any]:
+def _drawn(limit: int) -> tuple[Any, Any, Any, Any]:
     """The test data; drawing takes seconds, and one process often measures many models."""
     from compoclip.data import world
 
     return (
         world.composition_tests(TEST_SEED, min(PAIRS, limit)),
+        world.half_truths(TEST_SEED, min(PAIRS, limit)),
         world.zeroshot_sets(TEST_SEED, min(LABELLED, limit)),
         world.retrieval_set(TEST_SEED, min(CAPTIONED, limit)),
     )
@@ -30,11 +31,14 @@ def _drawn(limit: int) -> tuple[Any, Any, Any]:
 
 def load(request: Request) -> Loaded:
     rule = request.ties or "strict"
-    pairs, labelled_sets, captioned = _drawn(request.limit or 1 << 30)
+    pairs, halves, labelled_sets, captioned = _drawn(request.limit or 1 << 30)
     subsets: list[Subset] = []
     for kind, rows in pairs.items():
         images = [[from_array(r.image, f"world {kind} row {i}")] for i, r in enumerate(rows)]
         subsets.append(Grid(kind, CHOICE, images, [[r.caption, r.negative] for r in rows], rule=rule))
+    images = [[from_array(r.image, f"world half-truths row {i}")] for i, r in enumerate(halves)]
+    told = [[r.anchor, r.half_truth, r.full_truth] for r in halves]
+    subsets.append(Grid("half-truths", HALF_TRUTH, images, told, rule=rule, facets={"unit": [r.unit for r in halves]}))
     for style, labelled in labelled_sets.items():
         subsets.append(
             ZeroShot(
