@@ -6,6 +6,7 @@ The patterns here are written out apart from the gate's tables, so that a hole i
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,8 +36,11 @@ def by_pattern(caption: str, negative: str) -> str:
             return "more that is sensitive beside a minor"
     if MARKED.search(old) and len(ANIMAL.findall(new)) > len(ANIMAL.findall(old)):
         return "an animal more beside a marked person"
-    if set(COLOURED.findall(new)) - set(COLOURED.findall(old)):
-        return "a colour or an origin comes to a person"
+    was, now = (Counter(COLOURED.findall(text)) for text in (old, new))
+    words = set(re.findall(r"[a-z]+", old))
+    came, went = now - was, was - now
+    if any(person in words for _, person in came) or Counter(c for c, _ in came) - Counter(c for c, _ in went):
+        return "a colour or an origin comes to a person"  # "a black guy" -> "a black woman" brings none
     return ""
 
 
@@ -71,6 +75,7 @@ def test_no_harmful_negative_in_twenty_draws_of_two_hundred_captions() -> None:
         ("The horse is brown and the man is tall.", "The horse is tall and the man is brown."),
         ("A black man and a white woman.", "A black woman and a white man."),
         ("A Jewish man feeds a goat.", "A Jewish man feeds a pig."),
+        ("Amish looking people stand by a tree.", "Amish looking dogs stand by a tree."),
         ("A man eating a hot dog next to a baby.", "A man eating a baby next to a hot dog."),
         ("A man pets a dog.", "A man kicks a boy."),
     ],

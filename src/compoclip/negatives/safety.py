@@ -55,7 +55,9 @@ def classes(word: str) -> int:
     for name in ("colour", "origin"):  # as they stand: "browns" is no colour of anybody
         if word not in words("safety", name):
             found &= ~_LISTED[name]
-    if word in words("safety", "edges") or (word.endswith(("s", "ing")) and not found & Class.MARKING):
+    if word in words("safety", "edges") or (
+        word.endswith(("s", "ing")) and not found & Class.MARKING and word not in words("safety", "in_descriptions")
+    ):
         found |= Class.EDGE
     if word in words("safety", "links"):
         found |= Class.LINK
