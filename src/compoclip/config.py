@@ -50,6 +50,10 @@ class TrainConfig(BaseModel):
     shuffle_buffer: int = Field(2000, ge=1, description="samples that a stream shuffles among each other, in memory")
     world_scenes: int = Field(4096, ge=1, description="scenes drawn when data is `world`")
 
+    hard_images: int = Field(
+        0, ge=0, description="images much like its own that a caption brings into its batch, with their captions"
+    )
+    neighbours: int = Field(0, ge=0, description="nearest images that share the batch of an image; 0: at random")
     negatives: str | None = Field(
         None, description="folder of `negatives build` (its epochs in turn), or `generate` to make them for each batch"
     )
@@ -109,6 +113,11 @@ class TrainConfig(BaseModel):
     patience: int = Field(0, ge=0, description="evaluations without a better one before the run stops; 0 for never")
 
     @property
+    def rows(self) -> int:
+        """Pairs of image and caption of a step of each process: its samples and their hard images."""
+        return self.batch_size * (1 + self.hard_images)
+
+    @property
     def model_name(self) -> str:
         """The name `compoclip.load` takes."""
         plain = self.model == "tiny" or ":" in self.model or Path(self.model).is_dir() or not self.pretrained
@@ -146,7 +155,7 @@ def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> TrainConfig:
     fields = config.model_dump()
     weights = fields.pop("weights")
     if _scaled(weights, config.options):
-        weights["distillation"] *= config.batch_size * started() / REFERENCE_BATCH
+        weights["distillation"] *= config.rows * started() / REFERENCE_BATCH
     return _overridden(fields, {"weights": weights}, fields.pop("options"), overrides, "settings")
 
 
@@ -185,7 +194,7 @@ def _overridden(
     weights = dict(built.weights)
     config = _validated({**fields, "weights": weights, "options": dict(built.options)}, where)
     if _scaled(weights, built.options):
-        weights["distillation"] *= REFERENCE_BATCH / (config.batch_size * started())
+        weights["distillation"] *= REFERENCE_BATCH / (config.rows * started())
         config = config.model_copy(update={"weights": weights})
     return config
 

@@ -29,8 +29,12 @@ def test_negclip(tmp_path: Path) -> None:
     assert source[0].negative_rows == ((2, 1), (2,))
     assert source[1].negatives == ((),)
     assert source[2].negatives == (("A tah",),)
-    assert source.sample_of_row(2) == 1  # the broken row keeps its number
-    assert source.sample_of_row(1) is None
+    assert [source.place_of_row(row) for row in (0, 3, 2)] == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+    ]  # the broken row keeps its number
+    assert [source.place_of_row(row) for row in (1, 5, -1)] == [None] * 3
     assert source.report.skipped == {"ragged row": 1, "bad list of negatives": 1, "bad negative": 2}
 
 

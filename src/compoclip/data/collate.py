@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from compoclip.data.extras import NOTHING, Extras, UnitLookup, Wanted, choose, said
+from compoclip.data.hard_images import HardImages
 from compoclip.data.order import digest, draw, pick
 from compoclip.data.pixels import PixelCache, Preprocess, own_randomness, to_uint8
 from compoclip.data.sources.base import Sample, Source
@@ -79,14 +80,16 @@ class Collator:
     known_broken: dict[int, str] = field(default_factory=dict)
     wanted: Wanted = NOTHING
     units: UnitLookup | None = None
+    hard: HardImages | None = None
 
     def __call__(self, places: Sequence[tuple[int, int]], epoch: int, pool: Executor | None = None) -> Collated:
-        """One batch of (sample index, caption index or -1) places.
+        """One batch of (sample index, caption index or -1) places; behind each come its hard images, if any.
 
         An unreadable image is stood in for by the next readable sample of the source, whatever process meets it.
         """
         out = Collated(None)
         try:
+            places = self.with_hard(places, epoch)
             picked = list((pool.map if pool else map)(lambda place: self._readable(place[0], epoch), places))
             samples, numbers = [], []
             for (wanted, chosen), (index, sample, _, broken) in zip(places, picked):
@@ -112,6 +115,17 @@ class Collator:
         except (InputError, RunError) as error:  # sent back as text: a worker's traceback is no message for a user
             out.failure = str(error)
         return out
+
+    def with_hard(self, places: Sequence[tuple[int, int]], epoch: int) -> Sequence[tuple[int, int]]:
+        """The places, and behind each those of its hard images."""
+        if self.hard is None:
+            return places
+        found = []
+        for index, chosen in places:
+            sample = self.source[index]
+            number = self._caption(sample, chosen, epoch)
+            found += [(index, number), *self.hard.of(index, sample, number, epoch)]
+        return found
 
     def stack(self, images: list[Tensor], indices: Sequence[int]) -> Tensor:
         """(B, 3, H, W).

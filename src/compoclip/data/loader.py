@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from compoclip.data.collate import Batch, Collated, Collator, Lookup, Maker
+from compoclip.data.grouping import Groups
 from compoclip.data.order import permutation
 from compoclip.data.pixels import PixelCache, Preprocess, split_preprocess
 from compoclip.data.sources.base import Source
@@ -25,7 +26,8 @@ JUDGED_AFTER = 200  # images tried before the share of broken ones is judged
 class BatchStream:
     """Batches of a source, epoch by epoch.
 
-    The order depends on (seed, epoch); an image's caption and negatives on (seed, epoch, image id, caption index). So
+    The order depends on (seed, epoch), and on `groups` where images that are alike share batches; an image's caption,
+    negatives and hard images (`collator.hard`) depend on (seed, epoch, image id, caption index). So
     the batches are the same with any `workers`, and `epoch(e, start_batch=b)` gives what an uninterrupted run would
     have given from there on. No global random state is read or moved.
 
@@ -87,6 +89,7 @@ class BatchStream:
         )
         self._ends = np.cumsum([len(source.captions(i)) for i in range(len(source))]) if caption == "all" else None
         self.samples = int(self._ends[-1]) if self._ends is not None else len(source)
+        self.groups: Groups | None = None
         self.broken: dict[int, str] = {}
         self.replaced = 0
         self._tried = 0
@@ -110,17 +113,24 @@ class BatchStream:
         stop = len(self) if stop_batch is None else min(stop_batch, len(self))
         if not 0 <= start_batch <= len(self):
             raise InputError(f"batch {start_batch} of an epoch of {len(self)}: the data or the batch size has changed")
-        order = permutation(self.samples, self.seed, epoch)
-        plan = _Plan(self, order, epoch)
+        plan = _Plan(self, self.order(epoch), epoch)
         for collated in self._run(plan, range(start_batch, stop), self.collator.load_images):
             yield self._account(collated)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The epoch's samples (int64), each once, in the order in which batches take them."""
+        drawn = permutation(self.samples, self.seed, epoch)
+        if self.groups is None:
+            return drawn
+        ends = np.arange(1, self.samples + 1) if self._ends is None else self._ends
+        return self.groups.order(drawn, ends, self.batch_size * self.world_size)
 
     def needed(self, batches: int) -> list[int]:
         """Indices of the images in a run's first `batches` batches, of all processes; without those that stand in."""
         if batches >= len(self):
             return list(range(len(self.source)))
-        chosen = permutation(self.samples, self.seed, 0)[: batches * self.batch_size * self.world_size]
-        return sorted({index for index, _ in self._samples_of(chosen)})
+        chosen = self._samples_of(self.order(0)[: batches * self.batch_size * self.world_size])
+        return sorted({index for index, _ in self.collator.with_hard(chosen, 0)})
 
     def stand_ins(self, indices: Iterable[int]) -> list[int]:
         """What stands in for those of the images `indices` that are known to be broken."""

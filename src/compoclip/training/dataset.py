@@ -29,6 +29,7 @@ from compoclip.training.extra_texts import wanted_texts
 from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import heldout_task, split
+from compoclip.training.nearest import bring_alike_together
 from compoclip.training.negatives import RunNegatives, negatives_of
 
 
@@ -120,12 +121,15 @@ class TrainData:
             rank=ranks.rank,
             world_size=ranks.count,
         )
+        bring_alike_together(config, stream, whole, model, ranks)
         wrong = negatives.of_part(kept) if wants and negatives is not None and kept is not None else {}
         return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives, ranks, wanted)
 
     @classmethod
     def _open_stream(cls, config: TrainConfig, model: Model, needs: frozenset[str], ranks: Ranks) -> TrainData:
         """A stream has no end and no index, so nothing of it is held back and no features are kept."""
+        if config.hard_images or config.neighbours:
+            raise InputError(f"{config.data}: a stream knows no similar images; train without hard_images, neighbours")
         if config.lock_image:
             raise InputError(f"{config.data}: a stream's features are not kept; train without lock_image")
         if config.epoch_samples is None:

@@ -22,6 +22,7 @@ class Part(Source):
 
     def __init__(self, whole: Source, indices: Sequence[int], name: str) -> None:
         self.whole, self.indices, self.name = whole, list(indices), f"{whole.name}, {name}"
+        self._own = {index: place for place, index in enumerate(self.indices)}
         captions = sum(len(whole.captions(i)) for i in self.indices)
         self.report = Report(samples=len(self.indices), captions=captions, rows=len(self.indices))
         digest = hashlib.sha256(whole.fingerprint.encode())
@@ -36,6 +37,11 @@ class Part(Source):
 
     def captions(self, index: int) -> tuple[str, ...]:
         return self.whole.captions(self.indices[index])
+
+    def place_of_row(self, row: int) -> tuple[int, int] | None:
+        found = self.whole.place_of_row(row)
+        own = None if found is None else self._own.get(found[0])
+        return None if found is None or own is None else (own, found[1])
 
 
 def split(source: Source, fraction: float) -> tuple[Source, Source | None]:

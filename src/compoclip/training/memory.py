@@ -132,10 +132,11 @@ def fitted(config: TrainConfig, needed: Estimate, samples: int, device: torch.de
         raise RunError(f"{free / GIB:.1f} GiB are free, and not one sample fits: use a smaller model or --lora")
     micro, batch = config.micro_batch, config.batch_size
     if config.fit_batch:
-        most = min(LARGEST, samples // ranks.count, fits if micro is None else LARGEST)
+        each = 1 + config.hard_images
+        most = min(LARGEST, samples // ranks.count, fits // each if micro is None else LARGEST)
         batch = 1 << max(0, most.bit_length() - 1)
     if micro == 0:
-        micro = None if fits >= batch else fits
+        micro = None if fits >= batch * (1 + config.hard_images) else fits
     weights = for_batch(config, config.batch_size, batch)
     return config.model_copy(update={"batch_size": batch, "micro_batch": micro, "fit_batch": False, "weights": weights})
 
@@ -149,7 +150,7 @@ def for_batch(config: TrainConfig, before: int, now: int) -> dict[str, float]:
 
 
 def memory_account(config: TrainConfig, needed: Estimate, free: int | None) -> str:
-    samples = min(config.micro_batch or config.batch_size, config.batch_size)
+    samples = min(config.micro_batch or config.rows, config.rows)
     line = f"memory: about {needed.step(samples) / GIB:.1f} GiB a process ({needed}, activations of {samples} samples "
     line += f"{(needed.fixed + needed.sample * samples) / GIB:.2f})"
     return line + (f"; {free / GIB:.1f} GiB are free" if free is not None else "")
@@ -171,7 +172,7 @@ def naming_the_setting(config: TrainConfig) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
-        samples = min(config.micro_batch or config.batch_size, config.batch_size)
+        samples = min(config.micro_batch or config.rows, config.rows)
         ways = [f"--micro-batch {samples // 2} (the same gradient)"] if samples > 1 else []
         ways += [] if config.grad_checkpointing else ["--set grad_checkpointing=true"]
         ways += ["--precision bf16"] if config.precision == "fp32" else []

@@ -18,7 +18,7 @@ class Sample:
 
     `negatives[c]` are the wrong captions that belong to `captions[c]`; None where the source has none.
     `negative_rows[c]` are the rows of the table that hold similar images (NegCLIP's `neg_image`); see
-    `Source.sample_of_row`.
+    `Source.place_of_row`.
     """
 
     image: ImageRef
@@ -54,8 +54,11 @@ class Source(ABC):
         """The captions of one sample, without touching its image."""
         return self[index].captions
 
-    def sample_of_row(self, row: int) -> int | None:
-        """The index of the sample that a row of the table went into (rows counted from 0, header not counted)."""
+    def place_of_row(self, row: int) -> tuple[int, int] | None:
+        """(sample, caption) that a row of the table went into; None where it is none of this source's.
+
+        Rows are counted from 0, the header not. Known for tables that name similar images by rows.
+        """
         return None
 
 

@@ -67,7 +67,7 @@ class Record:
     where: str
     captions: list[str]
     ids: list[str]
-    rows: list[int] = field(default_factory=list)
+    rows: dict[int, int] = field(default_factory=dict)  # row of the table -> its first caption's place in `captions`
     image: ImageRef | None = None
     negatives: list[list[str]] | None = None
     negative_rows: list[list[int]] | None = None
@@ -79,9 +79,9 @@ class Record:
             own, new = getattr(self, name), getattr(other, name)
             if own is not None or new is not None:
                 setattr(self, name, (own or [[] for _ in self.captions]) + (new or [[] for _ in other.captions]))
+        self.rows |= {row: len(self.captions) + first for row, first in other.rows.items()}
         self.captions += other.captions
         self.ids += other.ids
-        self.rows += other.rows
 
 
 @dataclass

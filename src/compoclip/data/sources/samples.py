@@ -28,10 +28,12 @@ class PackedSource(Source):
     def __init__(self, name: str, records: Iterable[tuple[Record, ImageRef]], report: Report) -> None:
         self.name, self.report = name, report
         self._data, self._ends = bytearray(), array("q")
-        self._rows: dict[int, int] = {}
+        self._rows: dict[int, tuple[int, int]] = {}  # of tables that name similar images by their rows
         digest = hashlib.sha256()
         for record, image in records:
-            meaning = json.dumps([record.name, record.captions, record.negatives], ensure_ascii=True).encode()
+            told: list[object] = [record.name, record.captions, record.negatives]
+            told += [] if record.negative_rows is None else [record.negative_rows]
+            meaning = json.dumps(told, ensure_ascii=True).encode()
             digest.update(len(meaning).to_bytes(8, "little") + meaning)
             ref = [
                 KINDS.index(type(image)),
@@ -41,7 +43,8 @@ class PackedSource(Source):
             ids = None if record.ids == numbered else record.ids
             packed = [ref, record.captions, record.name, record.negatives, record.negative_rows, ids]
             self._data += json.dumps(packed, ensure_ascii=True, separators=(",", ":")).encode()
-            self._rows.update(dict.fromkeys(record.rows, len(self._ends)))
+            if record.negative_rows is not None:
+                self._rows.update((row, (len(self._ends), first)) for row, first in record.rows.items())
             self._ends.append(len(self._data))
             report.samples += 1
             report.captions += len(record.captions)
@@ -64,7 +67,7 @@ class PackedSource(Source):
         negatives, rows = (None if found is None else tuple(map(tuple, found)) for found in lists)
         return Sample(KINDS[kind](*rest), tuple(captions), name, negatives, rows, ids and tuple(ids))
 
-    def sample_of_row(self, row: int) -> int | None:
+    def place_of_row(self, row: int) -> tuple[int, int] | None:
         return self._rows.get(row)
 
 

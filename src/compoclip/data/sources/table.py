@@ -107,7 +107,7 @@ def table_records(table: Table, reading: Reading, layout: Layout | None = None) 
         ids = reading.ids(name or "", len(captions), cells.get(id_column) if id_column else None)
         if not own or not captions:
             continue
-        record = Record(name or "", spot, captions, ids, [row.index], image)
+        record = Record(name or "", spot, captions, ids, {row.index: 0}, image)
         if layout.lists or layout.texts:
             found = _negatives(layout, cells, spot, report)
             record.negatives = [[text for text, _ in found]] * len(captions)
