@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +15,7 @@ from compoclip.errors import InputError
 from compoclip.io import write_text
 from compoclip.recipes.reading import read_recipe, read_yaml
 
+INTERVAL = r"^\d+(\.\d+)?[smh]$"
 REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
 # what a resumed run may change: how long, on what, and what is written
 MAY_CHANGE = frozenset({"steps", "epochs", "device", "workers", "cache_gib", "micro_batch", "log_every"}) | {
@@ -43,7 +44,9 @@ class TrainConfig(BaseModel):
     caption_key: str | None = Field(None, description="column of captions")
     split: str | None = Field(None, description="rows of this split only, where the data has a split column")
     captions: Literal["random", "first", "all"] = Field("random", description="of an image's captions, which to use")
-    held_out: float = Field(0.02, ge=0, lt=1, description="fraction of images kept back to evaluate on")
+    held_out: float = Field(
+        0.02, ge=0, description="fraction of images kept back to evaluate on; from 1 on, how many images"
+    )
     workers: int = Field(0, ge=0, description="processes that decode images")
     cache_gib: float = Field(0.0, ge=0, description="memory for decoded images, for sets that fit")
     epoch_samples: int | None = Field(None, ge=1, description="samples of an epoch, for data that is streamed")
@@ -99,7 +102,9 @@ class TrainConfig(BaseModel):
 
     output_dir: str = "runs/run"
     log_every: int = Field(10, ge=1)
-    checkpoint_every: int = Field(500, ge=0, description="steps between checkpoints; 0 keeps only the last")
+    checkpoint_every: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=INTERVAL)] = Field(
+        500, description="steps between checkpoints, or time such as 10m (s, m, h); 0 keeps only the last"
+    )
     keep_checkpoints: int = Field(2, ge=1)
     eval_tasks: tuple[str, ...] = Field((), description="tasks to run at step 0 and at the end")
     eval_data_root: str | None = None
@@ -122,6 +127,13 @@ class TrainConfig(BaseModel):
         """The name `compoclip.load` takes."""
         plain = self.model == "tiny" or ":" in self.model or Path(self.model).is_dir() or not self.pretrained
         return self.model if plain else f"{self.model}:{self.pretrained}"
+
+    @property
+    def checkpoint_seconds(self) -> float | None:
+        """Seconds between checkpoints where `checkpoint_every` is a time; None where it counts steps."""
+        if isinstance(self.checkpoint_every, int):
+            return None
+        return float(self.checkpoint_every[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.checkpoint_every[-1]]
 
     def write(self, path: Path) -> None:
         write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))

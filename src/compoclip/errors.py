@@ -15,3 +15,9 @@ class Stopped(RunError):
     """A run was asked to stop and has saved what it needs to go on; exit status 75, "try again later" (sysexits.h)."""
 
     status = 75
+
+
+class Interrupted(Stopped):
+    """The same, asked for at the keyboard; exit status 130, as shells expect after Ctrl-C."""
+
+    status = 130

@@ -10,25 +10,40 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import ClassVar, TypeVar
 
+from rich.console import RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from compoclip.terminal import Console, plain
 
 T = TypeVar("T")
+WIDE = 100  # columns from which a bar has its full length
+PIPE = 160  # columns of tables that are written to a pipe or a file
 PLAIN_INTERVAL = 10.0  # seconds between lines when standard error is no terminal
 
 console = Console(stderr=True)
 
 
 def output() -> Console:
-    """A console on standard output, for results; `console` is for what goes on meanwhile."""
-    return Console()
+    """A console on standard output, for results; `console` is for what goes on meanwhile. In a pipe or a file nothing
+    is cut or broken to a terminal's width, unless COLUMNS asks for one."""
+    return Console() if sys.stdout.isatty() or os.environ.get("COLUMNS") else Console(width=PIPE)
 
 
 def say(text: str) -> None:
     """One line on standard error, from the first process of a run alone."""
     if os.environ.get("RANK", "0") == "0":
         console.print(text, markup=False, soft_wrap=True)
+
+
+class _Lines(Progress):
+    """Bars, and below them a line for what each has to say, so that nothing is cut at 80 columns."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        for task in self.tasks:
+            if task.fields.get("note"):
+                yield Text(f"  {task.fields['note']}", overflow="fold")
 
 
 class Bar:
@@ -58,14 +73,13 @@ class Bar:
             cls._running += 1
             if cls._shared is not None:
                 return cls._shared
-            cls._shared = Progress(
+            cls._shared = _Lines(
                 TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=28),
+                BarColumn(bar_width=28 if console.width >= WIDE else 12),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TextColumn("eta"),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}", markup=False),
                 console=console,
                 transient=False,
             )

@@ -124,6 +124,11 @@ def test_inspect_counts(tmp_path):
     assert swaps["mean_edited_words"] >= 2
     from rich.console import Console
 
-    console = Console(record=True, width=160, file=io.StringIO())
+    console = Console(record=True, width=80, file=io.StringIO())
     console.print(render(report))
-    assert "swap-nouns" in console.export_text()
+    shown = console.export_text()
+    table = shown.split("% of captions have")[0]
+    assert "…" not in shown
+    row = next(line.split() for line in table.splitlines() if line.startswith("swap-nouns"))
+    assert row[1] == str(swaps["n"])
+    assert len(row) == 9  # the kind in one piece, and eight figures

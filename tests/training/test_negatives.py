@@ -106,8 +106,8 @@ def test_builds_of_several_epochs_are_taken_in_turn(source, epochs):
         wanted = {key: [n.text for n in negatives] for key, (_, negatives) in kept.items() if negatives}
         assert {key: texts for key, (_, texts) in found.of_epoch(epoch).by_id.items()} == wanted
     assert found.of_epoch(0).by_id != found.of_epoch(1).by_id
-    assert {key: texts for key, texts in found.of_part(source).items() if texts} == {
-        key: texts for key, (_, texts) in found.of_epoch(3).by_id.items()
+    assert {key: [n.text for n in row] for key, row in found.of_part(source).items() if row} == {
+        key: list(dict.fromkeys(texts)) for key, (_, texts) in found.of_epoch(3).by_id.items()
     }
 
 

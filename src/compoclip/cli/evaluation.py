@@ -15,7 +15,10 @@ def evaluate(
     model: Annotated[
         str, typer.Argument(help="Directory, NAME:PRETRAINED, tiny, hf:NAME, features:FILE or python:MODULE:FUNCTION.")
     ],
-    tasks: Annotated[str, typer.Option(help="Names of tasks, comma-separated, or all.")] = "world",
+    tasks: Annotated[str, typer.Option(help="Names of tasks, comma-separated, or all; heldout with --run.")] = "world",
+    held_out_of: Annotated[
+        Path | None, typer.Option("--run", help="Run directory whose held-out images the task `heldout` asks about.")
+    ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
     output_path: Annotated[Path | None, typer.Option(help="Where to write results.json.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most this many rows a subset.")] = None,
@@ -43,19 +46,22 @@ def evaluate(
     from compoclip.evaluation.encoders import open_encoder
     from compoclip.evaluation.results import told_absent
     from compoclip.progress import output
-    from compoclip.report import table
+    from compoclip.report import gains_table, table
+    from compoclip.training.heldout_run import with_heldout
 
     if log_samples and output_path is None:
         raise InputError("--log-samples needs --output-path to write the rows beside")
     size = check_batch_size(batch_size)
+    names, extra = with_heldout(tasks, held_out_of)
     with joined() as ranks:
         results = run(
             together(ranks, lambda: open_encoder(model, device, activation, precision)),
-            tasks,
+            names,
             data_root,
             limit,
             log_samples,
             size,
+            extra=extra,
             ties=ties,
             output_path=output_path,
             label=model,
@@ -66,7 +72,7 @@ def evaluate(
             rotate=rotate,
         )
     if results:
-        output().print(table([results]))
+        output().print(gains_table([results]) if extra and not names else table([results]))
         for name, entry in results["tasks"].items():
             if told := told_absent(name, entry):
                 print(told)

@@ -47,6 +47,8 @@ def train(
     """
     from compoclip.config import resolve
     from compoclip.distributed import joined, together
+    from compoclip.progress import output
+    from compoclip.report.ending import after_training
     from compoclip.training import train as run
     from compoclip.training.resume import resumed_config
 
@@ -68,9 +70,12 @@ def train(
     overrides = {key: value for key, value in given.items() if value is not None} | parse_settings(settings or [])
     with joined() as ranks:
         if resume and output_dir is not None:
-            print(run(together(ranks, lambda: resumed_config(output_dir, recipe, overrides)), resume=True, ranks=ranks))
+            done = run(together(ranks, lambda: resumed_config(output_dir, recipe, overrides)), resume=True, ranks=ranks)
         else:
-            print(run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks))
+            done = run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks, given=set(overrides))
+        if not ranks.rank:
+            for part in after_training(done):
+                output().print(part, soft_wrap=isinstance(part, str))
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:

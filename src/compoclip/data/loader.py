@@ -183,7 +183,7 @@ class BatchStream:
             sampler=list(numbers),
             num_workers=min(self.workers, max(1, len(numbers))),
             collate_fn=_same,
-            worker_init_fn=_ignore_sigterm,
+            worker_init_fn=_ignore_stops,
             generator=torch.Generator().manual_seed(self.seed),  # without one, torch draws from its global state
         )
         with naming_lost_workers():
@@ -261,9 +261,11 @@ def naming_lost_workers() -> Iterator[None]:
         raise RunError(f"{why} Use fewer workers, or more memory (or /dev/shm) for them.") from None
 
 
-def _ignore_sigterm(worker: int) -> None:
-    """Schedulers send it to every process; a worker that dies of it would take the step and its checkpoint along."""
+def _ignore_stops(worker: int) -> None:
+    """SIGTERM of a scheduler and Ctrl-C reach every process; a worker that dies of one would take the step and its
+    checkpoint along."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _same(item: Any) -> Any:

@@ -108,46 +108,38 @@ def article_errors(text: str) -> set[tuple[str, str]]:
 
 
 def render(report: dict[str, Any]) -> Any:
-    """The report as a rich renderable for the terminal."""
+    """The report as a rich renderable that fits 80 columns: a line a kind, what the columns mean, and samples."""
+    from rich import box
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(f"{report['folder']}: {report['negatives']} negatives of {report['captions']} captions"))
-    table.add_column("kind")
-    for heading in (
-        "n",
-        "coverage %",
-        "= caption",
-        "a/an errors %",
-        "words edited",
-        "longer by",
-        "blind %",
-        "one text %",
-        "LM %",
-    ):
-        table.add_column(heading, justify="right")
+    title = f"{report['folder']}: {report['negatives']:,} negatives of {report['captions']:,} captions"
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+    table.add_column("kind", no_wrap=True)
+    for heading in ("n", "cover", "a/an", "words", "chars", "blind", "one", "LM"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for kind, m in report["kinds"].items():
         table.add_row(
             Text(kind),
-            str(m["n"]),
+            f"{m['n']:,}",
             f"{m['coverage']:.1f}",
-            str(m["equal_to_caption"]),
             f"{m['new_article_errors']:.2f}",
             f"{m['mean_edited_words']:.1f}",
             f"{m['length_gap']:+.1f}",
-            str(m.get("blind_classifier", "")),
-            str(m.get("blind_single", "")),
-            str(m.get("blind_language_model", "")),
+            *(str(m.get(f"blind_{name}", "–")) for name in ("classifier", "single", "language_model")),
         )
-    note = Text(
-        f"{report['coverage']:.2f} % of captions have a negative; {report['duplicates']} duplicates. "
-        "blind, LM: how often text alone picks the true caption of a pair, by a 1-3-gram classifier and a trigram "
-        "model; one text: how often a classifier tells a text by itself. 50 is best.\n"
-    )
+    equal = sum(m["equal_to_caption"] for m in report["kinds"].values())
+    notes = [
+        f"{report['coverage']:.2f} % of captions have a negative; {report['duplicates']} duplicates, {equal} equal to "
+        "their caption.",
+        "cover: % of captions with one of the kind. a/an: % with a wrong article. words: edited, on average.",
+        "chars: how much longer than the caption, on average. blind, LM: % of pairs whose true caption text alone",
+        "picks (1-3-gram classifier, trigram model); one: % of texts a classifier tells by themselves. 50 is best.",
+    ]
     samples = Text()
     for kind, m in report["kinds"].items():
+        samples.append(f"\n{kind}\n", style="bold")
         for caption, text in m["samples"]:
-            samples.append(f"{kind}\n", style="bold")
-            samples.append(f"  {caption}\n  {text}\n")
-    return Group(table, note, samples)
+            samples.append(f"  + {caption}\n  - {text}\n")
+    return Group(Text(title, style="bold"), table, Text(" ".join(notes)), samples)

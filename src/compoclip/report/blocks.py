@@ -37,6 +37,8 @@ def figure(found: Cell) -> str:
         sign = {"better": "▲ ", "worse": "▼ ", "same": ""}[found.verdict]
         body += f"<small>{sign}{signed(d.mean)}</small><small>[{signed(d.low)}, {signed(d.high)}]</small>"
         return f'<td class="{found.verdict}">{body}</td>'
+    if found.other_rows:
+        return f'<td class="other">{body}<small>≠ other rows</small></td>'
     if found.ci95 is not None:
         body += f"<small>[{found.ci95[0]:.1f}, {found.ci95[1]:.1f}]</small>"
     return f"<td>{body}</td>"

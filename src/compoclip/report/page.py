@@ -34,7 +34,8 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 ALONE = "Figures are percent; in brackets, the range in which each would fall with other test pictures of its kind."
 HOW_TO_READ = (
     "Large figures are percent. Below them: the difference to the base, in points, with its 95 % interval. "
-    "▲ on green is surely better, ▼ on red surely worse, no sign means that the difference may be luck."
+    "▲ on green is surely better, ▼ on red surely worse, no sign means that the difference may be luck. A figure with "
+    "“≠ other rows” was measured on other rows than the base's and says nothing about a difference."
 )
 
 

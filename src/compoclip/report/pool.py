@@ -29,12 +29,14 @@ class Method:
 @dataclass(frozen=True)
 class Cell:
     """A figure in percent: mean over seeds, `spread` (standard deviation) where there are several, the interval of a
-    single run, and the paired difference to the base where both were measured on the same rows."""
+    single run, and the paired difference to the base where both were measured on the same rows. `other_rows`: they were
+    not, so the figure must not be read as one of the base's column."""
 
     value: float | None
     spread: float | None = None
     ci95: tuple[float, float] | None = None
     delta: Interval | None = None
+    other_rows: bool = False
 
     @property
     def verdict(self) -> str:
@@ -192,7 +194,21 @@ def cell(method: Method, base: Method, column: Column) -> Cell:
     mean = _mean(values)
     known = [v for v in values if v is not None]
     spread = float(np.std(known, ddof=1)) if len(known) > 1 else None
-    return Cell(mean, spread, _own_interval(method, column), _delta(method, base, column, mean))
+    other = mean is not None and _other_rows(method, base, column)
+    return Cell(
+        mean, spread, _own_interval(method, column), None if other else _delta(method, base, column, mean), other
+    )
+
+
+def _other_rows(method: Method, base: Method, column: Column) -> bool:
+    """Whether any two runs of these answered other rows, or as a summary averages them, other subsets."""
+    runs = [*base.runs, *method.runs]
+    if method.place == base.place or any(value(run, column) is None for run in runs):
+        return False
+    if column.summary is not None and len({_summary_strata(run, column.summary) for run in runs}) > 1:
+        return True
+    entries = [[r["tasks"].get(task, {}).get("subsets", {}).get(name) for r in runs] for task, name, _ in column.strata]
+    return any(None in found or len({(e.get("rows"), e.get("n")) for e in found}) > 1 for found in entries)
 
 
 def _own_interval(method: Method, column: Column) -> tuple[float, float] | None:

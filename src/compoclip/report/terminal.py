@@ -23,6 +23,8 @@ def text(found: Cell) -> Text:
     if found.delta is not None:
         d = found.delta
         out.append(f"\n{d.mean:+.1f} ({d.low:+.1f} to {d.high:+.1f})", style=COLOURS[found.verdict])
+    elif found.other_rows:
+        out.append("\n≠ other rows", style="yellow")
     return out
 
 
@@ -36,6 +38,8 @@ def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Ta
     columns += [replace(c, title=f"probe: {c.title}") for c in subset_columns(methods, "probe")]
     seeds = any(len(m.runs) > 1 for m in methods)
     caption = "percent; second line: difference to the first row and its 95 % interval"
+    if any(cell(method, methods[0], column).other_rows for method in methods for column in columns):
+        caption += "; ≠ other rows: not measured on the rows of the first, so not to be compared"
     out = Table(caption=caption if len(methods) > 1 else "percent", show_lines=len(methods) > 1)
     out.add_column("model", overflow="fold")
     if seeds:

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,23 @@ from compoclip.errors import InputError, RunError
 from compoclip.io import read_json, sync
 
 _NAME = re.compile(r"step-(\d{8})$")
+
+
+class Clock:
+    """When the next checkpoint is due: every so many steps (0 for never), or every so many seconds."""
+
+    def __init__(self, steps: int | str, seconds: float | None) -> None:
+        self.steps, self.seconds, self._last = steps, seconds, time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Asked once a step, after it."""
+        if self.seconds is None:
+            return bool(self.steps) and step % int(self.steps) == 0
+        now = time.monotonic()
+        if now - self._last < self.seconds:
+            return False
+        self._last = now
+        return True
 
 
 def save_checkpoint(

@@ -13,9 +13,7 @@ from compoclip.config import TrainConfig
 from compoclip.data.extras import NOTHING, Extras, Wanted
 from compoclip.data.loader import BatchStream
 from compoclip.data.order import digest
-from compoclip.data.remote import is_stream
-from compoclip.data.sources import Source, open_source
-from compoclip.data.sources.builtin import WorldSource
+from compoclip.data.sources import Source
 from compoclip.data.sources.rows import Options
 from compoclip.data.tar_stream import TarStream
 from compoclip.data.tokens import context_length, is_cut
@@ -28,7 +26,8 @@ from compoclip.progress import say
 from compoclip.training.extra_texts import wanted_texts
 from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages
-from compoclip.training.heldout import heldout_task, split
+from compoclip.training.heldout import held_out_account, split
+from compoclip.training.heldout_run import open_whole, task_of
 from compoclip.training.nearest import bring_alike_together
 from compoclip.training.negatives import RunNegatives, negatives_of
 
@@ -83,24 +82,26 @@ class TrainData:
         self._device = torch.device("cpu")
 
     @classmethod
-    def open(cls, config: TrainConfig, model: Model, needs: frozenset[str], ranks: Ranks = ALONE) -> TrainData:
-        """Open the source, hold some of it back, and find the negatives of its captions.
+    def open(
+        cls,
+        config: TrainConfig,
+        model: Model,
+        needs: frozenset[str],
+        ranks: Ranks = ALONE,
+        whole: Source | None = None,
+    ) -> TrainData:
+        """Hold some of the source back, and find the negatives of its captions.
 
-        Raises InputError where an objective needs negatives and none are given.
+        whole: what `open_whole` gave, where the data is open already. Raises InputError where an objective needs
+        negatives and none are given.
         """
-        if not config.data:
-            raise InputError("no training data: give --data (a table, webdataset tars, a folder, or `world`)")
         if config.fit_batch and config.lock_image:
             raise InputError("a run whose features are kept has no size to fit: give --batch-size with lock_image")
-        if is_stream(config.data):
+        whole = whole or open_whole(config)
+        if whole is None:
             return cls._open_stream(config, model, needs, ranks)
-        whole: Source
-        if config.data == "world":
-            whole = WorldSource(config.seed, config.world_scenes)
-        else:
-            whole = open_source(config.data, config.image_root, config.image_key, config.caption_key, config.split)
-        say(f"data: {whole.name}: {whole.report}")
         source, kept = split(whole, config.held_out)
+        say(held_out_account(config.held_out, whole, kept))
         wants = "negatives" in needs and config.negatives_per_caption > 0
         wanted = wanted_texts(config, needs)
         negatives = negatives_of(config, whole, model.tokenizer, wants, wanted)
@@ -122,8 +123,7 @@ class TrainData:
             world_size=ranks.count,
         )
         bring_alike_together(config, stream, whole, model, ranks)
-        wrong = negatives.of_part(kept) if wants and negatives is not None and kept is not None else {}
-        return cls(config, stream, heldout_task(kept, wrong) if kept is not None else None, negatives, ranks, wanted)
+        return cls(config, stream, task_of(config, whole, kept, negatives), negatives, ranks, wanted)
 
     @classmethod
     def _open_stream(cls, config: TrainConfig, model: Model, needs: frozenset[str], ranks: Ranks) -> TrainData:

@@ -13,7 +13,9 @@ from compoclip.data.sources.base import Sample, Source
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset
 from compoclip.evaluation.task import Average, Loaded, Request, Task
+from compoclip.negatives.types import Negative
 
+GIVEN = "given"  # kind of negatives that the data brings along
 LARGEST = 1000  # images; more would make the evaluation the longest part of a short run
 
 
@@ -44,20 +46,23 @@ class Part(Source):
         return None if found is None or own is None else (own, found[1])
 
 
-def split(source: Source, fraction: float) -> tuple[Source, Source | None]:
+def split(source: Source, amount: float) -> tuple[Source, Source | None]:
     """(training part, part kept back), by a hash of the image id, so that neither order nor size moves an image over.
 
-    Nothing is kept back where the fraction is 0 or the source is too small to give two images.
+    amount: a fraction of the images, of which at most `LARGEST` are kept; from 1 on their number, those of the smallest
+    hashes. Nothing is kept back where it is 0 or the source is too small to give two images.
     """
-    if fraction <= 0:
+    if amount <= 0:
         return source, None
-    limit = int(fraction * 2**32)
-    kept = []
-    for index in range(len(source)):
-        digest = hashlib.blake2b(source[index].image_id.encode(), digest_size=4).digest()
-        if int.from_bytes(digest, "big") < limit:
-            kept.append(index)
-    kept = kept[:LARGEST]
+    hashes = [
+        int.from_bytes(hashlib.blake2b(source[index].image_id.encode(), digest_size=4).digest(), "big")
+        for index in range(len(source))
+    ]
+    if amount < 1:
+        limit = int(amount * 2**32)
+        kept = [index for index, value in enumerate(hashes) if value < limit][:LARGEST]
+    else:
+        kept = sorted(sorted(range(len(source)), key=hashes.__getitem__)[: int(amount)])
     if len(kept) < 2 or len(kept) == len(source):
         return source, None
     taken = set(kept)
@@ -65,8 +70,21 @@ def split(source: Source, fraction: float) -> tuple[Source, Source | None]:
     return Part(source, rest, "training"), Part(source, kept, "held out")
 
 
-def heldout_task(part: Source, negatives: Mapping[str, Sequence[str]]) -> Task:
-    """Retrieval over the images kept back, and each caption against its own hard negatives where there are any."""
+def held_out_account(amount: float, whole: Source, kept: Source | None) -> str:
+    """What is kept back, in one line."""
+    if kept is not None:
+        return f"held out: {len(kept)} of {len(whole)} images, never trained on, measured before and after"
+    why = (
+        "held_out is 0" if amount <= 0 else f"held_out {amount:g} of {len(whole)} images leaves fewer than two, or none"
+    )
+    return f"held out: nothing ({why}), so this run is measured on its eval_tasks alone"
+
+
+def heldout_task(part: Source, negatives: Mapping[str, Sequence[Negative]]) -> Task:
+    """Retrieval over the images kept back, and each caption against its own hard negatives, a subset a kind.
+
+    negatives: by caption id; those that come with the data are of the kind `given`.
+    """
 
     def load(request: Request) -> Loaded:
         samples = [part[i] for i in range(len(part))][: request.limit]
@@ -83,20 +101,23 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[str]]) -> Task:
         subsets: list[Subset] = [
             Retrieval("retrieval", [p for p, _ in readable], [s.captions for _, s in readable], missing)
         ]
-        images, rows = [], []
+        pairs: dict[str, list[tuple[Picture, tuple[str, str]]]] = {}
         for picture, sample in readable:
             for number, caption in enumerate(sample.captions):
                 own = sample.negatives[number] if sample.negatives else ()
-                for wrong in [*own, *negatives.get(sample.caption_ids[number], ())]:
-                    images.append([picture])
-                    rows.append((caption, wrong))
-        if rows:
-            subsets.append(Grid("negatives", CHOICE, images, rows))
+                made = negatives.get(sample.caption_ids[number], ())
+                for kind, wrong in [*((GIVEN, text) for text in own), *((row.kind, row.text) for row in made)]:
+                    pairs.setdefault(kind, []).append((picture, (caption, wrong)))
+        for kind, rows in sorted(pairs.items()):
+            subsets.append(Grid(kind, CHOICE, [[picture] for picture, _ in rows], [texts for _, texts in rows]))
         return Loaded(subsets, {"source": part.name})
 
     def averages(counts: dict[str, int]) -> dict[str, Average]:
-        name = "negatives" if "negatives" in counts else "retrieval/t2i"
-        return {"pairs of caption and negative" if name == "negatives" else "R@1": Average({name: 1.0})}
+        kinds = {name: count for name, count in counts.items() if not name.startswith("retrieval/")}
+        if not kinds:
+            return {"R@1": Average({"retrieval/t2i": 1.0})}
+        pooled = {name: float(count) for name, count in kinds.items()}
+        return {"all pairs": Average(pooled), "mean of kinds": Average(dict.fromkeys(kinds, 1.0))}
 
     return Task(
         name="heldout",
@@ -107,7 +128,7 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[str]]) -> Task:
         chance="50 for pairs",
         rule="strict: a tie is wrong",
         citation="this run",
-        version="1",
+        version="2",
         needs="nothing",
         load=load,
         averages=averages,

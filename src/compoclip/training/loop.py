@@ -6,6 +6,7 @@ import contextlib
 import math
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +16,19 @@ from compoclip.config import TrainConfig
 from compoclip.data.loader import naming_lost_workers
 from compoclip.distributed import ALONE, Ranks, agreed, together
 from compoclip.environment import environment
-from compoclip.errors import InputError, RunError, Stopped
+from compoclip.errors import InputError, RunError
 from compoclip.losses import objective
 from compoclip.models import Model, load, save
 from compoclip.models.device import resolve_device
 from compoclip.models.teacher import Teacher
 from compoclip.training.backward import backward
-from compoclip.training.checkpoint import checkpoints, load_checkpoint, load_weights_of, save_checkpoint
+from compoclip.training.checkpoint import Clock, checkpoints, load_checkpoint, load_weights_of, save_checkpoint
 from compoclip.training.dataset import TrainData
 from compoclip.training.evaluate import evaluate_run
 from compoclip.training.finite import not_finite, not_finite_gradient
+from compoclip.training.fitting import fitted_to_data
 from compoclip.training.frozen import FrozenTexts
+from compoclip.training.heldout_run import open_whole
 from compoclip.training.identity import identity, refuse_other
 from compoclip.training.margins import Margins
 from compoclip.training.memory import GIB, estimate, naming_the_setting, peak_bytes
@@ -46,30 +49,36 @@ from compoclip.training.towers import Towers
 from compoclip.training.validation import Validation
 
 
-def train(config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE) -> Path:
+def train(
+    config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE, given: Collection[str] | None = None
+) -> Path:
     """Fine-tune as `config` says; returns the run directory.
 
     The directory gets `config.yaml`, `env.json`, `metrics.jsonl`, `checkpoints/`, `results-base.json` (the model before
     any step), `export/` (an open_clip folder, LoRA merged) and `results.json`. With `resume`, goes on from the newest
     checkpoint; on a CPU the result is byte-equal to that of a run that was never stopped.
     `ranks` are several processes that share the run (`distributed.joined`): each has `batch_size` rows of every batch,
-    and the first one writes.
+    and the first one writes. `given` names the settings that somebody asked for: where the data is small, the others
+    are fitted to it (`fitting`); None leaves all as they are.
     Raises InputError for input that does not fit, RunError where the loss is no longer finite, Stopped after SIGTERM.
     """
     path = Path(config.output_dir)
     with contextlib.ExitStack() as stack:
         run = together(ranks, lambda: RunDirectory(path) if ranks.rank else stack.enter_context(open_run(path, resume)))
         stack.enter_context(naming_lost_workers())
-        return _train(absolute(config), run, stack.enter_context(listening()), ranks)
+        return _train(absolute(config), run, stack.enter_context(listening()), ranks, given)
 
 
-def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ranks) -> Path:
-    asked = config
+def _train(
+    config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ranks, given: Collection[str] | None
+) -> Path:
+    whole = together(ranks, lambda: open_whole(config))
+    asked = config if given is None else together(ranks, lambda: fitted_to_data(config, given, whole, ranks.count))
     config = together(ranks, lambda: same_total(asked, run, ranks))
     torch.manual_seed(config.seed)
     goal = objective(config.weights, **config.options)
     model = together(ranks, lambda: load(config.model_name, resolve_device(config.device), config.activation))
-    data = together(ranks, lambda: TrainData.open(config, model, goal.needs, ranks))
+    data = together(ranks, lambda: TrainData.open(config, model, goal.needs, ranks, whole))
     lora = together(ranks, lambda: choose_parameters(model, config))
     ranks.copy_from_first(model.clip)
     limit = scale_limit(model.clip)
@@ -120,6 +129,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
             log.figures(step, watch.measure(model, step))
         total = step if watch.exhausted else total
         stop.at_once = False
+        clock = Clock(config.checkpoint_every, config.checkpoint_seconds)
         for epoch in range(position["epoch"], config.epochs):
             if step >= total:
                 break
@@ -167,7 +177,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                 if not stopping and watch.due(step, epoch, batch.number + 1):
                     log.figures(step, watch.measure(model, step))
                 place["validation"] = watch.history
-                due = config.checkpoint_every and step % config.checkpoint_every == 0
+                due = ranks.same(clock.due(step)) if clock.seconds else clock.due(step)
                 due = due or step == watch.best_step or watch.exhausted
                 if step == total or due or stopping:
                     keep, spare = config.keep_checkpoints, watch.spared
@@ -178,7 +188,7 @@ def _train(config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ran
                             state = (model.clip, teacher_clip, optimizer)
                             save_checkpoint(run.checkpoints, step, place, *state, keep, own, spare)
                 if stopping and step < total:
-                    raise Stopped(f"{run.path}: stopped at step {step} by SIGTERM, checkpoint written; use --resume")
+                    raise stop.stopped(run.path, step)
                 if watch.exhausted:
                     total = step
                     break

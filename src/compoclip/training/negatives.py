@@ -14,6 +14,7 @@ from compoclip.data.sources.base import Sample
 from compoclip.errors import InputError
 from compoclip.io import sha256_file
 from compoclip.language.parser import parser_version
+from compoclip.negatives.types import Negative
 from compoclip.progress import say
 from compoclip.training.joined import Joined, check_coverage, check_units, read_joined
 
@@ -25,8 +26,8 @@ class RunNegatives(Protocol):
         """What the batches of an epoch draw from."""
         ...
 
-    def of_part(self, part: Source) -> Mapping[str, Sequence[str]]:
-        """Negatives by caption id, of the first epoch, for the images of `part`."""
+    def of_part(self, part: Source) -> Mapping[str, Sequence[Negative]]:
+        """Negatives of every kind by caption id, of the first epoch, for the images of `part`."""
         ...
 
     def fingerprint(self) -> str:
@@ -60,12 +61,19 @@ class BuiltNegatives:
             self._read[1].by_text = self.by_text  # as was found for the first epoch
         return self._read[1]
 
-    def of_part(self, part: Source) -> dict[str, list[str]]:
-        joined = self.of_epoch(0)
+    def of_part(self, part: Source) -> dict[str, list[Negative]]:
+        """All of the build and not only what training keeps, so that runs by other recipes are measured on them too."""
+        from compoclip.negatives.store import iterate
+
+        captions = {caption for index in range(len(part)) for caption in part.captions(index)}
+        rows = [row for row in iterate(self.folders[0]) if row[1] in captions]
+        whole = {(caption, negative.text): negative for _, caption, found in rows for negative in found}
+        joined = read_joined(rows, frozenset(), None)
+        joined.by_text = self.by_text
         return {
-            caption_id: joined.of(sample, number)
+            caption_id: [whole[caption, text] for text in dict.fromkeys(joined.of(sample, number))]
             for sample in part
-            for number, caption_id in enumerate(sample.caption_ids)
+            for number, (caption_id, caption) in enumerate(zip(sample.caption_ids, sample.captions))
         }
 
     def fingerprint(self) -> str:
@@ -117,21 +125,24 @@ class FreshNegatives:
     def fingerprint(self) -> str:
         return parser_version(None)  # all else are settings, and versions that a checkpoint keeps
 
-    def of_part(self, part: Source) -> dict[str, list[str]]:
+    def of_part(self, part: Source) -> dict[str, list[Negative]]:
         samples = [part[index] for index in range(len(part))]
         places = [(sample, number) for sample in samples for number in range(len(sample.captions))]
-        made = self.make([sample for sample, _ in places], [number for _, number in places], 0)
-        return {sample.caption_ids[number]: texts for (sample, number), texts in zip(places, made) if texts}
+        made = self._made([sample for sample, _ in places], [number for _, number in places], 0)
+        return {sample.caption_ids[number]: found for (sample, number), found in zip(places, made) if found}
 
     def make(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[list[str]]:
         """For each sample, the negatives of its caption of that number."""
+        return [[made.text for made in row] for row in self._made(samples, numbers, epoch)]
+
+    def _made(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[list[Negative]]:
         from compoclip.negatives import Generator, Vocabulary
 
         if self._generator is None:
             words = None if self.words is None else Vocabulary(self.words)
             self._generator = Generator(self.kinds, self.per_caption, self.seed, vocabulary=words)
         self._generator.epoch = epoch
-        return [[made.text for made in row] for row in self._generator.run(*_as_rows(samples, numbers))]
+        return [list(row) for row in self._generator.run(*_as_rows(samples, numbers))]
 
     def units(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[tuple[Unit, ...]]:
         """For each sample, the units of its caption of that number."""
@@ -192,6 +203,19 @@ def negatives_of(
         check_units(source, built.of_epoch(0), wanted, built.folders[0])
     built.by_text = built.of_epoch(0).by_text
     return built
+
+
+def negatives_to_measure(config: TrainConfig, source: Source, found: RunNegatives | None) -> RunNegatives | None:
+    """Those that held-out captions are set against: the run's own (`found`), or what the settings name and the
+    objective does not read, so that plain contrast is measured on the same rows as any other recipe."""
+    unread = config.negatives is None or (config.negatives == "generate" and not config.negative_kinds)
+    if found is not None or unread:
+        return found
+    try:
+        return negatives_of(config, source)
+    except InputError as error:
+        say(f"held-out captions are not set against negatives: {error}")
+        return None
 
 
 def _say_paraphrases(source: Source) -> None:

@@ -55,8 +55,8 @@ class RunLog:
             self._write({"step": step, **values})
             self._plot({f"train/{name}": value for name, value in values.items()}, step)
             hidden = {"lr", "grad_norm", "scale", "samples_per_second"}
-            note = " ".join(f"{name} {value:.3f}" for name, value in values.items() if name not in hidden)
-            note += f" | {values['samples_per_second']:.0f} img/s"
+            terms = " ".join(f"{name} {value:.3f}" for name, value in values.items() if name not in hidden)
+            note = f"{values['samples_per_second']:.0f} img/s | {terms}"
         self.bar.advance(1, note)
 
     def figures(self, step: int, values: dict[str, float]) -> None:

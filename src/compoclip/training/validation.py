@@ -28,7 +28,7 @@ class Validation:
     """The evaluations of one run.
 
     `best` is the figure that picks a checkpoint: `comp`, a task such as `sugarcrepe`, or one of its subsets such as
-    `heldout/negatives`. With `best_guard`, only evaluations count whose guard (such as `zeroshot`) is at most
+    `heldout/swap-nouns`. With `best_guard`, only evaluations count whose guard (such as `zeroshot`) is at most
     `best_drop` points below that of the model before the first step. Ties go to the earlier.
     """
 

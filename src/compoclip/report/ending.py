@@ -1,0 +1,25 @@
+"""What `train` ends with: what was gained and lost, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from rich.table import Table
+
+from compoclip.report.gains import gains_table
+from compoclip.report.pool import load_results
+
+
+def after_training(run: Path) -> list[str | Table]:
+    """The table of the run's figures before and after, where the model lies, and the next command."""
+    base, tuned = run / "results-base.json", run / "results.json"
+    out: list[str | Table] = []
+    if base.is_file() and tuned.is_file():
+        out.append(gains_table(load_results([base, tuned])))
+        report = ["compoclip", "report", str(base), str(tuned), "--out", str(run / "report")]
+        next_step = shlex.join(report)
+    else:
+        out.append("Nothing was held out and no task was named, so nothing was measured.")
+        next_step = f"compoclip eval {shlex.quote(str(run))} --tasks sugarcrepe,zeroshot --data-root DIR"
+    return [*out, f"The model: {run / 'export'} (open_clip loads it as local-dir:...)", f"Next: {next_step}"]
