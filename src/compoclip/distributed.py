@@ -15,6 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from compoclip.errors import InputError, RunError, Stopped
+from compoclip.rendezvous import meet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -204,7 +205,11 @@ def joined() -> Iterator[Ranks]:
     gpus = dist.is_nccl_available() and torch.cuda.is_available() and torch.cuda.device_count() >= here
     if gpus:
         torch.cuda.set_device(local)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE)
+    store, rank, count = meet(dist.rendezvous, dist.PrefixStore)
+    store.set_timeout(PATIENCE)
+    dist.init_process_group(
+        "cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE, store=store, rank=rank, world_size=count
+    )
     try:
         ranks = Joined()
         with contextlib.ExitStack() as stack:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from tests.evaluation.fakes import RandomModel, picture, png, write
 from tests.test_cli import run as cli
 
+from compoclip.cli import main
 from compoclip.distributed import ALONE, joined, together
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
@@ -132,3 +134,30 @@ def test_one_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
         assert evaluate(RandomModel(), "world", limit=3, ranks=ranks)["tasks"]
         with pytest.raises(InputError, match="wrong"):
             together(ranks, lambda: (_ for _ in ()).throw(InputError("wrong")))
+
+
+@pytest.mark.parametrize(
+    ("rank", "words"), [("0", "process 0 cannot meet the others at"), ("1", "process 1 found no first process at")]
+)
+def test_a_process_alone_gives_up_in_one_line(
+    rank: str, words: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    told = {"RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in {**told, "COMPOCLIP_START_TIMEOUT": "0.5"}.items():
+        monkeypatch.setenv(name, value)
+    started = time.monotonic()
+    with pytest.raises(SystemExit) as stop:
+        main(["eval", "tiny", "--tasks", "world"])
+    said = capfd.readouterr().err
+    assert stop.value.code == 1
+    assert time.monotonic() - started < 20
+    assert f"{words} " in said
+    assert rank == "1" or "1/2" in said  # who has come
+    assert f"127.0.0.1:{port} within 0.5 s (COMPOCLIP_START_TIMEOUT=SECONDS waits longer)" in said
+    assert len(said.strip().splitlines()) == 1, said
+    monkeypatch.setenv("COMPOCLIP_START_TIMEOUT", "soon")
+    with pytest.raises(InputError, match="COMPOCLIP_START_TIMEOUT=soon: give the seconds"), joined():
+        pass
