@@ -129,6 +129,6 @@ def test_inspect_counts(tmp_path):
     shown = console.export_text()
     table = shown.split("% of captions have")[0]
     assert "…" not in shown
-    row = next(line.split() for line in table.splitlines() if line.startswith("swap-nouns"))
+    row = next(line.split() for line in table.splitlines() if line.strip().startswith("swap-nouns"))
     assert row[1] == str(swaps["n"])
     assert len(row) == 9  # the kind in one piece, and eight figures
