@@ -67,6 +67,10 @@ class TrainConfig(BaseModel):
     phrases_per_caption: int = Field(8, ge=1, description="noun phrases of a caption in a batch, at most")
     paraphrases_per_caption: int = Field(1, ge=1, description="other captions of the image in a batch, at most")
 
+    concatenate: int = Field(
+        0, ge=0, description="join images and captions in pairs: in every batch (1), every second (2), ...; 0 for never"
+    )
+
     weights: dict[str, float] = Field({"contrastive": 1.0}, description="term -> weight")
     options: dict[str, Any] = Field({}, description="options of the terms")
 
@@ -134,6 +138,11 @@ class TrainConfig(BaseModel):
         if isinstance(self.checkpoint_every, int):
             return None
         return float(self.checkpoint_every[:-1]) * {"s": 1, "m": 60, "h": 3600}[self.checkpoint_every[-1]]
+
+    @property
+    def keeps_images(self) -> bool:
+        """Whether a locked image tower's features are computed once; joined images are new at every step."""
+        return self.lock_image and not self.concatenate
 
     def write(self, path: Path) -> None:
         write_text(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))

@@ -74,6 +74,12 @@ def test_all_negatives_of_a_caption(kind, caption, expected):
         ("count", "Exactly two dogs on grass", "Exactly one dog on grass"),
         ("count", "A man with a dog", "A man with two dogs"),
         ("negation", "A man with a dog", "A man with no dog"),
+        ("swap-across", "A red cup on a table. A blue hat.", "A blue cup on a table. A red hat."),
+        (
+            "swap-across",
+            "A dog sleeps in a basket. A cat sits on a chair.",
+            "A cat sleeps in a basket. A dog sits on a chair.",
+        ),
         ("negation", "There is a dog on a bed.", "There is no dog on a bed."),
     ],
 )
@@ -91,6 +97,9 @@ def test_a_negative_is_among_them(kind, caption, some):
         ("attribute-colour", "A tall man"),
         ("count", "Some grass"),
         ("swap-adverbs", "A dog next to a cat"),
+        ("swap-across", "A dog chases two cats."),  # one sentence
+        ("swap-across", "A dog on grass. A puppy on grass."),  # may be one thing
+        ("swap-across", "A snowy hill. A yellow shirt."),  # which may be both
     ],
 )
 def test_captions_that_a_kind_leaves_alone(kind, caption):

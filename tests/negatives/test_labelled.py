@@ -25,6 +25,7 @@ FLOORS = {
     "swap-nouns": (10, 80),
     "swap-adjectives": (60, 8),
     "swap-noun-phrases": (8, 60),
+    "swap-across": (30, 15),
     "replace-nouns": (80, 120),
     "replace-adjectives": (92, 90),
     "replace-relations": (85, 35),

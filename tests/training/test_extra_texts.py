@@ -95,7 +95,8 @@ SOFT = {"contrastive_form": "softmax", "phrase_form": "softmax"}
 
 
 @pytest.mark.parametrize(
-    ("recipe", "changes"), [("cs-clip", {}), ("read", {}), ("c2lip", SOFT), ("ce-clip", {"captions": "random"})]
+    ("recipe", "changes"),
+    [("cs-clip", {}), ("read", {}), ("c2lip", SOFT), ("ce-clip", {"captions": "random"}), ("clic", {"concatenate": 1})],
 )
 def test_the_newer_methods_train_and_go_on_after_a_stop(recipe: str, changes: dict, tmp_path: Path) -> None:
     whole = train(resolve(recipe, {**TINY, **changes, "output_dir": str(tmp_path / "whole")}))

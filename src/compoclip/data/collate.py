@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from compoclip.data.extras import NOTHING, Extras, UnitLookup, Wanted, choose, said
@@ -41,7 +43,8 @@ class Batch:
 
     images (B, 3, H, W), in the dtype the preprocessing gives, or (B, 0) where images were not asked for; negatives: B
     rows of at most K strings, fewer or none where a caption has no more; indices: places in the source; caption_ids:
-    which of the image's captions; extras: B rows of further texts, or none where no objective reads any.
+    which of the image's captions; extras: B rows of further texts, or none where no objective reads any; partners:
+    where each row is a joined image (`concatenate`), places of the second ones.
     """
 
     images: Tensor
@@ -51,6 +54,7 @@ class Batch:
     indices: list[int]
     caption_ids: list[int]
     extras: list[Extras] = field(default_factory=list)
+    partners: list[int] = field(default_factory=list)
 
 
 @dataclass
@@ -90,28 +94,17 @@ class Collator:
         out = Collated(None)
         try:
             places = self.with_hard(places, epoch)
-            picked = list((pool.map if pool else map)(lambda place: self._readable(place[0], epoch), places))
+            pixels = partial(self.pixels, epoch=epoch)
+            picked = list((pool.map if pool else map)(lambda place: self.readable(place[0], pixels), places))
             samples, numbers = [], []
             for (wanted, chosen), (index, sample, _, broken) in zip(places, picked):
                 out.broken.update(broken)
                 out.replaced += index != wanted
                 samples.append(sample)
-                numbers.append(self._caption(sample, chosen if index == wanted else -1, epoch))
+                numbers.append(self.caption_of(sample, chosen if index == wanted else -1, epoch))
             indices = [index for index, *_ in picked]
             images = [pixels for _, _, pixels, _ in picked if pixels is not None]
-            made = self._made(samples, numbers, epoch)
-            out.batch = Batch(
-                images=self.stack(images, indices) if images else torch.empty(len(places), 0),
-                captions=[sample.captions[number] for sample, number in zip(samples, numbers)],
-                negatives=[
-                    self._negatives(sample, number, epoch, found)
-                    for sample, number, found in zip(samples, numbers, made)
-                ],
-                image_ids=[sample.image_id for sample in samples],
-                indices=indices,
-                caption_ids=numbers,
-                extras=self._extras(samples, numbers, epoch),
-            )
+            out.batch = self.batch(samples, numbers, images, indices, epoch)
         except (InputError, RunError) as error:  # sent back as text: a worker's traceback is no message for a user
             out.failure = str(error)
         return out
@@ -123,9 +116,26 @@ class Collator:
         found = []
         for index, chosen in places:
             sample = self.source[index]
-            number = self._caption(sample, chosen, epoch)
+            number = self.caption_of(sample, chosen, epoch)
             found += [(index, number), *self.hard.of(index, sample, number, epoch)]
         return found
+
+    def batch(
+        self, samples: Sequence[Sample], numbers: list[int], images: list[Tensor], indices: list[int], epoch: int
+    ) -> Batch:
+        """The batch of these samples' captions of these numbers, with their negatives and further texts."""
+        made = self._made(samples, numbers, epoch)
+        return Batch(
+            images=self.stack(images, indices) if images else torch.empty(len(samples), 0),
+            captions=[sample.captions[number] for sample, number in zip(samples, numbers)],
+            negatives=[
+                self._negatives(sample, number, epoch, found) for sample, number, found in zip(samples, numbers, made)
+            ],
+            image_ids=[sample.image_id for sample in samples],
+            indices=indices,
+            caption_ids=numbers,
+            extras=self._extras(samples, numbers, epoch),
+        )
 
     def stack(self, images: list[Tensor], indices: Sequence[int]) -> Tensor:
         """(B, 3, H, W).
@@ -140,22 +150,29 @@ class Collator:
         pixels = torch.stack(images)
         return self.finish(pixels) if self.finish else pixels
 
-    def _readable(self, index: int, epoch: int) -> tuple[int, Sample, Tensor | None, dict[int, str]]:
-        """(index, sample, pixels, unreadable ones passed over): of `index`, or of the next sample that can be read."""
+    def readable(
+        self, index: int, read: Callable[[int, Sample], Tensor], besides: str | None = None
+    ) -> tuple[int, Sample, Tensor | None, dict[int, str]]:
+        """(index, sample, pixels, unreadable ones passed over): of `index`, or of the next sample that can be read.
+
+        read: gives the pixels. besides: id of an image that must not be taken.
+        """
         broken: dict[int, str] = {}
         for step in range(min(len(self.source), MOST_TRIES)):
             candidate = (index + step) % len(self.source)
             if candidate in self.known_broken:
                 continue
             sample = self.source[candidate]
+            if sample.image_id == besides:
+                continue
             if not self.load_images:
                 return candidate, sample, None, broken
             try:
-                return candidate, sample, self.pixels(candidate, sample, epoch), broken
+                return candidate, sample, read(candidate, sample), broken
             except InputError as error:
                 broken[candidate] = str(error)
         tried = min(len(self.source), MOST_TRIES)
-        first = next(iter({**broken, **self.known_broken}.values()))
+        first = next(iter({**broken, **self.known_broken}.values()), "none but one is left")
         raise RunError(f"{self.source.name}: {tried} images in a row cannot be read, the first of them: {first}")
 
     def pixels(self, index: int, sample: Sample, epoch: int = 0) -> Tensor:
@@ -163,19 +180,21 @@ class Collator:
         kept = self.cache.get(index) if self.cache is not None else None
         if kept is not None:
             return kept
-        image = sample.image.load()
-        if self.preprocess is None:
-            pixels = to_uint8(image)
-        elif self.augment:
-            with own_randomness(digest("augment", self.seed, epoch, sample.image_id) >> 1):
-                pixels = self.preprocess(image)
-        else:
-            pixels = self.preprocess(image)
+        pixels = self.prepared(sample.image.load(), sample.image_id, epoch)
         if self.cache is not None:
             self.cache.put(index, pixels)
         return pixels
 
-    def _caption(self, sample: Sample, chosen: int, epoch: int) -> int:
+    def prepared(self, image: Image.Image, image_id: str, epoch: int) -> Tensor:
+        """A picture after the preprocessing, before `finish`."""
+        if self.preprocess is None:
+            return to_uint8(image)
+        if not self.augment:
+            return self.preprocess(image)
+        with own_randomness(digest("augment", self.seed, epoch, image_id) >> 1):
+            return self.preprocess(image)
+
+    def caption_of(self, sample: Sample, chosen: int, epoch: int) -> int:
         if chosen >= 0:
             return chosen
         if self.caption == "first":

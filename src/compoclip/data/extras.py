@@ -31,14 +31,15 @@ class UnitLookup(Protocol):
 
 @dataclass(frozen=True)
 class Wanted:
-    """How many further texts a caption brings into a batch, at most; 0 for none."""
+    """How many further texts a caption brings into a batch, at most; 0 for none. texts: of a joined image."""
 
     units: int = 0
     phrases: int = 0
     paraphrases: int = 0
+    texts: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.units or self.phrases or self.paraphrases)
+        return bool(self.units or self.phrases or self.paraphrases or self.texts)
 
 
 NOTHING = Wanted()
@@ -46,11 +47,12 @@ NOTHING = Wanted()
 
 @dataclass(frozen=True)
 class Extras:
-    """Further texts of one row of a batch. units: (unit, its foil) pairs."""
+    """Further texts of one row of a batch. units: (unit, its foil) pairs; texts: all true ones of a joined image."""
 
     units: list[tuple[str, str]] = field(default_factory=list)
     phrases: list[str] = field(default_factory=list)
     paraphrases: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
 
 def said(text: str) -> str:

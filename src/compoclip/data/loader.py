@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,8 +15,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from compoclip.data.collate import Batch, Collated, Collator, Lookup, Maker
+from compoclip.data.concatenate import Concatenate
+from compoclip.data.extras import NOTHING
 from compoclip.data.grouping import Groups
-from compoclip.data.order import permutation
+from compoclip.data.order import permutation, pick
 from compoclip.data.pixels import PixelCache, Preprocess, split_preprocess
 from compoclip.data.sources.base import Source
 from compoclip.errors import InputError, RunError
@@ -41,6 +44,8 @@ class BatchStream:
     load_images: False gives batches without pixels, for a tower whose features are kept.
     rank, world_size: every process gets its own `batch_size` rows of batches of `batch_size * world_size`, which are
     those of a single process with that batch size. A last batch that is not full is dropped, the same everywhere.
+    concatenate: joins images in pairs, see there; every place of an epoch is once a row's first image and, but for
+    places of one image next to each other, once a second.
     broken_limit: largest share of unreadable images. They are replaced by the next readable sample, and listed with
     their reasons in `broken`.
     Raises InputError where the source does not fill one batch, RunError beyond `broken_limit`.
@@ -61,6 +66,7 @@ class BatchStream:
         augment: bool = False,
         cache_gib: float = 0.0,
         load_images: bool = True,
+        concatenate: Concatenate | None = None,
         broken_limit: float = 0.1,
         rank: int = 0,
         world_size: int = 1,
@@ -73,7 +79,9 @@ class BatchStream:
             raise InputError("a cache of images would freeze the random augmentation; use one of the two")
         self.source, self.batch_size, self.seed, self.workers = source, batch_size, seed, workers
         self.drop_last, self.broken_limit = drop_last, broken_limit
-        self.rank, self.world_size = rank, world_size
+        self.rank, self.world_size, self.concatenate = rank, world_size, concatenate
+        if concatenate is not None and len(source) < 2:
+            raise InputError(f"{source.name}: concatenate joins two images, and there is {len(source)}")
         parts = split_preprocess(preprocess) if preprocess is not None and cache_gib else None
         self.collator = Collator(
             source,
@@ -162,6 +170,17 @@ class BatchStream:
         start = (number * self.world_size + self.rank) * self.batch_size
         return self._samples_of(order[start : start + self.batch_size])
 
+    def partners(self, order: np.ndarray, epoch: int, number: int) -> list[tuple[int, int]]:
+        """The places that the rows of a batch are joined with: as far ahead in the epoch's order for every row as the
+        epoch's draw says, or further where that is of the row's own image."""
+        ahead = 1 + pick(self.samples - 1, "partners", self.seed, epoch)
+        start = (number * self.world_size + self.rank) * self.batch_size + ahead
+        found = []
+        for row, (index, _) in enumerate(self.places(order, number), start):
+            turns = (self._samples_of(order[[(row + step) % self.samples]])[0] for step in range(self.samples))
+            found.append(next(place for place in turns if place[0] != index))
+        return found
+
     def _samples_of(self, chosen: np.ndarray) -> list[tuple[int, int]]:
         if self._ends is None:
             return [(int(i), -1) for i in chosen]
@@ -193,7 +212,7 @@ class BatchStream:
         self.note_broken(collated.broken)
         self.replaced += collated.replaced
         if collated.batch is not None:
-            self._tried += len(collated.batch.indices)
+            self._tried += len(collated.batch.indices) + len(collated.batch.partners)
         limit = self.broken_limit * min(len(self.source), max(self._tried, JUDGED_AFTER))
         if collated.batch is None:
             raise RunError(collated.failure)
@@ -209,10 +228,15 @@ class _Plan(Dataset[Collated]):
 
     def __init__(self, stream: BatchStream, order: np.ndarray, epoch: int) -> None:
         self.collator, self.order, self.epoch = stream.collator, order, epoch
-        self.places = stream.places
+        self.places, self.partners, self.concatenate = stream.places, stream.partners, stream.concatenate
 
     def make(self, number: int, pool: ThreadPoolExecutor | None) -> Collated:
-        return self.collator(self.places(self.order, number), self.epoch, pool)
+        places, collator = self.places(self.order, number), self.collator
+        if self.concatenate is None:
+            return collator(places, self.epoch, pool)
+        if not self.concatenate.joins(number):  # single images, for the contrast alone
+            return replace(collator, negatives_per_caption=0, wanted=NOTHING)(places, self.epoch, pool)
+        return self.concatenate(collator, places, self.partners(self.order, self.epoch, number), self.epoch, pool)
 
     def __getitem__(self, number: int) -> Collated:
         return self.make(number, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -64,17 +64,20 @@ def own_randomness(seed: int) -> Iterator[None]:
 
 
 class PixelCache:
-    """Preprocessed images by sample index, up to a number of bytes; beyond it, images are decoded each time."""
+    """Preprocessed images by sample index (and size, where that differs), up to a number of bytes.
+
+    Beyond it, images are decoded each time.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit, self.used = limit, 0
-        self._kept: dict[int, Tensor] = {}
+        self._kept: dict[Hashable, Tensor] = {}
         self._lock = threading.Lock()
 
-    def get(self, index: int) -> Tensor | None:
+    def get(self, index: Hashable) -> Tensor | None:
         return self._kept.get(index)
 
-    def put(self, index: int, pixels: Tensor) -> None:
+    def put(self, index: Hashable, pixels: Tensor) -> None:
         size = pixels.numel() * pixels.element_size()
         with self._lock:
             if index not in self._kept and self.used + size <= self.limit:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -137,6 +138,11 @@ class Generator:
     def _proposals(self, kind: Kind, caption: Caption, draw: Draw) -> Iterator[Proposal]:
         """What a kind proposes for the caption's sentences, in drawn order."""
         written = caption.written
+        if kind.exchange is not None:
+            for one, other in draw.shuffled(list(combinations(range(len(caption.views)), 2))):
+                for changes in kind.exchange(caption.views[one], caption.views[other], draw, self.vocabulary):
+                    yield written.put_back_both((written.pieces[one], written.pieces[other]), changes)
+            return
         places = range(len(caption.views))
         for at in draw.shuffled(places) if len(places) > 1 else places:
             for text, edits in kind.propose(caption.views[at], draw, self.vocabulary):

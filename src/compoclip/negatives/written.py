@@ -80,6 +80,16 @@ class Written:
         )
         return before + self._own_case(text, first=True) + after, moved
 
+    def put_back_both(
+        self, pieces: tuple[Piece, Piece], changes: Sequence[tuple[str, tuple[Edit, ...]]]
+    ) -> tuple[str, tuple[Edit, ...]]:
+        """The caption with the changes of two of its sentences in it, the first of which stands further left."""
+        (first, second), ((text, own), (other, others)) = pieces, changes
+        whole, later = self.put_back(second, other, others)
+        _, earlier = self.put_back(first, text, own)
+        head = self.text[: first.start] + self._own_case(text, first=True)
+        return head + whole[first.start + len(first.text) :], (*earlier, *later)
+
     def _own_case(self, text: str, first: bool = False) -> str:
         if not self.style:
             return text

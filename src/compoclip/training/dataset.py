@@ -28,6 +28,7 @@ from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages
 from compoclip.training.heldout import held_out_account, split
 from compoclip.training.heldout_run import open_whole, task_of
+from compoclip.training.joined_images import concatenation
 from compoclip.training.nearest import bring_alike_together
 from compoclip.training.negatives import RunNegatives, negatives_of
 
@@ -43,6 +44,7 @@ class TrainBatch:
     number: int
     names: list[str]  # image ids, for messages
     extras: list[Extras] = field(default_factory=list)
+    single: bool = False  # single images between batches of joined ones, for the contrast alone
 
     def __len__(self) -> int:
         return len(self.captions)
@@ -61,7 +63,8 @@ class TrainBatch:
         else:
             part = images[span]
         texts = self.captions[span], self.negatives[span]
-        return TrainBatch(part, *texts, self.image_id[span], self.number, self.names[span], self.extras[span])
+        more = self.extras[span], self.single
+        return TrainBatch(part, *texts, self.image_id[span], self.number, self.names[span], *more)
 
 
 class TrainData:
@@ -95,7 +98,7 @@ class TrainData:
         whole: what `open_whole` gave, where the data is open already. Raises InputError where an objective needs
         negatives and none are given.
         """
-        if config.fit_batch and config.lock_image:
+        if config.fit_batch and config.keeps_images:
             raise InputError("a run whose features are kept has no size to fit: give --batch-size with lock_image")
         whole = whole or open_whole(config)
         if whole is None:
@@ -104,6 +107,7 @@ class TrainData:
         say(held_out_account(config.held_out, whole, kept))
         wants = "negatives" in needs and config.negatives_per_caption > 0
         wanted = wanted_texts(config, needs)
+        joined = concatenation(config, model, needs, source)
         negatives = negatives_of(config, whole, model.tokenizer, wants, wanted)
         first = negatives.of_epoch(0) if negatives is not None else None
         if cut := sum(is_cut(model.tokenizer, caption) for sample in whole for caption in sample.captions):
@@ -117,8 +121,9 @@ class TrainData:
             negatives=first,
             workers=config.workers,
             caption=config.captions,
-            cache_gib=0.0 if config.lock_image else config.cache_gib,
-            load_images=not config.lock_image,
+            cache_gib=0.0 if config.keeps_images else config.cache_gib,
+            load_images=not config.keeps_images,
+            concatenate=joined,
             rank=ranks.rank,
             world_size=ranks.count,
         )
@@ -132,6 +137,8 @@ class TrainData:
             raise InputError(f"{config.data}: a stream knows no similar images; train without hard_images, neighbours")
         if config.lock_image:
             raise InputError(f"{config.data}: a stream's features are not kept; train without lock_image")
+        if config.concatenate:
+            raise InputError(f"{config.data}: concatenate needs data that is indexed; a stream has no second image")
         if config.epoch_samples is None:
             raise InputError(
                 f"{config.data}: a stream has no length; say what an epoch is: --set epoch_samples=1000000"
@@ -168,7 +175,7 @@ class TrainData:
 
     def prepare(self, model: Model, dense: bool, steps: int) -> None:
         """Compute what a frozen image tower gives for the run's `steps`, once; or find it in `feature_cache`."""
-        if not self.config.lock_image or isinstance(self.stream, TarStream):
+        if not self.config.keeps_images or isinstance(self.stream, TarStream):
             return
         self._device = model.device  # kept features go where the projection and the losses are
         stream, project = self.stream, not self.config.unlock_image_head
@@ -213,4 +220,5 @@ class TrainData:
             # a hash, because the same image may be among the rows of another process
             image_id = torch.tensor([digest(name) >> 1 for name in batch.image_ids])
             texts = batch.captions, batch.negatives
-            yield TrainBatch(images, *texts, image_id, number, batch.image_ids, batch.extras)
+            single = bool(self.config.concatenate) and not batch.partners
+            yield TrainBatch(images, *texts, image_id, number, batch.image_ids, batch.extras, single)

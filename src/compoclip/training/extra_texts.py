@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from compoclip.config import TrainConfig
+from compoclip.data.concatenate import TEXTS, both
 from compoclip.data.extras import Extras, Wanted
 from compoclip.data.order import digest
 
@@ -18,6 +19,7 @@ def wanted_texts(config: TrainConfig, needs: frozenset[str]) -> Wanted:
         units=config.units_per_caption if "units" in needs else 0,
         phrases=config.phrases_per_caption if "phrases" in needs else 0,
         paraphrases=config.paraphrases_per_caption if "paraphrases" in needs else 0,
+        texts=TEXTS if config.concatenate else 0,
     )
 
 
@@ -30,7 +32,14 @@ def stand_ins(captions: Sequence[str], wanted: Wanted, count: int) -> list[Extra
     each = 2 * wanted.units + wanted.phrases + wanted.paraphrases
     rows = [[f"{row} {slot} {short[(row + slot) % len(short)]}" for slot in range(each)] for row in range(count)]
     n, m = wanted.units, 2 * wanted.units + wanted.phrases
-    return [Extras(list(zip(row[:n], row[n : 2 * n])), row[2 * n : m], row[m:]) for row in rows]
+    count = len(captions)
+    pairs = [
+        [both(captions[row], captions[(row + slot + 1) % count]) for slot in range(wanted.texts)]
+        for row in range(len(rows))
+    ]
+    return [
+        Extras(list(zip(row[:n], row[n : 2 * n])), row[2 * n : m], row[m:], texts) for row, texts in zip(rows, pairs)
+    ]
 
 
 def texts_in(extras: Sequence[Extras]) -> list[str]:
@@ -38,7 +47,7 @@ def texts_in(extras: Sequence[Extras]) -> list[str]:
     return [
         text
         for row in extras
-        for text in (*(text for pair in row.units for text in pair), *row.phrases, *row.paraphrases)
+        for text in (*(text for pair in row.units for text in pair), *row.phrases, *row.paraphrases, *row.texts)
     ]
 
 
@@ -50,7 +59,7 @@ def extra_features(
     pooled: Tensor,
     needs: frozenset[str],
 ) -> dict[str, Tensor]:
-    """The inputs of `Features` for units, phrases and paraphrases, as far as `needs` names them.
+    """The inputs of `Features` for units, phrases and paraphrases, as far as `needs` names them, and for joined images.
 
     extras: one a row. place: where each distinct text is among `ids` (N, L) and `pooled` (N, D); of_caption (B,) where
     the captions are. A foil, or a paraphrase, that the tower reads as its unit, or its caption, is masked.
@@ -74,6 +83,9 @@ def extra_features(
         others, there = _index([[place[text] for text in row.paraphrases] for row in extras], device)
         differs = (ids[others] != ids[of_caption][:, None]).any(dim=-1)
         found |= {"paraphrases": pooled[others], "paraphrase_mask": there & differs}
+    if any(row.texts for row in extras):
+        several, there = _index([[place[text] for text in row.texts] for row in extras], device)
+        found |= {"texts": pooled[several], "text_present": there}
     return found
 
 

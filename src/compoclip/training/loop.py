@@ -30,6 +30,7 @@ from compoclip.training.fitting import fitted_to_data
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.heldout_run import open_whole
 from compoclip.training.identity import identity, refuse_other
+from compoclip.training.joined_images import between
 from compoclip.training.margins import Margins
 from compoclip.training.memory import GIB, estimate, naming_the_setting, peak_bytes
 from compoclip.training.optim import adamw, cosine_lr
@@ -121,7 +122,7 @@ def _train(
     trainable = [p for p in model.clip.parameters() if p.requires_grad]
     needed = together(ranks, lambda: estimate(goal, towers, data))
     config = settled_sizes(config, needed, data, model.device, ranks)
-    goal = objective(config.weights, **config.options)
+    goal, alone = objective(config.weights, **config.options), between(config)
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
 
     with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, repeatable(model.device):
@@ -143,12 +144,13 @@ def _train(
                 optimizer.zero_grad(set_to_none=True)
                 with naming_the_setting(config):
                     factor = scaler.scale(torch.ones((), device=model.device))  # 1 but for fp16
-                    follow = margins.follow if margins is not None else None
-                    terms = backward(goal, batch.parts(config.micro_batch), towers, ranks, factor, follow)
+                    follow = margins.follow if margins is not None and not batch.single else None
+                    wanted = alone if batch.single else goal
+                    terms = backward(wanted, batch.parts(config.micro_batch), towers, ranks, factor, follow)
                 loss = torch.stack(list(terms.values())).sum()
                 if not torch.isfinite(loss):
                     parts = batch.parts(config.micro_batch)
-                    ranks.check(RunError(not_finite(step, terms, parts, towers, goal.needs)))  # on all alike
+                    ranks.check(RunError(not_finite(step, terms, parts, towers, wanted.needs)))  # on all alike
 
                 ranks.sum_gradients(trainable)
                 scaler.unscale_(optimizer)

@@ -177,7 +177,7 @@ def negatives_of(
     from compoclip.negatives.store import epoch_folders
 
     units = bool(wanted.units or wanted.phrases)
-    if wanted.paraphrases:
+    if wanted.paraphrases and not config.concatenate:  # a joined image's caption has another order of its sentences
         _say_paraphrases(source)
     if not wants and not units:
         return None

@@ -7,7 +7,19 @@ from typing import NamedTuple
 
 from compoclip.errors import InputError
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds import attributes, counts, denial, orders, phrases, places, replace, shuffle, swap, verbs
+from compoclip.negatives.kinds import (
+    across,
+    attributes,
+    counts,
+    denial,
+    orders,
+    phrases,
+    places,
+    replace,
+    shuffle,
+    swap,
+    verbs,
+)
 from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
@@ -17,11 +29,15 @@ Proposal = tuple[str, tuple[Edit, ...]]  # a caption, and what was changed
 
 
 class Kind(NamedTuple):
-    """One rule. `propose` yields candidates in the order in which they should be tried."""
+    """One rule. `propose` yields candidates in the order in which they should be tried.
+
+    exchange: in its place for a rule that changes two sentences of a caption at once; yields what becomes of both.
+    """
 
     name: str
     description: str
     propose: Callable[[View, Draw, Vocabulary], Iterator[Proposal]]
+    exchange: Callable[[View, View, Draw, Vocabulary], Iterator[tuple[Proposal, Proposal]]] | None = None
 
     @property
     def order(self) -> bool:
@@ -37,6 +53,9 @@ KINDS: dict[str, Kind] = {
         Kind("swap-noun-phrases", "two noun phrases change places", phrases.noun_phrases),
         Kind("swap-verb-phrases", "what two things are doing changes places", phrases.verb_phrases),
         Kind("swap-adverbs", "two adverbs change places", phrases.adverbs),
+        Kind(
+            "swap-across", "words of two sentences, or joined captions, change places", across.nothing, across.sentences
+        ),
         Kind("replace-nouns", "a noun gives way to another of its class", replace.nouns),
         Kind("replace-adjectives", "an adjective gives way to one that contradicts it", replace.adjectives),
         Kind("replace-relations", "a relation gives way to its opposite (left of, right of)", places.relations),

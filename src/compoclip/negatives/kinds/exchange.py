@@ -18,7 +18,7 @@ from compoclip.negatives.vocabulary import Vocabulary
 LIMIT = 10.5
 LIMIT_MORE = 4.5
 SPREAD = 4.0  # swaps this near to each other come in any order, so that every epoch brings others
-_STEPS = 1 << 16
+STEPS = 1 << 16
 
 Change = tuple[int, int, str]  # tokens start to end give way to a text
 
@@ -61,7 +61,7 @@ def best_first(
             weighed.append((swap.malus + contexts.loss(old, new), swap, changes))
     limit = max(LIMIT_MORE, min(LIMIT, min((loss for loss, *_ in weighed), default=0.0)))
     ranked = [
-        (loss + SPREAD * draw.below(_STEPS) / _STEPS, number)
+        (loss + SPREAD * draw.below(STEPS) / STEPS, number)
         for number, (loss, *_) in enumerate(weighed)
         if loss <= limit
     ]

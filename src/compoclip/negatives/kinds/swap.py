@@ -133,7 +133,7 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
 
 def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two adjectives of different things change places, where one of the things cannot be both."""
-    described = [(i, x) for i, x in described_things(view) if _alone(view, i, x)]
+    described = [(i, x) for i, x in described_things(view) if alone(view, i, x)]
     pairs = [
         (i, j)
         for (i, x), (j, y) in combinations(described, 2)
@@ -143,12 +143,12 @@ def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple
         and view.lower[i] not in _said_of(view, y)
         and view.lower[j] not in _said_of(view, x)
         and told_apart(view, i, x, j, y)
-        and not (_second_of_a_class(view, i, y, j) or _second_of_a_class(view, j, x, i))
+        and not (second_of_a_class(view, view.lower[i], y, j) or second_of_a_class(view, view.lower[j], x, i))
     ]
     yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])
 
 
-def _alone(view: View, adjective: int, noun: int) -> bool:
+def alone(view: View, adjective: int, noun: int) -> bool:
     """Does the adjective belong to its noun alone: to no other adjective, and to no word that it forms one with?"""
     parsed, lower = view.parsed, view.lower
     if parsed.tags[adjective] == "JJR" or _coordinated(view, adjective) or lower[adjective] in STAYING:
@@ -195,10 +195,9 @@ def _described_things(view: View) -> list[tuple[int, int]]:
     return found
 
 
-def _second_of_a_class(view: View, adjective: int, noun: int, leaving: int) -> bool:
+def second_of_a_class(view: View, word: str, noun: int, leaving: int) -> bool:
     """Would the adjective contradict one that stays with the noun: a second colour, "a larger small toilet"?"""
     others = {lemma(view.lower[child], "a") for child in view.children[noun] if child != leaving}
-    word = view.lower[adjective]
     return not others.isdisjoint(members("a").get(word, ())) or (word in TINTS and not others.isdisjoint(TINTS))
 
 
