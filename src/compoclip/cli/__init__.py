@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from compoclip.cli import convert, data, encoding, evaluation, explaining, negatives, reproduce, runs, training
+from compoclip.cli import (
+    comparing,
+    convert,
+    data,
+    encoding,
+    evaluation,
+    explaining,
+    negatives,
+    reproduce,
+    runs,
+    training,
+)
 from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
 from compoclip.malloc import keep_freed_memory
@@ -28,6 +39,7 @@ ORDER = (
     "convert",
     "explain",
     "reproduce",
+    "compare",
     "runs",
     "env",
     "ls",
@@ -136,6 +148,7 @@ def blend(
 app.command()(convert.convert)
 app.command()(explaining.explain)
 app.command()(reproduce.reproduce)
+app.command()(comparing.compare)
 app.command()(runs.runs)
 app.command()(runs.env)
 

@@ -19,7 +19,7 @@ def is_cut(tokenizer: Any, text: str) -> bool:
     inner = getattr(tokenizer, "tokenizer", None)
     if inner is not None:  # open_clip's wrapper of a Hugging Face tokenizer, whose ids bring their marks
         clean = getattr(tokenizer, "clean_fn", None) or str
-        return len(inner(clean(text))["input_ids"]) > limit
+        return len(inner(clean(text), verbose=False)["input_ids"]) > limit
     if hasattr(tokenizer, "encode"):
         return len(tokenizer.encode(text)) > limit - 2
     return same_tokens(tokenizer, text, [text + " x"])[0]

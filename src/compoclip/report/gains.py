@@ -129,19 +129,19 @@ def unmoved(found: Cell) -> bool:
     return found.delta is not None and found.delta.low == found.delta.high == 0
 
 
-def _difference(found: Cell) -> Text:
+def _difference(found: Cell, between: str = " ") -> Text:
     assert found.delta is not None
     d = found.delta
     if unmoved(found):
         return Text("0.0", style=COLOURS["same"])
     low, high = (0.0 if abs(end) < 0.05 else end for end in (d.low, d.high))
-    return Text(f"{d.mean:+.1f} [{low:+.1f}, {high:+.1f}]", style=COLOURS[found.verdict])
+    return Text(f"{d.mean:+.1f}{between}[{low:+.1f}, {high:+.1f}]", style=COLOURS[found.verdict])
 
 
 def _stacked(found: Cell) -> Text:
     out = _figure(found)
     if found.delta is not None:
-        out.append("\n").append_text(_difference(found))
+        out.append("\n").append_text(_difference(found, "\n"))
     elif found.other_rows:
         out.append(f"\n{OTHER}")
     return out

@@ -7,12 +7,12 @@ from typing import Any
 
 from compoclip.config import TrainConfig
 from compoclip.errors import InputError
-from compoclip.io import read_json, write_json
+from compoclip.io import write_json
 from compoclip.losses import objective
 from compoclip.models import load
-from compoclip.progress import console
 from compoclip.reproduce.plan import Plan
 from compoclip.reproduce.verdict import Verdict, compare
+from compoclip.stages import announce, build_negatives, claim, trained
 
 NOTE = "reproduce.json"
 
@@ -23,36 +23,21 @@ def reproduce(plan: Plan) -> list[Verdict]:
     A run that was stopped goes on with the stage it was in. Raises InputError where `plan.out` holds another row, and
     whatever a stage raises.
     """
-    _claim(plan)
+    mine: dict[str, Any] = {"row": plan.row.id, "scale": plan.scale, "tasks": list(plan.tasks), "limit": plan.limit}
+    mine["settings"] = [config.model_dump(mode="json") for config in plan.configs]
+    claim(plan.out, NOTE, mine, "{row} or the same row otherwise")
     settings = _data(plan)
     results = []
     if plan.configs:
         for config in plan.configs:
             config = config.model_copy(update=settings)
             _negatives(plan, config)
-            results.append(_evaluate(plan, str(_train(config)), Path(config.output_dir) / "reproduced.json"))
+            results.append(_evaluate(plan, str(trained(config)), Path(config.output_dir) / "reproduced.json"))
     else:
         results.append(_evaluate(plan, str(_checkpoint(plan)), plan.out / "results.json"))
     verdicts = compare(plan.row, results, plan.scale)
     write_json(plan.out / "verdict.json", {"row": plan.row.id, "verdicts": [v.as_dict() for v in verdicts]})
     return verdicts
-
-
-def _claim(plan: Plan) -> None:
-    """Write down what this folder is for, or see that it is for the same."""
-    mine: dict[str, Any] = {"row": plan.row.id, "scale": plan.scale, "tasks": list(plan.tasks), "limit": plan.limit}
-    mine["settings"] = [config.model_dump(mode="json") for config in plan.configs]
-    path = plan.out / NOTE
-    if path.exists() and read_json(path) != mine:
-        raise InputError(
-            f"{plan.out}: holds {read_json(path).get('row')} or the same row otherwise; name another --out"
-        )
-    if not path.exists():
-        write_json(path, mine)
-
-
-def _say(text: str) -> None:
-    console.print(text, style="bold")
 
 
 def _data(plan: Plan) -> dict[str, Any]:
@@ -65,49 +50,18 @@ def _data(plan: Plan) -> dict[str, Any]:
     try:
         return locate(plan.set, plan.data_root)
     except InputError:
-        _say(f"data: {plan.set}")
+        announce(f"data: {plan.set}")
         get_training_set(plan.set, plan.data_root)
         return locate(plan.set, plan.data_root)
 
 
 def _negatives(plan: Plan, config: TrainConfig) -> None:
-    """Build the negatives of the recipe, for as many epochs as it trains; an unfinished build goes on."""
+    """Build the negatives of the recipe, for as many epochs as it trains."""
     if not config.negatives or config.negatives == "generate":
         return
-    from compoclip.data.sources.builtin import WorldSource
-    from compoclip.io import write_text
-    from compoclip.negatives.build import build
-
-    folder, source = Path(config.negatives), config.data
-    if source == "world":
-        scenes = WorldSource(config.seed, config.world_scenes)
-        captions = [f"{scene.image_id}\t{text}" for scene in scenes for text in scene.captions]
-        source = str(plan.out / "captions.tsv")
-        write_text(source, "image\tcaption\n" + "\n".join(captions) + "\n")
-    _say("negatives")
-    build(
-        source,
-        folder,
-        list(config.negative_kinds),
-        config.negatives_per_caption,
-        seed=config.seed,
-        resume=folder.is_dir() and any(folder.iterdir()),
-        caption_key=config.caption_key,
-        split=config.split,
-        epochs=1 if plan.scale == "tiny" else config.epochs,
-        units="units" in objective(config.weights, **config.options).needs,
-    )
-
-
-def _train(config: TrainConfig) -> Path:
-    from compoclip.training import train
-    from compoclip.training.resume import resumed_config
-
-    there = Path(config.output_dir) / "config.yaml"
-    _say(f"train: {config.recipe}, seed {config.seed}")
-    if there.exists():  # the folder's note says that it is this row's; the run knows its settings
-        return Path(train(resumed_config(Path(config.output_dir), "", {}), resume=True))
-    return Path(train(config))
+    units = "units" in objective(config.weights, **config.options).needs
+    epochs = 1 if plan.scale == "tiny" else config.epochs
+    build_negatives(config, Path(config.negatives), config.negative_kinds, config.negatives_per_caption, epochs, units)
 
 
 def _checkpoint(plan: Plan) -> Path | str:
@@ -138,7 +92,7 @@ def _evaluate(plan: Plan, model: str, path: Path) -> dict[str, Any]:
 
     if path.exists():
         return read_results(path)
-    _say(f"evaluate: {', '.join(plan.tasks)}")
+    announce(f"evaluate: {', '.join(plan.tasks)}")
     return evaluate(
         load(model, device="auto"),
         list(plan.tasks),

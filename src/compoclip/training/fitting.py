@@ -86,6 +86,17 @@ class Fitting:
             )
 
 
+def training_samples(config: TrainConfig, source: Source | None) -> int:
+    """Samples of an epoch once `held_out` is taken away, near enough where that is a fraction."""
+    if source is None:
+        return config.epoch_samples or 0
+    images, amount = len(source), config.held_out
+    rest = images - (round(amount * images) if amount < 1 else int(amount))
+    if config.captions != "all":
+        return rest
+    return sum(len(source.captions(index)) for index in range(images)) * rest // max(images, 1)
+
+
 def fitted_to_data(config: TrainConfig, given: Collection[str], source: Source | None, ranks: int = 1) -> TrainConfig:
     """`config` with the settings that are not among `given` fitted to the set; says each change in a line.
 
@@ -94,17 +105,8 @@ def fitted_to_data(config: TrainConfig, given: Collection[str], source: Source |
     """
     fitting = Fitting(config, given, ranks)
     if source is not None:
-        images = len(source)
-        fitting.held_out(images)
-        amount = fitting.config.held_out
-        kept = round(amount * images) if amount < 1 else int(amount)
-        samples = images - kept
-        if config.captions == "all":
-            captions = sum(len(source.captions(index)) for index in range(images))
-            samples = captions * samples // max(images, 1)
-    else:
-        samples = config.epoch_samples or 0
-    if samples:
+        fitting.held_out(len(source))
+    if samples := training_samples(fitting.config, source):
         fitting.batch(samples)
         fitting.warmup(fitting.length(samples))
     for line in fitting.lines:
