@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from training.test_fitting import photos
 
 from compoclip.cli import main
 from compoclip.comparing import compare, plan
 from compoclip.errors import InputError
 from compoclip.training.run_directory import read_run
+from training.test_fitting import photos
 
 RECIPES = ["clip", "fsc-clip"]
 
