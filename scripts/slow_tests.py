@@ -28,9 +28,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("log", type=Path)
     parser.add_argument("--over", type=float, default=2.0)
+    parser.add_argument("--add", action="store_true", help="keep those there are: the log is one of `make test-fast`")
     given = parser.parse_args()
-    names = slow_tests(given.log.read_text(encoding="utf-8"), given.over)
     out = Path(__file__).parents[1] / "tests" / "slow.txt"
+    before = out.read_text(encoding="utf-8").split() if given.add else []
+    names = sorted({*before, *slow_tests(given.log.read_text(encoding="utf-8"), given.over)})
     out.write_text("\n".join(names) + "\n", encoding="utf-8")
     print(f"{len(names)} tests in {out}")
 
