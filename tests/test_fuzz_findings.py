@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from compoclip.data.columnar import ColumnarTable
 from compoclip.data.images.stores import ZipStore
+from compoclip.data.report import Report
 from compoclip.data.unpack import unpack
-from compoclip.errors import InputError, RunError
+from compoclip.errors import InputError, RunError, Stopped
 from compoclip.evaluation.results import read_results
 from compoclip.negatives.build import build
+from compoclip.negatives.captions import caption_rows
 from compoclip.negatives.store import iterate_units, read_negatives
 
 
@@ -60,3 +64,39 @@ def test_half_a_surrogate_pair_in_a_results_file(tmp_path: Path) -> None:
     path.write_text(json.dumps({"schema": 2, "tasks": {}, "model": {"name": "\ud800"}}))
     with pytest.raises(InputError, match="surrogate"):
         read_results(path)
+
+
+def _photo_table(path: Path, where: object) -> Path:
+    cells = [{"bytes": b"\x89PNG", "path": where}] * 2
+    pq.write_table(pa.table({"image": cells, "caption": ["a dog", "a cat"], "zzzzzz": ["1", "2"]}), path)
+    return path
+
+
+def test_a_parquet_file_whose_footer_spells_another_column_badly(tmp_path: Path) -> None:
+    whole = _photo_table(tmp_path / "a.parquet", "1.png").read_bytes()
+    damaged = []
+    for place in [found.start() for found in re.finditer(b"zzzzzz", whole)]:
+        (tmp_path / "b.parquet").write_bytes(whole[:place] + b"\xff" + whole[place + 1 :])
+        try:
+            table = ColumnarTable([tmp_path / "b.parquet"])
+        except InputError:  # the schema itself: nothing can be read
+            continue
+        damaged.append(table.present("image"))
+    assert damaged
+    assert all(there == [True, True] for there in damaged)
+
+
+def test_paths_of_photos_that_are_bytes(tmp_path: Path) -> None:
+    table = ColumnarTable([_photo_table(tmp_path / "a.parquet", b"1.png")])
+    assert table.image_paths("image") == [None, None]
+
+
+@pytest.mark.parametrize("kind", [InputError, RunError, Stopped])
+def test_line_breaks_in_a_name_leave_the_message_one_line(kind: type[Exception], tmp_path: Path) -> None:
+    assert str(kind("data.zip: no caption for \r\n.png\u2028x")) == r"data.zip: no caption for \n.png\nx"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("b\n\nc.png", b"\x89PNG")
+        archive.writestr("b\n\nc.json", b"{")
+    with pytest.raises(InputError, match=r"b\\n\\nc\.json") as raised:
+        list(caption_rows([tmp_path / "a.zip"], Report()))
+    assert len(str(raised.value).splitlines()) == 1

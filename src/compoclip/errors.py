@@ -1,11 +1,18 @@
 """The ways a command fails: the user's input is wrong (exit 2), a run could not finish (exit 1), or was stopped."""
 
 
-class InputError(ValueError):
+class _OneLine(Exception):
+    """An error whose message is one line, whatever line breaks the names of files and members in it hold."""
+
+    def __str__(self) -> str:
+        return r"\n".join(super().__str__().splitlines())
+
+
+class InputError(_OneLine, ValueError):
     """Bad input. The message is one line that names the file, the row where there is one, and the mend."""
 
 
-class RunError(RuntimeError):
+class RunError(_OneLine, RuntimeError):
     """A run that started on good input could not finish. The message names the cause and the mend."""
 
     status = 1

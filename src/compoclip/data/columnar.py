@@ -125,7 +125,7 @@ class ColumnarTable:
         kind = self._parts[0].schema.field(name).type
         if not hasattr(kind, "get_field_index") or kind.get_field_index("path") < 0:
             return [None] * self.rows
-        return self.values(f"{name}.path")
+        return [path if isinstance(path, str) else None for path in self.values(f"{name}.path")]
 
     def present(self, name: str) -> list[bool]:
         """Where an image cell holds something."""
@@ -283,7 +283,10 @@ def _parquet(path: Path) -> Part:
     def full(name: str, group: int) -> bool:
         row_group = meta.row_group(group)
         chunks = (row_group.column(index) for index in range(row_group.num_columns))
-        found = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
+        try:
+            found = next((chunk.statistics for chunk in chunks if chunk.path_in_schema == name), None)
+        except UnicodeDecodeError:  # another column's name is damaged: the cells will tell
+            return False
         return found is not None and found.has_null_count and found.null_count == 0
 
     return Part(path, schema, [meta.row_group(group).num_rows for group in range(meta.num_row_groups)], read, full)
