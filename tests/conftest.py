@@ -11,7 +11,7 @@ import pytest
 # take the time of those that work (three times the CPU time, measured)
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from compoclip.malloc import keep_freed_memory  # noqa: E402
+from compoclip.malloc import keep_freed_memory
 
 keep_freed_memory()  # as the program does: a third of the time of convolutional towers would be page faults
 SLOW = Path(__file__).with_name("slow.txt")
