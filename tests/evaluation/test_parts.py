@@ -36,6 +36,9 @@ def lay(task: str, root: Path) -> None:
     elif task == "long_captions":
         write(root / "Urban1k" / "caption" / "1.txt", "a\n")
         write(root / "Urban1k" / "image" / "1.jpg", png(picture(1)))
+    elif task == "negbench_retrieval":
+        write(root / "negbench" / "COCO_val_retrieval.csv", "filepath,captions\n1.jpg,\"['a']\"\n")
+        write(root / "negbench" / "images" / "1.jpg", png(picture(1)))
     elif task in MAKERS:
         make(task, root, rows=6)
     else:  # recognition: class folders, as everybody has them
@@ -54,6 +57,9 @@ def shorten(path: Path) -> None:
         pq.write_table(table.slice(0, table.num_rows // 3), path)
     elif path.suffix == ".json":
         rows = json.loads(path.read_text())
+        if isinstance(rows, dict) and "annotations" in rows:  # COCO's captions
+            write(path, rows | {"images": rows["images"][: len(rows["images"]) // 3]})
+            return
         kept = list(rows.items())[: len(rows) // 3] if isinstance(rows, dict) else rows[: len(rows) // 3]
         write(path, dict(kept) if isinstance(rows, dict) else kept)
     else:

@@ -28,12 +28,12 @@ def read_rows(folder: Path) -> list[Row] | None:
         return None
     for split in SPLITS:
         if files := split_files(folder, split):
-            return list(_rows(files))
+            return list(rows_in(files))
     files = sorted(folder.glob("data-*.arrow")) or sorted(folder.glob("*.parquet"))
-    return list(_rows(files)) if files else None
+    return list(rows_in(files)) if files else None
 
 
-def _rows(files: Sequence[Path]) -> Iterator[Row]:
+def rows_in(files: Sequence[Path]) -> Iterator[Row]:
     table = ColumnarTable(files)
     held = table.image_columns()
     light = {name: table.values(name) for name in table.columns if name not in held}

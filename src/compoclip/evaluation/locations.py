@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.errors import InputError
+from compoclip.evaluation.hf_copies import rows_in
 from compoclip.evaluation.pictures import Picture, Store, Stores, beside, open_store
 from compoclip.evaluation.tables import read_table
 from compoclip.evaluation.task import DataMissing
@@ -94,12 +95,14 @@ class Finder:
 
 
 def rows_of(path: Path, listed: Sequence[str] = ()) -> list[tuple[str, dict[str, Any]]]:
-    """(place, row) of a JSON list of objects, an object of objects, JSON lines, CSV or TSV; the place names the file.
+    """(place, row) of a JSON list or object of objects, JSON lines, CSV, TSV, Parquet; the place names the file.
 
     `listed` names the columns where a row of a JSON list is a list itself. Raises InputError naming a bad row.
     """
     if path.suffix in (".jsonl", ".csv", ".tsv"):
         return [(f"{path}: line {number}", row) for number, row in read_table(path)]
+    if path.suffix == ".parquet":
+        return [(f"{path}: {where}", row) for where, row in rows_in([path])]
     table = read_json(path)
     if not isinstance(table, (dict, list)):
         raise InputError(f"{path}: must be a list of rows, or an object of rows by id")

@@ -24,7 +24,7 @@ Box = tuple[int, int, int, int]
 @dataclass(frozen=True)
 class Question:
     """One row: images by name (or as pictures, None where a table's cell is empty) and captions in the order of its
-    shape, a box (x, y, width, height) to cut out, and what `Grid` calls group, facets and sets."""
+    shape, a box (x, y, width, height) to cut out of all or one for each, and what `Grid` calls group, facets, sets."""
 
     images: Sequence[str | Picture | None]
     texts: Sequence[str]
@@ -32,6 +32,7 @@ class Question:
     group: str | None = None
     facets: Mapping[str, str] = field(default_factory=dict)
     sets: Mapping[str, str] = field(default_factory=dict)
+    boxes: Sequence[Box] = ()
 
 
 Ask = Callable[[str, Row], "tuple[str, Question] | None"]  # place, row -> subset ("" for the file's own), question
@@ -150,7 +151,8 @@ def _grid(layout: Layout, name: str, rows: Sequence[Question], find: Finder, req
     here: list[tuple[list[Picture], Question]] = []
     for row in rows:
         found = [find(image) if isinstance(image, str) else image for image in row.images]
-        pictures = [p if row.box is None else p.crop(*row.box) for p in found if p is not None]
+        boxes: Sequence[Box | None] = row.boxes or [row.box] * len(found)
+        pictures: list[Picture] = [p if box is None else p.crop(*box) for p, box in zip(found, boxes) if p is not None]
         if len(pictures) == len(found):
             here.append((pictures, row))
     kept = list(request.cut(here[: layout.most]))

@@ -24,7 +24,8 @@ MAKERS: dict[str, Maker] = {
         ),
         *(pictures.svo_probes, pictures.imagecode, pictures.spec, pictures.winoground, pictures.colorswap),
         *(pictures.eqben, pictures.vismin, pictures.cola, pictures.coco_counterfactuals, pictures.mmvp_vlm),
-        pictures.bivlc,
+        *(pictures.bivlc, pictures.negrefcocog),
+        *(captions.half_truths, captions.colorfoil, captions.negbench_more),
     )
 }
 

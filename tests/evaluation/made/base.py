@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -156,3 +156,19 @@ def picks(made: Made, folder: str, name: Name, false: int = 1) -> list[Pick]:
         out.append((text, [images[0], *images[1:-1], images[0]]))
         out.append((made.long(0), images))
     return out
+
+
+def parquet(made: Made, path: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    """A Parquet file with the images in its cells; an image that is not there is an empty cell."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def cell(value: Any) -> Any:
+        if not isinstance(value, Path):
+            return value
+        return {"bytes": value.read_bytes(), "path": value.name} if value.is_file() else None
+
+    place = made.root / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    cells = [[cell(value) for value in column] for column in zip(*rows)]
+    pq.write_table(pa.table(dict(zip(columns, cells))), place, row_group_size=5)

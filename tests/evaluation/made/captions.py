@@ -6,7 +6,7 @@ import json
 from functools import partial
 from typing import Any
 
-from tests.evaluation.made.base import AGAIN, BOX, Made, Name, questions
+from tests.evaluation.made.base import AGAIN, BOX, Made, Name, parquet, questions
 
 CREPE = ("replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj", "add_att", "add_obj")
 VALSE = (
@@ -221,3 +221,56 @@ def hard_positives(made: Made) -> None:
             second.append(second[0])
         made.write(f"hard_positives/data/{file}.json", first)
         made.write(f"hard_positives/swapped_data/{file}.json", second)
+
+
+def half_truths(made: Made) -> None:
+    """The hub's tables, a file a source: three texts, the image inside."""
+    columns = ("id", "image", "triplet_type", "anchor", "half_truth", "full_truth")
+    for source in ("coco_qwen", "coco_mistral", "cc3m_qwen"):
+        rows, whole = [], {}
+        for i, (image, text, (wrong,)) in enumerate(questions(made, "photos", lambda n: f"{n}.jpg")):
+            full = whole.setdefault(text, made.true(*made.fits[text]))
+            kind = ("entity", "relation")[i % 2]
+            rows.append((f"{source}-{i}", made.root / "photos" / image, kind, text, wrong, full))
+        parquet(made, f"half_truths/data/{source}.parquet", columns, rows)
+
+
+def colorfoil(made: Made) -> None:
+    """COCO's captions: the first that names a colour counts, where there is one; the tables stand in any order."""
+    photos: list[dict[str, Any]] = []
+    told: list[dict[str, Any]] = []
+    known: dict[tuple[str, str], dict[str, Any]] = {}
+    asked = questions(made, "coco/val2017", coco)
+    if made.trouble:  # no caption says again what its foil says, so ties are left to chance
+        asked += [(asked[0][0], made.true(*made.fits[asked[0][1]]), []) for _ in range(30)]
+    for image, text, _ in asked:
+        if (image, text) in known:
+            photos.append(known[image, text])
+            continue
+        number = len(told)
+        caption = f"a {('red', 'gray', 'salmon')[number % 3]} cup, {text}"
+        made.fits[caption] = made.fits[text]
+        photos.append(known.setdefault((image, text), {"id": number, "file_name": image}))
+        told += [{"image_id": number, "caption": f"no cup, {text}"}] * (number % 2)
+        told += [{"image_id": number, "caption": caption}, {"image_id": number, "caption": f"blue, {text}"}]
+    photos.insert(1, {"id": len(told), "file_name": "without.jpg"})
+    told.append({"image_id": len(told), "caption": "a red, and no colour that stands alone"})
+    made.write("coco/annotations/captions_val2017.json", {"images": photos, "annotations": told})
+
+
+def negbench_more(made: Made) -> None:
+    """Made pictures by their names, X-ray images by patient, study and view."""
+    rows = []
+    for i, (image, text, wrong) in enumerate(questions(made, "negbench/synthetic", lambda n: f"{n}.png", false=3)):
+        options = [*wrong[: i % 4], text, *wrong[i % 4 :]]
+        row: dict[str, Any] = {"image_path": f"/data/of/authors/{image}", "correct_answer": i % 4}
+        row |= {f"caption_{k}": option for k, option in enumerate(options)}
+        rows.append(row | {"correct_answer_template": TEMPLATES[i % 3]})
+    made.table("negbench/data/images/synthetic_mcq_llama3.1_rephrased.csv", rows)
+    for file in ("chexpert_binary_mcq", "chexpert_binary_mcq_control"):
+        rows = []
+        name: Name = lambda n: f"patient{n}/study1/view1_frontal.jpg"  # noqa: E731
+        for i, (image, text, (wrong,)) in enumerate(questions(made, "chexpert/valid", name)):
+            row = {"image_path": f"/data/CheXpert-v1.0-small/valid/{image}", "correct_answer": i % 2}
+            rows.append(row | dict(zip(("caption_0", "caption_1"), (text, wrong) if i % 2 == 0 else (wrong, text))))
+        made.table(f"negbench/data/images/{file}.csv", rows)

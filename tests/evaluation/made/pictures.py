@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.evaluation.made.base import AGAIN, MARK, Made, picks, quads, questions
+from PIL import Image
+from tests.evaluation.fakes import png, write
+from tests.evaluation.made.base import AGAIN, MARK, Made, parquet, picks, quads, questions
 
 
 def jpg(number: int) -> str:
@@ -121,22 +122,6 @@ def eqben(made: Made) -> None:
     made.write("eqben/eqben.json", out)
 
 
-def _table(made: Made, path: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    """A Parquet file with the images in its cells; an image that is not there is an empty cell."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    def cell(value: Any) -> Any:
-        if not isinstance(value, Path):
-            return value
-        return {"bytes": value.read_bytes(), "path": value.name} if value.is_file() else None
-
-    place = made.root / path
-    place.parent.mkdir(parents=True)
-    cells = [[cell(value) for value in column] for column in zip(*rows)]
-    pq.write_table(pa.table(dict(zip(columns, cells))), place, row_group_size=5)
-
-
 def vismin(made: Made) -> None:
     """The hub's table."""
     rows = []
@@ -145,7 +130,7 @@ def vismin(made: Made) -> None:
             photos = (made.root / "photos" / a, made.root / "photos" / b)
             rows.append((str(len(rows)), photos[0], text, photos[1], other, category))
     columns = ("id", "image_0", "text_0", "image_1", "text_1", "category")
-    _table(made, "vismin/data/test-00000-of-00001.parquet", columns, rows)
+    parquet(made, "vismin/data/test-00000-of-00001.parquet", columns, rows)
 
 
 def cola(made: Made) -> None:
@@ -188,4 +173,27 @@ def bivlc(made: Made) -> None:
             photos = (made.root / "photos" / first, made.root / "photos" / second)
             rows.append((photos[0], text, other, photos[1], kind, part))
     columns = ("image", "caption", "negative_caption", "negative_image", "type", "subtype")
-    _table(made, "bivlc/data/test-00000-of-00001.parquet", columns, rows)
+    parquet(made, "bivlc/data/test-00000-of-00001.parquet", columns, rows)
+
+
+def negrefcocog(made: Made) -> None:
+    """One photo with two regions of different numbers, whose corners are no whole numbers; the one meant is first."""
+    left, right, inner = [0, 0, 3.6, 8], [4.4, 0.3, 3.6, 7.7], [0.2, 0, 3.7, 7.6]
+    pairs = [(made.new(), made.new()) for _ in range(min(made.rows, max(1, made.pictures // 2)))]
+    for a, b in pairs:
+        image = Image.new("RGB", (8, 8), (a % 256, a // 256, MARK))
+        image.paste((b % 256, b // 256, MARK), (4, 0, 8, 8))
+        write(made.root / f"coco/train2014/COCO_train2014_{a:012d}.jpg", png(image))
+    rows: list[dict[str, Any]] = []
+    for i in range(made.rows):
+        a, b = pairs[i % len(pairs)]
+        mine, other = (left, right) if i % 2 == 0 else (right, left)
+        row = {"image": f"COCO_train2014_{a:012d}.jpg", "phrase": made.true(a if i % 2 == 0 else b)}
+        rows.append(row | {"ref_bbox": mine, "bbox_list": [mine, other]})
+    if made.trouble:
+        rows.append(rows[0])
+        rows.append(rows[1] | {"image": "COCO_train2014_999999999999.jpg"})
+        rows.append(rows[0] | {"bbox_list": [left, inner]})  # the same pixels: a tie
+        rows.append(rows[0] | {"bbox_list": [left, right, [4.6, 2, 3, 3]]})
+        rows.append(rows[0] | {"phrase": made.long(pairs[0][0])})
+    made.write("negrefcocog/NegRefCOCOg.json", rows)

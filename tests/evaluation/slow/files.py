@@ -415,6 +415,63 @@ def degla_zeroshot(root: Path) -> list[Part]:
     ]
 
 
+def half_truths(root: Path) -> list[Part]:
+    out = []
+    for name in ("coco_qwen", "coco_mistral", "cc3m_qwen"):
+        table = _table(root / f"half_truths/data/{name}.parquet")
+        rows = [Asked([_cell(r["image"])], [r[key] for key in ("anchor", "half_truth", "full_truth")]) for r in table]
+        out.append(Part(name, "halves", rows))
+    return out
+
+
+def colorfoil(root: Path) -> list[Part]:
+    import hashlib
+
+    foils = ["blue", "black", "red", "pink", "yellow", "grey", "orange", "white", "green", "brown"]
+    data, rows = _json(root / "coco/annotations/captions_val2017.json"), []
+    for photo in data["images"]:
+        for row in data["annotations"]:
+            words = row["caption"].split(" ")
+            if row["image_id"] == photo["id"] and {"red", "gray", "salmon"} & set(words):
+                place = next(k for k, word in enumerate(words) if word in ("red", "gray", "salmon"))
+                others = [f for f in foils if f != words[place] and not (f == "grey" and words[place] == "gray")]
+                key = "\x1f".join(("pick", "colorfoil", "1", str(photo["id"]), str(place))).encode()
+                drawn = int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "little") % len(others)
+                foil = " ".join([*words[:place], others[drawn], *words[place + 1 :]])
+                rows.append(Asked([Photo(root / "coco/val2017" / photo["file_name"])], [row["caption"], foil]))
+                break
+    return [Part("all", "captions", rows)]
+
+
+def negrefcocog(root: Path) -> list[Part]:
+    rows = []
+    for row in _json(root / "negrefcocog/NegRefCOCOg.json"):
+        photos = []
+        for x, y, w, h in [row["ref_bbox"], *(b for b in row["bbox_list"] if b != row["ref_bbox"])]:
+            left, top = int(x + 0.5), int(y + 0.5)
+            box = (left, top, int(x + w + 0.5) - left, int(y + h + 0.5) - top)
+            photos.append(Photo(root / "coco/train2014" / row["image"], box))
+        rows.append(Asked(photos, [row["phrase"]]))
+    return [Part("all", "images", rows, tie_is_right=True)]
+
+
+def negbench_more(root: Path) -> list[Part]:
+    base, out = root / "negbench/data/images", []
+    for name, file, folder, parts, count in (
+        ("SYNTHETIC_MCQ", "synthetic_mcq_llama3.1_rephrased", "negbench/synthetic", 1, 4),
+        ("CHEXPERT", "chexpert_binary_mcq", "chexpert/valid", 3, 2),
+        ("CHEXPERT_control", "chexpert_binary_mcq_control", "chexpert/valid", 3, 2),
+    ):
+        rows = []
+        for row in _csv(base / f"{file}.csv"):
+            answer = int(row["correct_answer"])
+            order = [answer] + [k for k in range(count) if k != answer]
+            photo = Photo(root / folder / "/".join(row["image_path"].split("/")[-parts:]))
+            rows.append(Asked([photo], [row[f"caption_{k}"] for k in order]))
+        out.append(Part(name, "captions", rows))
+    return out
+
+
 READERS: dict[str, Callable[[Path], list[Part]]] = {
     reader.__name__: reader
     for reader in (
@@ -434,5 +491,6 @@ READERS: dict[str, Callable[[Path], list[Part]]] = {
         ),
         *(spec, winoground, colorswap, eqben, vismin, cola, coco_counterfactuals, mmvp_vlm, retrieval, zeroshot),
         *(bivlc, hard_positives, elevater, degla_zeroshot),
+        *(half_truths, colorfoil, negrefcocog, negbench_more),
     )
 }

@@ -10,7 +10,8 @@ NAMES = (
     *("elevater", "imagenet", "imagenet_robustness", "vtab", "stl10", "degla_zeroshot", "zeroshot"),
     *("aro", "valse", "sugarcrepe_pp", "whatsup", "negbench", "crepe", "crepe_systematicity", "conme", "svo_probes"),
     *("imagecode", "spec", "vl_checklist", "mmvp_vlm", "winoground", "colorswap", "eqben", "vismin", "cola"),
-    *("coco_counterfactuals", "bivlc", "hard_positives", "linear_probe"),
+    *("coco_counterfactuals", "bivlc", "hard_positives", "half_truths", "colorfoil", "negrefcocog"),
+    *("negbench_more", "negbench_retrieval", "linear_probe"),
 )
 
 
