@@ -29,9 +29,10 @@ format: $(STAMP)  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-lint: $(STAMP)  ## style and types
+lint: $(STAMP)  ## style, layout and types
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/python scripts/check_layout.py
 	$(BIN)/mypy
 
 test: $(STAMP) lint  ## everything

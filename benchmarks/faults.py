@@ -13,6 +13,8 @@ are in place and unreadable, and final weights that are not those of the unbroke
 where the number of processes changed. Where one process is killed, the others have to end by themselves within half
 a minute, with one message; only those that still wait for it to join are ended from outside, as torchrun does at
 once. With `--work`, a campaign that was stopped goes on where it was.
+
+Long because the faults, the configurations and their comparison are one table that is read together.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
 
 A case is made from (seed, target, number) alone: a good file, changed in one to three places. `--target` with `--case`
 repeats one and shows its traceback. Exit status 1 where a case failed; each is named with the command that repeats it.
+
+Long because every reader has its good file and its case here, side by side.
 """
 
 from __future__ import annotations

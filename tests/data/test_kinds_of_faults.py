@@ -1,4 +1,7 @@
-"""Files as people have them, by kind of fault: read with the right value, or counted; the same for negatives."""
+"""Files as people have them, by kind of fault: read with the right value, or counted; the same for negatives.
+
+Long because each kind of fault stands with its members.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The published recognition sets: their facts, every layout they are read from, and scores against a slow reference."""
+"""The published recognition sets: their facts, every layout they are read from, and scores against a slow reference.
+
+Long because every published set has a made tree in each of its layouts.
+"""
 
 from __future__ import annotations
 

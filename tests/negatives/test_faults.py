@@ -1,4 +1,7 @@
-"""Each fault that released generators were measured to have, as a test of ours."""
+"""Each fault that released generators were measured to have, as a test of ours.
+
+Long because each published fault stands with its examples.
+"""
 
 from __future__ import annotations
 

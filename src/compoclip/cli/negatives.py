@@ -177,7 +177,7 @@ def negatives_examples(
 
     Example: compoclip negatives examples swap-nouns --llm-url URL --llm-model NAME --count 200 --out swap-nouns.yaml
     """
-    from compoclip.negatives.llm.candidates import write_candidates
+    from compoclip.negatives.llm.drafts import write_candidates
 
     asked = llm.settings(
         llm_extra,

@@ -33,7 +33,7 @@ from compoclip.training.identity import identity, refuse_other
 from compoclip.training.joined_images import between
 from compoclip.training.margins import Margins
 from compoclip.training.memory import GIB, estimate, naming_the_setting, peak_bytes
-from compoclip.training.optim import adamw, cosine_lr
+from compoclip.training.optim import adamw, cosine_lr, set_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
 from compoclip.training.scalars import scalars_account, scale_limit
@@ -138,9 +138,7 @@ def _train(
             for batch in agreed(ranks, data.batches(epoch, start, total - step)):
                 started = time.perf_counter()
                 lr = cosine_lr(step, total, config.lr, config.warmup)
-                for group in optimizer.param_groups:
-                    group["lr"] = lr
-
+                set_lr(optimizer, lr)
                 optimizer.zero_grad(set_to_none=True)
                 with naming_the_setting(config):
                     factor = scaler.scale(torch.ones((), device=model.device))  # 1 but for fp16

@@ -39,3 +39,9 @@ def cosine_lr(step: int, total: int, peak: float, warmup: int) -> float:
     if total <= warmup:
         return peak
     return peak * 0.5 * (1.0 + math.cos(math.pi * (step - warmup) / (total - warmup)))
+
+
+def set_lr(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """The learning rate of every group of parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr

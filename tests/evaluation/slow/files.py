@@ -1,4 +1,7 @@
-"""Each benchmark's files read by hand, as its own documentation describes them; nothing of the package is used."""
+"""Each benchmark's files read by hand, as its own documentation describes them; nothing of the package is used.
+
+Long because every benchmark has one reader here.
+"""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from fake_server import Does, FakeServer, caption, rewrite
 
 from compoclip.cli import main
 from compoclip.errors import InputError, RunError
-from compoclip.negatives.llm.candidates import read_pairs, write_candidates
+from compoclip.negatives.llm.drafts import read_pairs, write_candidates
 from compoclip.negatives.llm.examples import read_examples
 from compoclip.negatives.llm.options import LLMOptions
 
