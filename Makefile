@@ -9,7 +9,7 @@ JOBS ?= 2
 PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations 15
 T ?= tests
 
-.PHONY: help setup demo format lint test test-fast build clean
+.PHONY: help setup demo format lint test test-fast docs build clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -41,9 +41,12 @@ test: $(STAMP) lint  ## everything
 test-fast: $(STAMP)  ## the quick tests; `make test-fast T=tests/losses` for one folder
 	$(PYTEST) -m 'not slow' $(T)
 
+docs: $(STAMP)  ## the documentation as a site, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
 build: $(STAMP)  ## wheel and source archive, into dist/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
 	$(BIN)/python -m build --outdir dist
 
 clean:  ## remove what these commands made
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) demo build dist site

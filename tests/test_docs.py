@@ -1,0 +1,79 @@
+"""The documentation: it builds without a warning, and its commands are those of the program, with flags that exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from compoclip.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def commands(text: str) -> list[list[str]]:
+    """The arguments of each `compoclip ...` that a page shows, in its blocks and in its text; `a|b` stands for `a`."""
+    shown = [line for block in re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M) for line in joined(block)]
+    shown += [line for block in re.findall(r"(?:^    .*\n)+", text, re.M) for line in joined(block)]
+    shown += re.findall(r"`(compoclip [^`]*)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
+    found = []
+    for line in shown:
+        words = re.sub(r"\s#.*| &$|[|>].*", "", line.replace("…", " ").replace(r"\|", "/")).split()
+        words = words[1:] if words[:1] == ["$"] else words
+        if "-m" in words and words[words.index("-m") + 1 :][:1] == ["compoclip"]:
+            found.append(words[words.index("-m") + 2 :])
+        elif words[:1] == ["compoclip"]:
+            found.append(words[1:])
+    return [words for words in found if words]
+
+
+def joined(block: str) -> list[str]:
+    return [line.strip() for line in block.replace("\\\n", " ").splitlines()]
+
+
+CASES = [(page.relative_to(ROOT), words) for page in PAGES for words in commands(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(
+    ("page", "words"), CASES, ids=lambda value: str(value) if isinstance(value, Path) else " ".join(value[:2])
+)
+def test_a_documented_command_has_the_flags_that_it_shows(page: Path, words: list[str]) -> None:
+    command = typer.main.get_command(app)
+    while words and hasattr(command, "commands"):
+        words[0] = words[0].partition("/")[0]
+        assert words[0] in command.commands, f"{page}: compoclip {words[0]}"
+        command, words = command.commands[words[0]], words[1:]
+    known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
+    shown = {word.split("=")[0] for word in words if word.startswith("--")}
+    assert shown <= known, f"{page}: {sorted(shown - known)}"
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(CASES) > 40
+    assert {words[0] for _, words in CASES} >= {"negatives", "train", "eval", "report", "blend", "convert", "data"}
+
+
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    pytest.importorskip("mkdocs", reason="pip install 'compoclip[docs]'")
+    site = tmp_path / "site"
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    reference = (site / "reference" / "losses" / "index.html").read_text(encoding="utf-8")
+    assert all(f'id="compoclip.losses.{name}' in reference for name in ("contrastive", "local_negative", "own_pair"))
+    for page in site.rglob("*.html"):  # nothing is fetched from another host by who reads the pages
+        sources = re.findall(
+            r'<(?:script|img|link)[^>]+(?:src|href)="(https?://[^"]+)"', page.read_text(encoding="utf-8")
+        )
+        assert not sources, (page, sources)
