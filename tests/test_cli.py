@@ -10,7 +10,7 @@ import pytest
 
 from compoclip.cli import main
 
-COMMANDS = ["demo", "train", "eval", "report", "blend", "compare", "ls"]
+COMMANDS = ["demo", "train", "eval", "report", "blend", "compare", "serve", "ls"]
 COMMANDS += ["data ls", "data get", "data check", "data preview", "negatives build", "negatives inspect"]
 
 

@@ -37,13 +37,19 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 warnings.filterwarnings("ignore", module=r"PIL\..*")
 
 
-def open_image(source: str | Path | bytes | BinaryIO, where: str | None = None, rotate: bool = False) -> Image.Image:
+def open_image(
+    source: str | Path | bytes | BinaryIO,
+    where: str | None = None,
+    rotate: bool = False,
+    max_pixels: int | None = None,
+) -> Image.Image:
     """Decode an image to RGB, (height, width) pixels of 8 bits.
 
     Sixteen bits are scaled to eight; floating-point pixels are taken as 0 to 1, or 0 to 255 where one is larger;
     transparent parts lie on white. `rotate` turns the image as its EXIF orientation says, as every viewer does: for a
     user's own photos. Published benchmarks are measured without it, as their own code reads them.
-    `where` names the image in messages (a row, a tar member); the path does where it is not given.
+    `where` names the image in messages (a row, a tar member); the path does where it is not given. Larger images than
+    `max_pixels` (`MAX_PIXELS` where not given) are refused before they are decoded.
 
     Raises InputError for a missing file, a format that is none of `FORMATS`, a broken or truncated image, pixels
     outside the range of an image, and a decompression bomb.
@@ -53,8 +59,9 @@ def open_image(source: str | Path | bytes | BinaryIO, where: str | None = None, 
     name = where or (str(source) if isinstance(source, (str, Path)) else "image")
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise InputError(f"{name}: {image.width} x {image.height} pixels is over the limit of {MAX_PIXELS}")
+            most = MAX_PIXELS if max_pixels is None else max_pixels
+            if image.width * image.height > most:
+                raise InputError(f"{name}: {image.width} x {image.height} pixels is over the limit of {most}")
             image.load()
             orientation = _orientation(image) if rotate else 1
             pixels = _rgb(image, name)

@@ -20,6 +20,7 @@ from compoclip.cli import (
     negatives,
     reproduce,
     runs,
+    serving,
     training,
 )
 from compoclip.cli.shared import Debug
@@ -38,6 +39,7 @@ ORDER = (
     "blend",
     "convert",
     "explain",
+    "serve",
     "reproduce",
     "compare",
     "runs",
@@ -147,6 +149,7 @@ def blend(
 
 app.command()(convert.convert)
 app.command()(explaining.explain)
+app.command()(serving.serve)
 app.command()(reproduce.reproduce)
 app.command()(comparing.compare)
 app.command()(runs.runs)

@@ -163,7 +163,7 @@ def _words(model: Model, ids: torch.Tensor, mask: torch.Tensor) -> list[tuple[st
         getattr(tokenizer, name) for name in ("sot_token_id", "eot_token_id") if hasattr(tokenizer, name)
     }
     out: list[tuple[str, list[int]]] = []
-    open_word = False
+    open_word, marked = False, _ends_are_marked(tokenizer)
     for place in torch.nonzero(mask).flatten().tolist():
         number = int(ids[place])
         if number in special:
@@ -174,7 +174,7 @@ def _words(model: Model, ids: torch.Tensor, mask: torch.Tensor) -> list[tuple[st
             out[-1] = (out[-1][0] + bare, [*out[-1][1], place])
         else:
             out.append((bare, [place]))
-        open_word = _ends_are_marked(tokenizer) and not piece.endswith("</w>")
+        open_word = marked and not piece.endswith("</w>")
     return [(word, places) for word, places in out if word]
 
 
