@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from starlette.datastructures import FormData, UploadFile
@@ -90,7 +90,7 @@ async def read_form(request: Request, limits: Limits) -> tuple[bytes, list[str]]
         await form.close()
 
 
-async def _bounded(request: Request, most: int) -> AsyncIterator[bytes]:
+async def _bounded(request: Request, most: int) -> AsyncGenerator[bytes, None]:
     found = 0
     async for chunk in request.stream():
         found += len(chunk)
