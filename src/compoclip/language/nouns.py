@@ -11,4 +11,9 @@ DIRECTED: dict[str, str] = {
     for first, *others in (line.split() for line in table("classes")["directed"])
 }
 
+# The first gives way to these where they read well there.
+CHECKED: dict[str, list[str]] = {
+    first: others for first, *others in (line.split() for line in table("classes")["checked"])
+}
+
 NOT_REPLACED = words("things", "nouns.not_replaced")

@@ -8,16 +8,19 @@ never the other parts of a network. Tables are made once a word, in a fixed orde
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import accumulate
 from typing import NamedTuple
 
 from compoclip.language.classes import members, near_synonyms
 from compoclip.language.deeds import LIFELESS
-from compoclip.language.lexicon import Lexicon, is_blocked, shared_lexicon
-from compoclip.language.nouns import NOUN_CLASSES
+from compoclip.language.lexicon import Lexicon, is_blocked, lemma, shared_lexicon
+from compoclip.language.nouns import CHECKED, DIRECTED, NOUN_CLASSES
+from compoclip.language.words import words
 from compoclip.negatives.judge import same_thing
-from compoclip.negatives.neighbours import Neighbours
+from compoclip.negatives.neighbours import ARTICLES, Neighbours, akin
+from compoclip.negatives.plausible import END, TOGETHER
+from compoclip.negatives.shares import fair_weights
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL
 from compoclip.negatives.vocabulary import Vocabulary
 
@@ -26,6 +29,10 @@ VISIBLE = frozenset({5, 6, 8, 13, 15, 17, 18, 20, 25, 27})
 ENOUGH = 3
 EVERYDAY = 100  # words of the everyday classes in a vocabulary that need no looser relatives
 SHAPES = frozenset(NOUN_CLASSES["shape"].split())  # no part of an everyday scene: a moon is no cross there
+SORTED = (5, 6, 13)  # animals, things, food: fields in whose narrow classes what is one is no other
+KINDS_OF = {5: "animal", 13: "food"}  # a word of the synset that all of a field's kinds are below
+VAGUE = words("things", "classes.vague")
+NAMED = "named person"  # CC3M has "person" for every name
 TINY = 40  # a vocabulary with fewer visible nouns is a small world: any of them can stand for any other
 
 
@@ -43,8 +50,23 @@ def _table(weights: dict[str, int]) -> Table:
 
 @lru_cache(maxsize=20_000)
 def noun_candidates(word: str, vocabulary: Vocabulary, unfit: frozenset[str] = frozenset()) -> Table:
-    """Other things of the same class as this noun lemma but `unfit`, weighted by how often captions name them."""
-    close = near_synonyms(word) | {word} | unfit
+    """What can stand in for this noun lemma, but `unfit`, weighted so that each word comes in as often as it goes."""
+    fair = fair_nouns(vocabulary)
+    return _table({other: fair.get(other, 0) for other in _noun_candidates(word, vocabulary) if other not in unfit})
+
+
+@lru_cache(maxsize=16)
+def fair_nouns(vocabulary: Vocabulary) -> dict[str, int]:
+    """The weights by which nouns come in."""
+    known = sorted({*visible_nouns(vocabulary), *(word for word in members("n") if vocabulary.noun(word))})
+    gives_way_to = {word: _noun_candidates(word, vocabulary) for word in known}
+    return fair_weights(gives_way_to, vocabulary.lemmas)
+
+
+@lru_cache(maxsize=20_000)
+def _noun_candidates(word: str, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Other things of the same class as this noun lemma that the captions name."""
+    close = near_synonyms(word) | {word}
     weights = {other: vocabulary.noun(other) for other in members("n").get(word, ())}
     plain = everyday(vocabulary)
     weights = {other: weight for other, weight in weights.items() if weight and not (plain and other in SHAPES)}
@@ -52,10 +74,88 @@ def noun_candidates(word: str, vocabulary: Vocabulary, unfit: frozenset[str] = f
         weights = _relatives(word, vocabulary)
     if len(weights) < 2 and not plain:
         weights |= _same_field(word, vocabulary)
-    for other in neighbours(vocabulary).of(word):
-        if other not in weights and not same_thing(word, other) and other not in LIFELESS and plausible(other):
-            weights[other] = vocabulary.noun(other)
-    return _table({w: c for w, c in weights.items() if w not in close})
+    weights |= {other: vocabulary.noun(other) for other in wider(word, vocabulary) if other not in weights}
+    return tuple(sorted(w for w, c in weights.items() if c and w not in close and not is_blocked(w)))
+
+
+def wider(word: str, vocabulary: Vocabulary) -> list[str]:
+    """What can stand in for a noun where it reads well there, though no class has them both.
+
+    Its neighbours; what gives way to it in the classes, the other way round; words of a narrow class of WordNet's, of
+    animals, of food and of things, as far as the captions name them as such and not both together.
+    """
+    near, known = neighbours(vocabulary), said_as_nouns(vocabulary)
+    others = dict.fromkeys((*near.of(word), *given_way().get(word, ())))
+    field = known.get(word)
+    if field in SORTED and word not in VAGUE:
+        others |= {
+            other: None for other, own in known.items() if own == field and other not in VAGUE and akin(word, other)
+        }
+    return [
+        other
+        for other in others
+        if other != word
+        and not same_thing(word, other)
+        and other not in LIFELESS
+        and plausible(other)
+        and not near.go_together(word, other)
+    ]
+
+
+@cache
+def given_way() -> dict[str, tuple[str, ...]]:
+    """noun -> those that it can stand in for by the one-way rows of the classes, and that table's `checked` rows."""
+    found: dict[str, set[str]] = {word: set(others) for word, others in CHECKED.items()}
+    for word, others in DIRECTED.items():
+        for other in others.split():
+            found.setdefault(other, set()).add(word)
+    return {word: tuple(sorted(others - {NAMED})) for word, others in found.items()}
+
+
+@lru_cache(maxsize=16)
+def compounds(vocabulary: Vocabulary) -> dict[str, Table]:
+    """noun -> it and the compounds in which captions say it ("hydrant": mostly "fire hydrant"), by how often."""
+    found: dict[str, dict[str, int]] = {}
+    lexicon, visible = shared_lexicon(), visible_nouns(vocabulary)
+    for run, count in vocabulary.contexts_of_two():
+        first, second = run
+        stem = lemma(second, "n")
+        name = f"{first} {stem}"
+        if stem not in visible or first in SHAPES or f"n{first}_{stem}" not in lexicon or not mostly_noun(first):
+            continue
+        if lexicon.lexfile(lexicon.senses(name, "n")[0].synset) == visible[stem] and not is_blocked(name):
+            own = found.setdefault(stem, {})
+            own[name] = own.get(name, 0) + count
+    return {
+        stem: _table({stem: max(0, vocabulary.noun(stem) - sum(named.values())), **named})
+        for stem, named in found.items()
+    }
+
+
+@lru_cache(maxsize=16)
+def said_as_nouns(vocabulary: Vocabulary) -> dict[str, int]:
+    """The visible nouns that the captions use as such ("a bagel on"), not only before another ("an asian man")."""
+    small = words("casing", "small") | {END, ""}
+    used = {
+        noun
+        for noun, before, after, _ in vocabulary.noun_places()
+        if before != TOGETHER and after in small and not ARTICLES.isdisjoint(before.split())
+    }
+    return {
+        word: field
+        for word, field in visible_nouns(vocabulary).items()
+        if word in used and _first_of(word, field) and not word.endswith("ing")
+    }
+
+
+def _first_of(word: str, field: int) -> bool:
+    """Is what the word names first of this field, and of its kind (an animal, no claw; food)?"""
+    lexicon = shared_lexicon()
+    first = lexicon.senses(word, "n")[0].synset
+    if lexicon.lexfile(first) != field:
+        return False
+    above = KINDS_OF.get(field)
+    return above is None or any(above in lexicon.words(up) for up in lexicon.ancestors(first))
 
 
 @lru_cache(maxsize=16)

@@ -68,7 +68,7 @@ class Neighbours:
                 name = self._names[other]
                 if other == at or self._fields[name] != own_field:
                     continue
-                if self._go_together(noun, name) or not (own_field in CLOSE or akin(noun, name)):
+                if self.go_together(noun, name) or not (own_field in CLOSE or akin(noun, name)):
                     continue  # where a shirt is, there may be a hat
                 if own_field == PERSON and _generic(noun) != _generic(name):
                     continue  # a surfer may be a girl
@@ -93,10 +93,10 @@ class Neighbours:
                     found[noun]["before", last] += count
         return found
 
-    def _go_together(self, one: str, other: str) -> bool:
+    def go_together(self, one: str, other: str) -> bool:
         """Do captions name both more often than chance has it, so that the one hardly excludes the other?"""
         both = self._together[min(one, other), max(one, other)]
-        if self._fields[one] in LIVING or both < 2:
+        if both < 2 or self._fields.get(one) in LIVING or one not in self._often or other not in self._often:
             return False
         return both * self._captions > TOO_OFTEN * self._often[one] * self._often[other]
 

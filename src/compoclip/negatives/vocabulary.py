@@ -58,6 +58,13 @@ class Vocabulary:
                 noun, before, after = key[1:].split("\t")
                 yield noun, before, after, count
 
+    def contexts_of_two(self) -> Iterator[tuple[tuple[str, str], int]]:
+        """The runs of two words of the captions at hand, and how often they occur."""
+        for key, count in self.counts.items():
+            if key[:1] == "\t" and key.count("\t") == 2:
+                first, second = key[1:].split("\t")
+                yield (first, second), count
+
     @property
     def contexts(self) -> Contexts:
         if self._contexts is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 
@@ -13,7 +14,15 @@ from compoclip.language.materials import MATERIALS, fitting, material
 from compoclip.language.mend import COLOURS
 from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set, words
-from compoclip.negatives.candidates import Table, adjective_candidates, is_animate, noun_candidates, weighted_words
+from compoclip.negatives.candidates import (
+    NAMED,
+    Table,
+    adjective_candidates,
+    compounds,
+    is_animate,
+    noun_candidates,
+    weighted_words,
+)
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import loss
 from compoclip.negatives.kinds.replaceable import gives_way, preposition, really_plural, unborne
@@ -45,8 +54,7 @@ TINGED = words("kinds", "replace.tinged")
 HUGE = word_set("huge giant")
 HALVES = words("kinds", "replace.halves")
 VERY = words("kinds", "replace.very")
-NAMED = "named person"  # CC3M has "person" for every name
-OPEN = 1.5  # nats that a replacement from the captions' own words may lose
+OPEN = 1.5  # nats that a word of no class may lose in its place, beyond being a rarer word
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
@@ -65,7 +73,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
     for noun in sorted(draw.shuffled(whole), key=lambda noun: noun.lemma not in everyday):
         if made and noun.lemma not in everyday:
             return
-        table, start = _table_of(view, noun, vocabulary, unborne(view, noun))
+        table, start = _table_of(view, noun, vocabulary, unborne(view, noun, draw))
         article = view.lower[noun.article] if noun.article >= 0 else ""
         place = preposition(view, noun)
         plural = really_plural(view, noun)
@@ -73,9 +81,12 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             mass = word in MASS
             if word in taken:
                 continue
+            named = whole_name(word, vocabulary, draw)
+            if not said.isdisjoint(named.split()):
+                continue
             if mass and word not in BOTH_WAYS and (noun.counted or article in ("a", "an")):
                 continue
-            form = inflect(word, "NNS") if plural and (not mass or word in BOTH_WAYS) else word
+            form = inflect(named, "NNS") if plural and (not mass or word in BOTH_WAYS) else named
             if form in view.others or (word in PAIRS and (article in ("a", "an") or not plural)):
                 continue
             if noun.lemma in PAIRS and word not in PAIRS and not noun.counted:
@@ -88,10 +99,18 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             bare = noun.article < 0 and not noun.plural and not noun.counted
             if bare and noun.lemma in MASS and not mass:
                 changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
-            if word not in (*everyday.get(noun.lemma, ()), *everyday[NAMED]) and loss(view, vocabulary, changes) > OPEN:
-                continue  # words of no class have to read well there
+            if word not in (*everyday.get(noun.lemma, ()), *everyday[NAMED]):
+                rarer = math.log(max(1, vocabulary.noun(noun.lemma)) / vocabulary.noun(word))
+                if loss(view, vocabulary, changes) - rarer > OPEN:
+                    continue  # words of no class have to read well there
             text, made = view.rewrite(changes), True
             yield text, (view.edit(start, noun.head + 1, form),)
+
+
+def whole_name(word: str, vocabulary: Vocabulary, draw: Draw) -> str:
+    """The noun, or a compound in which captions say it: "fire hydrant" more often than "hydrant"."""
+    table = compounds(vocabulary).get(word)
+    return table.words[draw.weighted(table.cumulative)] if table else word
 
 
 def _table_of(view: View, noun: Noun, vocabulary: Vocabulary, unfit: frozenset[str]) -> tuple[Table, int]:

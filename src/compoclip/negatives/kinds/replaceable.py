@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from compoclip.language.classes import members
 from compoclip.language.lexicon import lemma
-from compoclip.language.nouns import NOT_REPLACED, NOUN_CLASSES
+from compoclip.language.nouns import CHECKED, DIRECTED, NOT_REPLACED, NOUN_CLASSES
 from compoclip.language.places import GROUND
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.kinds.phrases import doer_of
+from compoclip.negatives.meaning import conjuncts
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, Noun, View
 
 WET = words("kinds", "replaceable.wet")
@@ -36,6 +38,9 @@ MEN = words("kinds", "replaceable.men")
 WOMEN = words("kinds", "replaceable.women")
 NOTHING: frozenset[str] = frozenset()
 YOUNG = words("kinds", "replaceable.young")
+PEOPLE = word_set("person man woman boy girl child")
+ANIMALS = frozenset(word for word in (*CHECKED["man"], *DIRECTED["person"].split()))
+ANIMAL_DEEDS = words("kinds", "replaceable.animal_deeds")
 # What is said of the noun -> who cannot be so.
 FACIAL_HAIR = words("kinds", "replaceable.facial_hair")
 UNFIT: dict[str, frozenset[str]] = {
@@ -137,9 +142,12 @@ def preposition(view: View, noun: Noun) -> str:
     return view.lower[at] if at >= 0 else ""
 
 
-def unborne(view: View, noun: Noun) -> frozenset[str]:
-    """Who cannot stand in the noun's place: a girl "with his dog", an "old" boy."""
+def unborne(view: View, noun: Noun, draw: Draw) -> frozenset[str]:
+    """Who cannot stand in the noun's place: a girl "with his dog", an "old" boy, a horse that plays a game."""
     found = NOTHING
+    if noun.lemma in PEOPLE and not (noun.lemma == "person" and draw.loose) and _does_what_people_do(view, noun):
+        found |= ANIMALS
+        draw.held = draw.held or noun.lemma == "person"  # who has nobody else to give way to
     if not HE.isdisjoint(view.lower):
         found |= WOMEN
     if not SHE.isdisjoint(view.lower):
@@ -149,6 +157,13 @@ def unborne(view: View, noun: Noun) -> frozenset[str]:
     for word in view.lower[noun.phrase : noun.head]:
         found |= UNFIT.get(word, NOTHING)
     return found if FACIAL_HAIR.isdisjoint(view.lower) else found | YOUNG | WOMEN
+
+
+def _does_what_people_do(view: View, noun: Noun) -> bool:
+    """Is something said to be done by the noun that no animal does?"""
+    deeds = [at for at, tag in enumerate(view.parsed.tags) if tag[0] == "V"]
+    doers = [doer_of(view, at) for at in deeds if lemma(view.lower[at], "v") not in ANIMAL_DEEDS]
+    return any(doer is not None and conjuncts(view, doer, noun.head) for doer in doers)
 
 
 def really_plural(view: View, noun: Noun) -> bool:
