@@ -39,6 +39,22 @@ def test_units_come_with_foils_that_differ_in_one_detail() -> None:
     assert {"two children"}.isdisjoint(texts)
 
 
+@pytest.mark.parametrize(
+    ("caption", "unit", "never"),
+    [
+        ("a woman sits on a bench while a lady watches", "a woman", "two women"),  # who may be there
+        ("a brown dog on a mat", "a brown dog", "a blue dog"),
+        ("a little boy on a bed", "a little boy", "a giant boy"),
+        ("a large duck in flight over a rocky stream", "a large duck over a rocky stream", "a large stream"),
+    ],
+)
+def test_foils_that_text_alone_gives_away_or_that_may_be_true_are_not_made(caption: str, unit: str, never: str) -> None:
+    made = [found for seed in range(12) for found in _units([caption, "two men"], ["0", "1"], [[], []], seed)[0]]
+    foils = {foil for found in made if found.text == unit for foil in found.foils}
+    assert foils
+    assert not any(foil.startswith(never) for foil in foils)
+
+
 def test_foils_do_not_depend_on_the_captions_around() -> None:
     together = _units(CAPTIONS, ["0", "1", "2"], SIBLINGS, seed=3)
     assert _units(CAPTIONS[1:2], ["1"], SIBLINGS[1:2], seed=3) == together[1:2]

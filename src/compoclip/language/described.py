@@ -10,6 +10,9 @@ from compoclip.language.words import word_set, words
 CHILDREN = words("things", "described.children")
 _PERSONS = words("things", "described.persons")
 _GIRLS_AND_BOYS = words("things", "described.girls_and_boys")
+_NOT_OF_PEOPLE = words("things", "described.not_of_people")
+_NOT_OF_ANIMALS = words("things", "described.not_of_animals")
+_COLOURFUL = words("things", "described.colourful")
 _OPENED = words("things", "described.opened")
 _HOLLOW = words("things", "described.hollow")
 _SOAKED = words("things", "described.soaked")
@@ -82,6 +85,8 @@ def _told_alike(new: str, old: str, noun: str, animate: bool) -> bool:
     """May two people who look at the thing say the one and the other, or does nobody say the new one of it?"""
     if noun == "leaf" and {new, old} <= {"brown", "yellow", "orange", "red", "golden"}:
         return True
+    if new in (_NOT_OF_PEOPLE if noun in _PERSONS | CHILDREN else _NOT_OF_ANIMALS if animate else ()):
+        return noun not in _COLOURFUL
     if any(new in both and old in both for both in _ALIKE) or (animate and {new, old} <= _FUR):
         return True
     if noun in MASS - BOTH_WAYS and (new in _SIZES or old in _SIZES):

@@ -67,6 +67,21 @@ class Parser:
             yield Parsed(doc.text, words, [bool(space) for space in spaces], starts, tags, deps, heads)
 
 
+class Recent(Parser):
+    """A parser that still has the captions of its last call, for whoever asks for the same ones again."""
+
+    def __init__(self, parser: Parser) -> None:
+        self.pipeline, self.name, self._parser = parser.pipeline, parser.name, parser
+        self._kept: dict[str, Parsed] = {}
+
+    def parse(self, captions: Iterable[str], batch_size: int = 256) -> Iterator[Parsed]:
+        texts = [" ".join(text.split()) for text in captions]
+        missing = list(dict.fromkeys(text for text in texts if text not in self._kept))
+        found = self._kept | dict(zip(missing, self._parser.parse(missing, batch_size)))
+        self._kept = {text: found[text] for text in texts}
+        return iter([found[text] for text in texts])
+
+
 def _choose(model: str | Path | None) -> str:
     names = [str(model)] if model else [name for name in KNOWN_MODELS if importlib.util.find_spec(name)]
     if not names:

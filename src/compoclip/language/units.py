@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
+from compoclip.language.classes import MASS
+from compoclip.language.inflect import indefinite_article, inflect
+from compoclip.language.lexicon import lemma
 from compoclip.language.parser import Parsed
+from compoclip.language.words import words as listed
 
 INSIDE = frozenset(
     ["det", "amod", "compound", "nummod", "nmod", "poss", "quantmod", "advmod", "case", "punct", "npadvmod"]
@@ -19,6 +23,9 @@ NOUN_TAGS = ("NN", "NNS", "NNP", "NNPS")
 SUBJECTS = ("nsubj", "nsubjpass")
 OBJECTS = ("dobj", "attr", "obj")
 MAX_WORDS = 20  # a longer relation is a sentence, not a unit
+UNNAMED = listed("captions", "view.pronoun_like") | listed("captions", "units.no_things")
+UNSEEN = listed("captions", "units.unseen")
+THINGS_IN_ING = listed("captions", "view.things_in_ing")
 
 
 class Unit(NamedTuple):
@@ -30,9 +37,13 @@ class Unit(NamedTuple):
 
 
 def noun_phrases(parsed: Parsed) -> list[Unit]:
-    """Noun phrases with their determiners and modifiers, in the order of the caption; no pronouns."""
-    spans = (_span(parsed, i) for i in range(len(parsed.words)) if _is_head(parsed, i))
-    return [Unit(_text(parsed, first, last), "entity", (last,)) for first, last in spans]
+    """Noun phrases with their determiners and modifiers, in the order of the caption; no pronouns.
+
+    What an "of" leads to belongs to them ("a bank of lockers"), and one without an article has that of the first of
+    its row ("a man and woman").
+    """
+    heads = [i for i in range(len(parsed.words)) if _is_head(parsed, i)]
+    return [Unit(text, "entity", (head,)) for head in heads if (text := _phrase(parsed, head))]
 
 
 def relations(parsed: Parsed) -> list[Unit]:
@@ -45,23 +56,30 @@ def relations(parsed: Parsed) -> list[Unit]:
     found: dict[str, Unit] = {}
     for subject, words, thing in _triples(parsed):
         if subject in phrases and thing in phrases and subject != thing:
-            text = f"{phrases[subject]} {' '.join(words)} {phrases[thing]}"
+            text = f"{phrases[subject]} {' '.join(_agreeing(parsed, subject, words))} {phrases[thing]}"
             if len(text.split()) <= MAX_WORDS:
                 found.setdefault(text, Unit(text, "relation", (subject, thing)))
     return list(found.values())
 
 
 def units(parsed: Parsed) -> list[Unit]:
-    """Relations and noun phrases of a caption, without the one that is the whole caption, and without repeats."""
+    """Relations and noun phrases of a caption, without the one that is the whole caption, and without repeats.
+
+    Phrases that name nothing to be seen ("the distance") are parts of relations alone.
+    """
     whole = parsed.text.rstrip(" .!").casefold()
     found: dict[str, Unit] = {}
-    for unit in [*relations(parsed), *noun_phrases(parsed)]:
+    seen = (unit for unit in noun_phrases(parsed) if parsed.words[unit.heads[0]].lower() not in UNSEEN)
+    for unit in [*relations(parsed), *seen]:
         if unit.text.casefold() != whole:
             found.setdefault(unit.text.casefold(), unit)
     return list(found.values())
 
 
 def _is_head(parsed: Parsed, i: int) -> bool:
+    word = parsed.words[i].lower()
+    if word in UNNAMED or (word.endswith("ing") and word not in THINGS_IN_ING):
+        return False  # a verb taken for a noun: "a dog playing in the snow"
     inside = parsed.deps[i] in ("compound", "nmod", "npadvmod", "poss")
     return parsed.tags[i] in NOUN_TAGS and not inside and not _leads_on(parsed, i)
 
@@ -73,6 +91,35 @@ def _leads_on(parsed: Parsed, i: int) -> bool:
     below = parsed.children(i)
     bare = not any(parsed.deps[c] in ("det", "amod", "poss", "nummod", "compound") for c in below)
     return bare and any(parsed.deps[c] == "prep" and parsed.words[c].lower() == "of" for c in below)
+
+
+def _phrase(parsed: Parsed, head: int) -> str:
+    """The noun phrase as text; "" where a thing is named without an article in the middle of a caption."""
+    first, last = _span(parsed, head)
+    article = ""
+    bare = first == head and parsed.tags[head] == "NN" and parsed.words[head].lower() not in MASS
+    if bare and head:
+        row = parsed.heads[head]
+        own = parsed.words[_span(parsed, row)[0]].lower() if parsed.deps[head] == "conj" else ""
+        if own not in ("a", "an"):
+            return ""
+        article = f"{indefinite_article(parsed.words[head])} "
+    below = next((c for c in parsed.children(last) if parsed.words[c].lower() == "of" and c == last + 1), None)
+    if below is not None:
+        inner = next((c for c in parsed.children(below) if parsed.deps[c] == "pobj" and _is_head(parsed, c)), None)
+        if inner is None or _span(parsed, inner)[0] != below + 1:
+            return ""  # "one of them"; "a group of" something that is no noun phrase
+        last = inner
+    return article + _text(parsed, first, last)
+
+
+def _agreeing(parsed: Parsed, subject: int, words: list[str]) -> list[str]:
+    """The relation's words, its verb in the singular where one of several subjects is taken alone."""
+    above = parsed.heads[subject]
+    alone = not any(parsed.deps[child] == "conj" for child in parsed.children(subject))
+    if alone or parsed.tags[subject] != "NN" or parsed.tags[above] != "VBP" or parsed.words[above] != words[0]:
+        return words
+    return ["is" if words[0] == "are" else inflect(lemma(words[0].lower(), "v"), "VBZ"), *words[1:]]
 
 
 def _span(parsed: Parsed, head: int) -> tuple[int, int]:
@@ -123,11 +170,12 @@ def _triples(parsed: Parsed) -> Iterator[tuple[int, list[str], int]]:
             particle = [parsed.words[c] for c in children[i] if parsed.deps[c] == "prt"]
             denied = any(parsed.deps[c] == "neg" for c in children[i])
             verb = [parsed.words[i], *particle]
+            done_to = any(parsed.deps[c] == "dobj" for c in children[i])
             for subject in [] if denied else subjects:
                 for child in children[i]:
                     if parsed.deps[child] in OBJECTS:
                         yield subject, verb, child
-                    elif parsed.deps[child] == "prep":
+                    elif parsed.deps[child] == "prep" and not done_to:  # no "a dog holds in its mouth"
                         yield from (
                             (subject, [*verb, *words], thing) for words, thing in _objects(parsed, children, child)
                         )

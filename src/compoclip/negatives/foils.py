@@ -11,9 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from compoclip.data.extras import Unit, said
-from compoclip.language.parser import Parsed, Parser
+from compoclip.language.lexicon import lemma
+from compoclip.language.parser import Parser
 from compoclip.language.units import units
+from compoclip.negatives.candidates import is_animate
 from compoclip.negatives.engine import Generator
+from compoclip.negatives.kinds.exchange import LIMIT_MORE
+from compoclip.negatives.types import Negative
 from compoclip.negatives.vocabulary import Vocabulary
 
 FOIL_KINDS = (
@@ -27,37 +31,58 @@ FOIL_KINDS = (
     "swap-nouns",
 )
 FOILS = 3  # of a unit, at most
+TOGETHER = 256  # captions whose units are parsed in one batch
 
 
 def foil_generator(
     seed: int, epoch: int = 0, vocabulary: Vocabulary | None = None, parser: Parser | str | Path | None = None
 ) -> Generator:
     """The generator of `negatives build --units`."""
-    return Generator(FOIL_KINDS, FOILS, seed, epoch, vocabulary, parser)
+    return Generator(FOIL_KINDS, FOILS, seed, epoch, vocabulary, parser, weigh=True)
 
 
 def units_of(
-    generator: Generator, captions: Sequence[str], ids: Sequence[str], others: Sequence[Sequence[str]]
+    generator: Generator,
+    captions: Sequence[str],
+    ids: Sequence[str],
+    others: Sequence[Sequence[str]],
+    parser: Parser | None = None,
 ) -> Iterator[tuple[Unit, ...]]:
     """The units of each caption with their foils, in order; the units without a foil too, as they are true texts.
 
     generator: its kinds, seed and number a text make the foils (`foil_generator`). others[i]: other true captions of
-    caption i's image. What comes out for a caption depends on its id and text, its siblings and the generator alone.
+    caption i's image. parser: for the captions, where it is another than the generator's. What comes out for a caption
+    depends on its id and text, its siblings and the generator alone.
 
     >>> list(units_of(foil_generator(seed=0), ["a dog on a mat"], ["0"], [[]]))[0][0].text
     'a dog'
     """
-    for parsed, caption_id, siblings in zip(generator.parser.parse(captions), ids, others):
-        yield _of_caption(generator, parsed, caption_id, [parsed.text, *siblings])
+    parsed = (parser or generator.parser).parse(captions)
+    for start in range(0, len(captions), TOGETHER):
+        span = slice(start, start + TOGETHER)
+        here = zip(captions[span], ids[span], others[span])
+        rows = [(units(next(parsed)), one, [text, *more]) for text, one, more in here]
+        flat = [(unit.text, f"{one}/{unit.text}", truths) for found, one, truths in rows for unit in found]
+        made = generator.run(*map(list, zip(*flat))) if flat else iter(())
+        for found, _, truths in rows:
+            heard = [f" {said(text)} " for text in truths]
+            yield tuple(Unit(unit.text, unit.kind, _foils(next(made), heard)) for unit in found)
 
 
-def _of_caption(generator: Generator, parsed: Parsed, caption_id: str, truths: list[str]) -> tuple[Unit, ...]:
-    found = units(parsed)
-    names = [f"{caption_id}/{unit.text}" for unit in found]
-    made = generator.run([unit.text for unit in found], names, [truths] * len(found)) if found else iter(())
-    heard = [f" {said(text)} " for text in truths]
-    rows = [dict.fromkeys(foil.text for foil in foils if not _says(heard, foil.text)) for foils in made]
-    return tuple(Unit(unit.text, unit.kind, tuple(foils)) for unit, foils in zip(found, rows))
+def _foils(made: Sequence[Negative], heard: list[str]) -> tuple[str, ...]:
+    good = (foil.text for foil in made if not (_says(heard, foil.text) or _unfit(foil)))
+    return tuple(dict.fromkeys(good))
+
+
+def _unfit(foil: Negative) -> bool:
+    """Whether "a woman" became "two women", which may be true where the rest of the caption has another; or two nouns
+    changed places that nobody would mistake for each other, as in "a stream over a rocky duck"."""
+    if foil.kind == "count":
+        return any(edit.old.lower() in ("a", "an") for edit in foil.edits)
+    if not foil.kind.startswith("swap"):
+        return False
+    living = {is_animate(lemma(edit.old.lower().split()[-1], "n")) for edit in foil.edits}
+    return len(living) > 1 or (foil.plausibility or 0.0) < -LIMIT_MORE
 
 
 def _says(heard: list[str], text: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from compoclip.io import write_bytes, write_json
+from compoclip.language.parser import Recent, shared_parser
 from compoclip.negatives.engine import Generator
 from compoclip.negatives.foils import foil_generator, units_of
 from compoclip.negatives.kinds import LLM_PREFIX
@@ -64,10 +65,12 @@ class ShardMaker:
         if not rules and not plan.units:
             return
         words = Vocabulary(plan.vocabulary) if plan.vocabulary is not None else default_vocabulary()
+        parser = shared_parser(plan.parser)
+        self.parser = Recent(parser) if rules and plan.units else parser  # negatives and units parse the same captions
         if rules:
-            self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, plan.parser, weigh=True)
+            self.generator = Generator(rules, plan.per_caption, plan.seed, plan.epoch, words, self.parser, weigh=True)
         if plan.units:
-            self.foils = foil_generator(plan.seed, plan.epoch, words, plan.parser)
+            self.foils = foil_generator(plan.seed, plan.epoch, words, parser)
         if not gc.get_freeze_count():
             words.contexts.seen("a")  # read what the first caption would read
             gc.collect()
@@ -94,7 +97,7 @@ class ShardMaker:
         tally = {"made": made, "refused": refusals, "negatives_a_caption": short, "other_languages": languages}
         units = None
         if self.foils is not None:
-            units = list(units_of(self.foils, *asked))
+            units = list(units_of(self.foils, *asked, parser=self.parser))
             tally["units"] = Counter(unit.kind for row in units for unit in row)
             tally["units"]["foils"] = sum(len(unit.foils) for row in units for unit in row)
             tally["units"]["captions"] = sum(any(unit.foils for unit in row) for row in units)

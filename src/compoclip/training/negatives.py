@@ -115,9 +115,10 @@ class FreshNegatives:
         self.words = Vocabulary.from_captions(captions).counts if enough else None
         self._generator: Any = None
         self._foils: Any = None
+        self._parser: Any = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_generator": None, "_foils": None}
+        return {**self.__dict__, "_generator": None, "_foils": None, "_parser": None}
 
     def of_epoch(self, epoch: int) -> FreshNegatives:
         return self
@@ -140,7 +141,7 @@ class FreshNegatives:
 
         if self._generator is None:
             words = None if self.words is None else Vocabulary(self.words)
-            self._generator = Generator(self.kinds, self.per_caption, self.seed, vocabulary=words)
+            self._generator = Generator(self.kinds, self.per_caption, self.seed, 0, words, self._recent())
         self._generator.epoch = epoch
         return [list(row) for row in self._generator.run(*_as_rows(samples, numbers))]
 
@@ -152,7 +153,14 @@ class FreshNegatives:
         if self._foils is None:
             self._foils = foil_generator(self.seed, 0, None if self.words is None else Vocabulary(self.words))
         self._foils.epoch = epoch
-        return list(units_of(self._foils, *_as_rows(samples, numbers)))
+        return list(units_of(self._foils, *_as_rows(samples, numbers), parser=self._recent()))
+
+    def _recent(self) -> Any:
+        """The parser of the batch's captions, of which negatives and units are made."""
+        from compoclip.language.parser import Recent, shared_parser
+
+        self._parser = self._parser or Recent(shared_parser())
+        return self._parser
 
 
 def _as_rows(samples: Sequence[Sample], numbers: Sequence[int]) -> tuple[list[str], list[str], list[list[str]]]:
