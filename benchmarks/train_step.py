@@ -1,14 +1,16 @@
 """One optimisation step of ViT-B-32 with hard negatives: compoclip against the plain way.
 
-    python benchmarks/train_step.py [--objective negclip|fsc-clip|degla] [--micro 8] [--ranks 2] [--quick]
+    python benchmarks/train_step.py [--objective negclip|fsc-clip|degla] [--batch 8] [--memory]
 
 The plain way runs both towers on every text at 77 positions, captions and negatives together (for negclip by
 open_clip's own `encode_image` and `encode_text`), fsc-clip with its local terms and degla with its teacher. Ours is
 what `compoclip train` runs. Weights are random and start equal, both see the same images and captions, 3 negatives a
 caption. The two alternate in one process; the loss must agree to 1e-6. The floating-point operations of a step are
-counted as well: their ratio is what a machine could gain that spends its time on nothing else. Peak memory is that of
-each way alone in a process. `--micro` adds a third way, in micro-batches; `--ranks` compares one process of the whole
-batch with N that share it, one thread each.
+counted as well: their ratio is what a machine could gain that spends its time on nothing else, and the image tower's
+share, which both ways have in full, bounds what any treatment of texts could gain. A third way takes micro-batches of
+half the batch (`--micro`), and one process of the whole batch is compared with two that share it (`--ranks`), one
+thread each. `--memory` adds the peak of each way alone in a process. Ratios are medians of the repeats, of CPU time
+too, which other work on the machine changes less than wall time. About 4 minutes of one free core at batch 8.
 """
 
 from __future__ import annotations
@@ -191,18 +193,16 @@ def peak(way: str, batch: int, threads: int, name: str) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--batch", type=int, default=32, help="images a step")
-    parser.add_argument("--repeats", type=int, default=5, help="timed steps of each way")
-    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    parser.add_argument("--quick", action="store_true", help="batch 8, 2 steps each")
     parser.add_argument("--objective", choices=["negclip", "fsc-clip", "degla"], default="negclip")
-    parser.add_argument("--micro", type=int, help="samples of a micro-batch")
-    parser.add_argument("--ranks", type=int, help="processes that share the batch")
+    parser.add_argument("--batch", type=int, default=8, help="images a step")
+    parser.add_argument("--repeats", type=int, default=3, help="timed steps of each way")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--micro", type=int, help="samples of a micro-batch; half the batch, 0 for none")
+    parser.add_argument("--ranks", type=int, default=2, help="processes that share the batch; 1 leaves it out")
+    parser.add_argument("--memory", action="store_true", help="peak memory of each way, in processes of their own")
     parser.add_argument("--peak-of", help=argparse.SUPPRESS)
     parser.add_argument("--as-rank", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.quick:
-        options.batch, options.repeats = 8, 2
     torch.set_num_threads(options.threads)
     if options.as_rank:
         as_rank(options)
@@ -214,35 +214,50 @@ def main() -> None:
             side.step()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
         return
-
-    ways = ["plain", "compoclip"] + ([f"micro {options.micro}"] if options.micro else [])
-    memory = {way: peak(way, options.batch, options.threads, options.objective) for way in ("start", *ways)}
+    micro = options.batch // 2 if options.micro is None else options.micro
+    ways = ["plain", "compoclip"] + ([f"micro {micro}"] if micro else [])
     sides = {way: Side(way, options.batch, options.objective) for way in ways}
-    rows, clip = sides["plain"].rows, sides["plain"].model
-    every = [*rows.captions, *(text for row in rows.negatives for text in row)]
-    lengths = clip.tokenizer(every).argmax(dim=1) + 1
-    operations, seconds, worked = measured(sides, options.repeats)
-    spread = f"{lengths.min()} to {lengths.max()} tokens (mean {lengths.float().mean():.1f})"
     print(f"ViT-B-32, {options.objective}, batch {options.batch}, {NEGATIVES} negatives, {options.threads} threads")
-    print(f"texts of {spread}, against {clip.clip.context_length} of the plain way")
-    print(f"start, with the model loaded: {memory['start']:.0f} MiB")
+    print(spread_of(sides["plain"]), flush=True)
+    operations, seconds, worked = measured(sides, options.repeats)
     for way in ways:
-        wall, cpu, work = statistics.median(seconds[way]), statistics.median(worked[way]), operations[way]
-        above = memory[way] - memory["start"]
-        line = (
-            f"{way:>9}: {wall:7.2f} s a step, {cpu:7.2f} s of CPU, {work / 1e12:.2f} Tflop, {above:6.0f} MiB above it"
-        )
+        wall, cpu = statistics.median(seconds[way]), statistics.median(worked[way])
+        line = f"{way:>9}: {wall:7.2f} s a step, {cpu:7.2f} s of CPU, {operations[way] / 1e12:.2f} Tflop"
         if way != "plain":
             ratios = [a / b for a, b in zip(worked["plain"], worked[way])]
-            # the CPU's own time says the same on a machine that has other work, where wall time is the luck of the draw
             line += (
                 f"; {statistics.median(seconds['plain']) / wall:.2f}x, in CPU time {statistics.median(ratios):.2f}x "
             )
-            line += f"({min(ratios):.2f} to {max(ratios):.2f}), in operations {operations['plain'] / work:.2f}x"
-        print(line)
-    if options.ranks:
+            line += f"({min(ratios):.2f} to {max(ratios):.2f}), "
+            line += f"in operations {operations['plain'] / operations[way]:.2f}x"
+        print(line, flush=True)
+    images, plain = image_operations(sides["plain"]), operations["plain"]
+    print(f"of them {images / 1e12:.2f} Tflop in image towers: without any text at all, {plain / images:.2f}x")
+    if options.memory:
+        memory = {way: peak(way, options.batch, options.threads, options.objective) for way in ("start", *ways)}
+        above = ", ".join(f"{way} {memory[way] - memory['start']:.0f}" for way in ways)
+        print(f"MiB above the {memory['start']:.0f} of the start with the model loaded: {above}")
+    if options.ranks > 1:
         one, several = rank_seconds(options, 1), rank_seconds(options, options.ranks)
         print(f"{options.ranks} processes: {several:.2f} s a step, one {one:.2f} s: {one / several:.2f}x")
+
+
+def spread_of(side: Side) -> str:
+    """How long the texts are."""
+    every = [*side.rows.captions, *(text for row in side.rows.negatives for text in row)]
+    lengths = side.model.tokenizer(every).argmax(dim=1) + 1
+    shown = f"{lengths.min()} to {lengths.max()} tokens (mean {lengths.float().mean():.1f})"
+    return f"{len(every)} texts of {shown}, against {side.model.clip.context_length} of the plain way"
+
+
+def image_operations(side: Side) -> int:
+    """Operations of the image tower forward and back, and of the teacher's forward, for the whole batch."""
+    with FlopCounterMode(display=False) as counter:
+        side.model.clip.encode_image(side.rows.images).sum().backward()
+        if side.teacher is not None:
+            with torch.no_grad():
+                side.teacher.clip.encode_image(side.rows.images)
+    return int(counter.get_total_flops())
 
 
 def measured(

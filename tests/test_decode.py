@@ -228,3 +228,27 @@ def test_an_orientation_that_means_nothing_is_none(value: int) -> None:
 def test_a_damaged_exif_block_loses_no_photo(exif: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     assert open_image(encoded(halves(), "JPEG", exif=exif), rotate=True).size == (16, 8)
     assert capfd.readouterr().err == ""
+
+
+def test_a_jpeg_may_come_at_a_part_of_its_size(tmp_path: Path) -> None:
+    smooth = np.add.outer(np.arange(600), np.arange(900))[..., None] * np.array([0.1, 0.15, 0.12])
+    image = Image.fromarray(smooth.astype(np.uint8))
+    for format in ("JPEG", "PNG"):
+        out = io.BytesIO()
+        image.save(out, format, quality=95)
+        sizes = {least: open_image(out.getvalue(), least=least).size for least in (0, 601, 300, 299, 150, 70, 1)}
+        if format == "PNG":
+            assert set(sizes.values()) == {(900, 600)}
+            continue
+        assert sizes == {
+            0: (900, 600), 601: (900, 600), 300: (450, 300), 299: (450, 300), 150: (225, 150),
+            70: (113, 75), 1: (113, 75),
+        }  # fmt: skip
+        half = np.asarray(open_image(out.getvalue(), least=300), dtype=float)
+        assert np.abs(half - np.asarray(image.resize((450, 300), Image.Resampling.BOX), dtype=float)).mean() < 2
+        turned = Image.open(io.BytesIO(out.getvalue()))
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        with_turn = io.BytesIO()
+        turned.save(with_turn, "JPEG", exif=exif)
+        assert open_image(with_turn.getvalue(), rotate=True, least=300).size == (300, 450)

@@ -48,6 +48,9 @@ class TrainConfig(BaseModel):
         0.02, ge=0, description="fraction of images kept back to evaluate on; from 1 on, how many images"
     )
     workers: int = Field(0, ge=0, description="processes that decode images")
+    jpeg_draft: bool = Field(
+        False, description="decode large JPEGs at a part of their size: faster, and their pixels change slightly"
+    )
     cache_gib: float = Field(0.0, ge=0, description="memory for decoded images, for sets that fit")
     epoch_samples: int | None = Field(None, ge=1, description="samples of an epoch, for data that is streamed")
     shuffle_buffer: int = Field(2000, ge=1, description="samples that a stream shuffles among each other, in memory")

@@ -25,3 +25,17 @@ def keep_freed_memory() -> bool:
         return bool(library.mallopt(M_MMAP_MAX, 0)) and bool(library.mallopt(M_TRIM_THRESHOLD, -1))
     except (OSError, AttributeError):
         return False
+
+
+def give_back() -> bool:
+    """Give the system the whole pages that lie free among what is kept; whether glibc did. A matter of milliseconds.
+
+    Blocks of samples come and go for days, and each leaves other gaps: without this the heap grows by a mebibyte or so
+    every 10,000 samples, at the same number of bytes in use.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        return bool(ctypes.CDLL(None).malloc_trim(0))
+    except (OSError, AttributeError):
+        return False

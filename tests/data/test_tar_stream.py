@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ from PIL import Image
 
 from compoclip.data import remote
 from compoclip.data.remote import Shard
-from compoclip.data.shard_reader import Shards, parse_streams
+from compoclip.data.shard_reader import Shards, SourceReader, parse_streams
 from compoclip.data.tar_stream import TarStream
 from compoclip.errors import InputError, RunError
 
@@ -242,3 +243,21 @@ def test_what_cannot_be_used_is_left_out_or_refused(folder: Path) -> None:
     (folder / "text.tar").write_text("no tar at all" * 99)
     with pytest.raises(InputError, match="not an uncompressed tar"):
         stream(f"stream:{folder}/text.tar")
+
+
+def test_one_block_is_in_memory_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    real = SourceReader.__next__
+
+    def watched(self: SourceReader) -> Any:
+        sample = real(self)
+        seen.append(weakref.ref(sample))
+        alive.append(sum(one() is not None for one in seen))
+        return sample
+
+    found = stream(f"{folder}/{{0..3}}.tar", batch=2, buffer=10, epoch_samples=200)
+    monkeypatch.setattr(SourceReader, "__next__", watched)
+    assert len(captions(found, 30)) == 30
+    assert len(seen) >= 60
+    assert 10 <= max(alive[1:]) <= 10 + 2 + 2  # a block, and what a batch still holds of the one before

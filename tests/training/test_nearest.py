@@ -22,7 +22,9 @@ from compoclip.training import nearest as module
 from compoclip.training import train
 from compoclip.training.backward import backward
 from compoclip.training.dataset import TrainData
+from compoclip.training.feature_store import FeatureStore
 from compoclip.training.nearest import nearest
+from compoclip.training.resume import resumed_config
 from compoclip.training.towers import Towers
 from training.processes import on_ranks
 from training.test_loop import _dies_at, weights
@@ -156,6 +158,8 @@ def test_hard_images_of_data_that_names_none_are_the_nearest(
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="hard_images and concatenate"):
+        _batches(config(tmp_path / "run", "world", world_scenes=12, concatenate=1, negatives_per_caption=0))
     for name in ("hard_images", "neighbours"):
         changes = {"hard_images": 0, "neighbours": 0, name: 1}
         with pytest.raises(InputError, match="a stream knows no similar images; train without hard_images, neighbours"):
@@ -163,3 +167,29 @@ def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
     assert resolve("degla", {"batch_size": 128, "hard_images": 1}).weights["distillation"] == pytest.approx(
         resolve("degla", {"batch_size": 256}).weights["distillation"]
     )  # the term sums over rows, of which there are as many
+
+
+def test_jpeg_draft_decodes_less_is_told_and_is_a_setting_of_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = published(tmp_path)
+    photo = sorted((tmp_path / "coco" / "val2014").iterdir())[0]
+    with Image.open(photo) as image:
+        image.resize((1200, 1200)).save(photo)
+    found = {}
+    for draft in (False, True):
+        own = config(tmp_path / f"run-{draft}", data, jpeg_draft=draft, held_out=0.0, hard_images=0, neighbours=0)
+        batches, model = _batches(own)
+        side = model.preprocess.transforms[0].size
+        side = max(side) if isinstance(side, (list, tuple)) else side
+        assert ("decoded to at least" in capsys.readouterr().err) == draft
+        assert batches.stream.collator.least == (2 * side if draft else 0)
+        found[draft] = batches.stream.collator.pixels(0, batches.stream.source[0])
+        with FeatureStore.opened(str(tmp_path / "kept"), model, batches.stream, range(3), True, False) as store:
+            found[f"kept {draft}"] = store.stem  # type: ignore[index,union-attr]
+    assert 0 < (found[False] - found[True]).abs().mean() < 0.1
+    assert found["kept True"] != found["kept False"]
+    out = tmp_path / "run"
+    train(config(out, data, jpeg_draft=True, steps=1, hard_images=0, neighbours=0))
+    with pytest.raises(InputError, match="jpeg_draft"):
+        resumed_config(out, "", {"jpeg_draft": False})

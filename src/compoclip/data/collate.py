@@ -85,6 +85,7 @@ class Collator:
     wanted: Wanted = NOTHING
     units: UnitLookup | None = None
     hard: HardImages | None = None
+    least: int = 0  # pixels of a JPEG's sides that have to be decoded; 0 for all
 
     def __call__(self, places: Sequence[tuple[int, int]], epoch: int, pool: Executor | None = None) -> Collated:
         """One batch of (sample index, caption index or -1) places; behind each come its hard images, if any.
@@ -180,7 +181,7 @@ class Collator:
         kept = self.cache.get(index) if self.cache is not None else None
         if kept is not None:
             return kept
-        pixels = self.prepared(sample.image.load(), sample.image_id, epoch)
+        pixels = self.prepared(sample.image.load(self.least), sample.image_id, epoch)
         if self.cache is not None:
             self.cache.put(index, pixels)
         return pixels

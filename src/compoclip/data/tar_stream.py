@@ -30,6 +30,7 @@ from compoclip.data.shard_reader import SourceReader, State, parse_streams
 from compoclip.data.sources.base import Sample, Source
 from compoclip.data.sources.rows import Options, Reading
 from compoclip.errors import InputError, RunError
+from compoclip.malloc import give_back
 
 T = TypeVar("T")
 PEEK = 16  # samples looked at when a stream is opened
@@ -133,7 +134,7 @@ class TarStream:
     def _pixels(self, sample: Sample) -> Tensor | str:
         assert self.collator.preprocess is not None
         try:
-            return self.collator.preprocess(sample.image.load())
+            return self.collator.preprocess(sample.image.load(self.collator.least))
         except InputError as error:
             return str(error)
 
@@ -160,6 +161,7 @@ class TarStream:
             for index in range(gone, len(block)):
                 yield block[int(order[index])], {"sources": began, "block": number, "gone": index + 1}
             number, gone = number + 1, 0
+            del block  # before the next is read, which is as large
 
     def _blocks(self, readers: list[SourceReader], number: int) -> Iterator[tuple[list[State], list[Sample]]]:
         """Blocks from that of this number on, each with the readers' places before it.
@@ -181,6 +183,8 @@ class TarStream:
                     break
                 block.append(sample)
             yield began, block
+            del block
+            give_back()
             began, number = following or [reader.place for reader in readers], number + 1
 
 

@@ -13,6 +13,7 @@ from compoclip.config import TrainConfig
 from compoclip.data.extras import NOTHING, Extras, Wanted
 from compoclip.data.loader import BatchStream
 from compoclip.data.order import digest
+from compoclip.data.pixels import least_side
 from compoclip.data.sources import Source
 from compoclip.data.sources.rows import Options
 from compoclip.data.tar_stream import TarStream
@@ -127,6 +128,7 @@ class TrainData:
             rank=ranks.rank,
             world_size=ranks.count,
         )
+        stream.collator.least = draft_side(config, model)
         bring_alike_together(config, stream, whole, model, ranks)
         return cls(config, stream, task_of(config, whole, kept, negatives), negatives, ranks, wanted)
 
@@ -158,6 +160,7 @@ class TrainData:
             world_size=ranks.count,
             options=Options(caption_key=config.caption_key),
         )
+        stream.collator.least = draft_side(config, model)
         wanted = wanted_texts(config, needs)
         negatives = negatives_of(config, stream.source, model.tokenizer, wants, wanted)
         return cls(config, stream, None, negatives, ranks, wanted)
@@ -180,7 +183,7 @@ class TrainData:
         self._device = model.device  # kept features go where the projection and the losses are
         stream, project = self.stream, not self.config.unlock_image_head
         indices, first = stream.needed(steps), not self.ranks.rank
-        with FeatureStore.opened(self.config.feature_cache, model, stream.source, indices, project, first) as store:
+        with FeatureStore.opened(self.config.feature_cache, model, stream, indices, project, first) as store:
             found = self.ranks.same(None if store is None else store.find(dense))
             if found is not None:
                 self._frozen = FrozenImages.read(found, project, dense)
@@ -222,3 +225,14 @@ class TrainData:
             texts = batch.captions, batch.negatives
             single = bool(self.config.concatenate) and not batch.partners
             yield TrainBatch(images, *texts, image_id, number, batch.image_ids, batch.extras, single)
+
+
+def draft_side(config: TrainConfig, model: Model) -> int:
+    """Pixels of a JPEG's sides that the run decodes; 0 for all of them."""
+    side = least_side(model.preprocess) if config.jpeg_draft else 0
+    if config.jpeg_draft:
+        told = (
+            f"large JPEGs are decoded to at least {side} pixels a side" if side else "no effect, as nothing is resized"
+        )
+        say(f"jpeg_draft: {told}")
+    return side

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from compoclip.data.loader import BatchStream
 from compoclip.data.sources import Source
 from compoclip.errors import InputError
 from compoclip.io import remove_leftovers
@@ -26,9 +27,9 @@ class FeatureStore:
     @classmethod
     @contextmanager
     def opened(
-        cls, folder: str | None, model: Model, source: Source, indices: Sequence[int], project: bool, writes: bool
+        cls, folder: str | None, model: Model, stream: BatchStream, indices: Sequence[int], project: bool, writes: bool
     ) -> Iterator[FeatureStore | None]:
-        """The store of the photos `indices` by `model`; None where no folder is given.
+        """The store of the photos `indices` of `stream.source`, as it reads them, by `model`; None without a folder.
 
         Its name is a hash of weights, preprocessing, photos and of what is kept, so a photo that has changed under its
         name is another photo. Photos are known by place, size and time of change of their files, and some by bytes.
@@ -36,11 +37,11 @@ class FeatureStore:
         if folder is None:
             yield None
             return
-        key = hashlib.sha256()
+        source, key = stream.source, hashlib.sha256()
         for name, value in sorted(model.clip.visual.state_dict().items()):
             key.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
         key.update(f"{model.config['preprocess_cfg']}{source.fingerprint}{project}".encode())
-        key.update(_photos(source, indices).encode())
+        key.update(_photos(source, indices).encode() + f"{stream.collator.least or ''}".encode())
         stem = Path(folder) / key.hexdigest()[:24]
         if not writes:
             yield cls(stem)

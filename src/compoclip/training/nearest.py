@@ -34,9 +34,11 @@ def bring_alike_together(config: TrainConfig, stream: BatchStream, whole: Source
     """Give the stream what `hard_images` and `neighbours` ask for, and say what that is.
 
     model: the base model, whose features tell which images are alike where the table does not.
-    Raises InputError where the table's column of similar images names none to train on.
+    Raises InputError where the table's column of similar images names none to train on, and beside `concatenate`.
     """
     source, group = stream.source, config.neighbours
+    if config.hard_images and config.concatenate:
+        raise InputError("hard_images and concatenate both make other batches of the samples: choose one of them")
     told = named_rows_account(source, whole) if config.hard_images else None
     wanted = NAMED if config.hard_images and told is None else 0
     table = nearest_images(config, stream, model, max(wanted, SPARE * group), ranks) if wanted or group else None
@@ -58,7 +60,7 @@ def nearest_images(config: TrainConfig, stream: BatchStream, model: Model, count
     preprocessing and photos, and found there again.
     """
     folder, indices = config.feature_cache or str(Path(config.output_dir) / "features"), range(len(stream.source))
-    with FeatureStore.opened(folder, model, stream.source, indices, True, not ranks.rank) as store:
+    with FeatureStore.opened(folder, model, stream, indices, True, not ranks.rank) as store:
         assert store is not None
         path = store.stem.with_name(f"{store.stem.name}-nearest-{count}.safetensors")
         table = ranks.same(_read(path) if not ranks.rank and path.exists() else None)

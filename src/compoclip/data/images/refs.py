@@ -58,11 +58,14 @@ class ImageRef(ABC):
     def has_file(self) -> bool:
         return True
 
-    def load(self) -> Image.Image:
-        """Decode to RGB. Raises InputError for a missing, broken or absurdly large or long image."""
+    def load(self, least: int = 0) -> Image.Image:
+        """Decode to RGB; `least` as `open_image` takes it.
+
+        Raises InputError for a missing, broken or absurdly large or long image.
+        """
         if self.where.lower().endswith(".npy"):
             return _array_file(self.encoded(), self.where)
-        image = open_image(self.encoded(), self.where, self.rotate)
+        image = open_image(self.encoded(), self.where, self.rotate, least=least)
         if max(image.size) > MAX_ASPECT * min(image.size):
             raise InputError(f"{self.where}: {image.width} x {image.height} is no photo (limit {MAX_ASPECT}:1)")
         return image
@@ -114,7 +117,7 @@ class View(ImageRef):
     def encoded(self) -> bytes:
         return self.image.encoded()
 
-    def load(self) -> Image.Image:
+    def load(self, least: int = 0) -> Image.Image:
         image = self.image.load()
         if self.box is not None:
             image = image.crop(self.box)
@@ -243,7 +246,7 @@ class PixelImage(ImageRef):
     def encoded(self) -> bytes:
         return self.pixels.tobytes()
 
-    def load(self) -> Image.Image:
+    def load(self, least: int = 0) -> Image.Image:
         return Image.fromarray(self.pixels)
 
 
