@@ -21,7 +21,7 @@ from PIL import Image
 
 from compoclip.data.pixels import to_uint8
 from compoclip.data.tar_stream import TarStream
-from compoclip.malloc import keep_freed_memory
+from compoclip.malloc import give_back, keep_freed_memory
 
 SHARDS, SAMPLES, BATCH = 128, 10_000, 256
 
@@ -48,6 +48,7 @@ def main() -> None:
     parser.add_argument("--read", type=int, default=60_000, help="samples to read")
     chosen = parser.parse_args()
     keep_freed_memory()  # as the command line does
+    give_back()  # what imports have freed, so that it is not taken for the stream's
     with tempfile.TemporaryDirectory() as folder:
         write_shard(Path(folder) / "one")
         for number in range(SHARDS):

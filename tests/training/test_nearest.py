@@ -158,8 +158,6 @@ def test_hard_images_of_data_that_names_none_are_the_nearest(
 
 
 def test_what_cannot_be_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="hard_images and concatenate"):
-        _batches(config(tmp_path / "run", "world", world_scenes=12, concatenate=1, negatives_per_caption=0))
     for name in ("hard_images", "neighbours"):
         changes = {"hard_images": 0, "neighbours": 0, name: 1}
         with pytest.raises(InputError, match="a stream knows no similar images; train without hard_images, neighbours"):

@@ -34,11 +34,9 @@ def bring_alike_together(config: TrainConfig, stream: BatchStream, whole: Source
     """Give the stream what `hard_images` and `neighbours` ask for, and say what that is.
 
     model: the base model, whose features tell which images are alike where the table does not.
-    Raises InputError where the table's column of similar images names none to train on, and beside `concatenate`.
+    Raises InputError where the table's column of similar images names none to train on.
     """
     source, group = stream.source, config.neighbours
-    if config.hard_images and config.concatenate:
-        raise InputError("hard_images and concatenate both make other batches of the samples: choose one of them")
     told = named_rows_account(source, whole) if config.hard_images else None
     wanted = NAMED if config.hard_images and told is None else 0
     table = nearest_images(config, stream, model, max(wanted, SPARE * group), ranks) if wanted or group else None
