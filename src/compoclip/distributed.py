@@ -89,7 +89,8 @@ class Joined(Ranks):
         holder: list[Any] = [value]
         with _lost():
             self._dist.broadcast_object_list(holder, src=0)
-        return holder[0]
+        found: T = holder[0]
+        return found
 
     def check(self, error: Exception | None) -> None:
         import torch
@@ -205,7 +206,7 @@ def joined() -> Iterator[Ranks]:
     gpus = dist.is_nccl_available() and torch.cuda.is_available() and torch.cuda.device_count() >= here
     if gpus:
         torch.cuda.set_device(local)
-    store, rank, count = meet(dist.rendezvous, dist.PrefixStore)
+    store, rank, count = meet(dist.rendezvous, dist.PrefixStore)  # type: ignore[attr-defined]  # public, but not listed
     store.set_timeout(PATIENCE)
     dist.init_process_group(
         "cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE, store=store, rank=rank, world_size=count

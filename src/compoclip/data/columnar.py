@@ -97,7 +97,7 @@ class ColumnarTable:
 
         def holds(field: Any) -> bool:
             if pa.types.is_struct(field.type):
-                return field.type.get_field_index("bytes") >= 0
+                return bool(field.type.get_field_index("bytes") >= 0)
             bare = pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
             return bool(bare and any(part in field.name.lower() for part in IMAGE_PARTS))
 
@@ -260,7 +260,8 @@ class Part:
 def objects(column: Any) -> list[Any]:
     """A column as Python objects; a text that is not UTF-8 is None, which costs its own row."""
     try:
-        return column.to_pylist()
+        found: list[Any] = column.to_pylist()
+        return found
     except UnicodeDecodeError:
         return [None] if len(column) == 1 else [objects(column[k : k + 1])[0] for k in range(len(column))]
 

@@ -66,7 +66,7 @@ def _tail(mean: Tensor, std: Tensor, pixels: Tensor) -> Tensor:
 def own_randomness(seed: int) -> Iterator[None]:
     """Seed torch's, Python's and numpy's global generators for a random augmentation, and put them back afterwards."""
     states = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
-    torch.random.default_generator.manual_seed(seed)
+    torch.default_generator.manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     try:

@@ -20,7 +20,10 @@ SETTINGS = ("image_key", "caption_key", "split")
 @lru_cache(maxsize=1)
 def training_sets() -> dict[str, dict[str, Any]]:
     """`training_sets.yaml`."""
-    return yaml.safe_load((resources.files("compoclip.data") / "training_sets.yaml").read_text("utf-8"))
+    found: dict[str, dict[str, Any]] = yaml.safe_load(
+        (resources.files("compoclip.data") / "training_sets.yaml").read_text("utf-8")
+    )
+    return found
 
 
 def is_training_set(name: str) -> bool:

@@ -90,7 +90,8 @@ def known(name: str) -> KnownSet:
 @cache
 def _entries() -> dict[str, dict[str, Any]]:
     """What the tables say of every set, without what only open_clip can say."""
-    return _table("zeroshot_sets.json")["sets"] | _table("imagenet_sets.json")["sets"]
+    found: dict[str, dict[str, Any]] = _table("zeroshot_sets.json")["sets"] | _table("imagenet_sets.json")["sets"]
+    return found
 
 
 @cache
@@ -192,4 +193,5 @@ def _by_place(which: KnownSet, data: LabelledImages, place: NDArray[np.int64], f
         return several
     if len(labels) and (labels.min() < 0 or labels.max() >= len(place)):
         raise InputError(f"{folder}: label {int(labels.max())} is outside the {len(place)} classes of {which.name}")
-    return place[labels]
+    found: NDArray[Any] = place[labels]
+    return found

@@ -61,10 +61,11 @@ def compare(
     """Run both on the same pixels and token ids, in batches of several sizes; `image` and `text` give unit rows."""
     pixels, ids = sample_pixels(model), model.tokenize(CAPTIONS)
     gaps = []
-    for inputs, ours, theirs in (
-        (pixels, lambda batch: model.encode_image(batch), image),
-        (ids, lambda batch: torch.nn.functional.normalize(model.text_features(batch, cut=False).pooled, dim=-1), text),
-    ):
+
+    def text_here(batch: Tensor) -> Tensor:
+        return torch.nn.functional.normalize(model.text_features(batch, cut=False).pooled, dim=-1)
+
+    for inputs, ours, theirs in ((pixels, model.encode_image, image), (ids, text_here, text)):
         gap = 0.0
         for size in (len(inputs), *BATCHES):
             with torch.no_grad():

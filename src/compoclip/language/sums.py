@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 MOST_WEIGHTS = 64  # matrices kept in float64; a pipeline of tagger and parser has seven
 
 
-class Float64Sums(NumpyOps):
+class Float64Sums(NumpyOps):  # type: ignore[misc]  # thinc brings no types
     """thinc's operations on a CPU, with products of activations (n, k) and weights (m, k) as said above.
 
     Weights are converted once and must not change. One thread: processes share the work, not a caption's product.

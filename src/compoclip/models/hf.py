@@ -49,7 +49,8 @@ class Preprocess:
         self.processor = processor
 
     def __call__(self, image: Image.Image) -> Tensor:
-        return self.processor(images=image, return_tensors="pt")["pixel_values"][0]
+        found: Tensor = self.processor(images=image, return_tensors="pt")["pixel_values"][0]
+        return found
 
     def __repr__(self) -> str:
         settings = json.dumps(self.processor.to_dict(), sort_keys=True, default=str)

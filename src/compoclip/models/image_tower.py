@@ -69,19 +69,23 @@ def image_projection(visual: Any, features: Pooled) -> Pooled:
 
 
 def _pooled_only(visual: Any, pixels: Tensor) -> Tensor:
+    pooled: Tensor
     if isinstance(visual, VisionTransformer):
-        return visual._pool(visual.transformer(visual._embeds(pixels)))[0]
-    if isinstance(visual, TimmModel):
-        return visual.trunk(pixels)
-    out = visual(pixels)  # a tower without a separable projection, such as ModifiedResNet
-    return out[0] if isinstance(out, tuple) else out
+        pooled = visual._pool(visual.transformer(visual._embeds(pixels)))[0]
+    elif isinstance(visual, TimmModel):
+        pooled = visual.trunk(pixels)
+    else:  # a tower without a separable projection, such as ModifiedResNet
+        out = visual(pixels)
+        pooled = out[0] if isinstance(out, tuple) else out
+    return pooled
 
 
 def _project(visual: Any, values: Tensor) -> Tensor:
     if isinstance(visual, VisionTransformer):
         return values if visual.proj is None else values @ visual.proj
     if isinstance(visual, TimmModel):
-        return visual.head(values)
+        found: Tensor = visual.head(values)
+        return found
     return values
 
 
@@ -94,7 +98,8 @@ def _head_everywhere(trunk: Any, maps: Tensor) -> Tensor:
     places = maps.flatten(1, 2) if channels_last else maps.flatten(2).transpose(1, 2)  # (B, P, C)
     batch, count, channels = places.shape
     single = (-1, 1, 1, channels) if channels_last else (-1, channels, 1, 1)
-    return trunk.forward_head(places.reshape(single)).view(batch, count, -1)
+    found: Tensor = trunk.forward_head(places.reshape(single)).view(batch, count, -1)
+    return found
 
 
 def _timm_classifier(trunk: Any, tokens: Tensor) -> Tensor:

@@ -124,7 +124,7 @@ def _activation(path: Path, state: dict[str, Tensor], asked: str | None, base: M
                     f"{path}: its weights are {distance:.3f} away from the base's, which needs {own}, and not {asked}"
                 )
             found.add("activation", own, f"the base's: relative distance of the weights {distance:.3f}")
-            return own
+            return str(own)
         if asked is None:
             far = "of another shape" if distance is None else f"a relative distance of {distance:.2f} away"
             raise InputError(f"{path}: its weights are {far}, so not trained from that base; tell the activation")
@@ -149,7 +149,8 @@ def relative_distance(state: dict[str, Tensor], base: dict[str, Tensor]) -> floa
     if not keys or any(k not in base or base[k].shape != state[k].shape for k in keys):
         return None
     gap = sum(float((state[k].double() - base[k].double()).square().sum()) for k in keys)
-    return (gap / max(1e-30, sum(float(base[k].double().square().sum()) for k in keys))) ** 0.5
+    found: float | None = (gap / max(1e-30, sum(float(base[k].double().square().sum()) for k in keys))) ** 0.5
+    return found
 
 
 def build(
@@ -205,5 +206,6 @@ def read_folder_weights(folder: Path) -> dict[str, Tensor]:
         return {k: v for name in names for k, v in read_tensors(folder / name).items()}
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file():
-            return read_tensors(folder / name)
+            found: dict[str, Tensor] = read_tensors(folder / name)
+            return found
     raise InputError(f"{folder}: no model.safetensors or pytorch_model.bin here")

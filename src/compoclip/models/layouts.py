@@ -21,7 +21,8 @@ from compoclip.models.lora_merge import Merged, has_factors, merge_factors
 @lru_cache(maxsize=1)
 def table() -> dict[str, Any]:
     """`layouts.yaml`."""
-    return yaml.safe_load((resources.files("compoclip.models") / "layouts.yaml").read_text("utf-8"))
+    found: dict[str, Any] = yaml.safe_load((resources.files("compoclip.models") / "layouts.yaml").read_text("utf-8"))
+    return found
 
 
 @dataclass

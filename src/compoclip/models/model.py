@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -41,7 +41,8 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        return next(self.module.parameters()).device
+        found: torch.device = next(self.module.parameters()).device
+        return found
 
     @property
     def width(self) -> int:
@@ -127,7 +128,7 @@ class Model:
 
 
 @contextlib.contextmanager
-def _evaluating(module: nn.Module):
+def _evaluating(module: nn.Module) -> Iterator[None]:
     """Evaluation mode inside, whatever mode it was in before."""
     training = module.training
     module.eval()

@@ -130,7 +130,8 @@ def _hidden(part: Any, ids: Tensor) -> Tensor:
     if getattr(part, "use_pad_mask", False):
         padding = part._build_additive_mask(ids, length, hidden.dtype)
         mask = padding if mask is None else mask + padding
-    return part.ln_final(part.transformer(hidden, attn_mask=mask))
+    found: Tensor = part.ln_final(part.transformer(hidden, attn_mask=mask))
+    return found
 
 
 def _plain_blocks(part: Any) -> bool:
@@ -147,13 +148,15 @@ def _packed_hidden(part: Any, packed: Packed) -> Tensor:
     heads = attention.heads if isinstance(attention, PlainAttention) else attention.num_heads
     mask = torch.zeros_like(packed.mask, dtype=dtype).masked_fill_(~packed.mask, -torch.inf)
     hidden = part.transformer(hidden, attn_mask=mask.repeat_interleave(heads, dim=0))
-    return part.ln_final(hidden).flatten(0, 1)
+    found: Tensor = part.ln_final(hidden).flatten(0, 1)
+    return found
 
 
 def _project(projection: Any, values: Tensor) -> Tensor:
     if projection is None:
         return values
-    return projection(values) if isinstance(projection, nn.Linear) else values @ projection
+    found: Tensor = projection(values) if isinstance(projection, nn.Linear) else values @ projection
+    return found
 
 
 def _encode_hf(part: HFTextEncoder, ids: Tensor, dense: bool) -> TextOutput:

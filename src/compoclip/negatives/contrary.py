@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from functools import cache
 
-from compoclip.language.classes import ADJECTIVE_CLASSES, NOUN_CLASSES, members, near_synonyms
+from compoclip.language.classes import ADJECTIVE_CLASSES, members, near_synonyms
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.materials import MATERIALS, could_be, material
+from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.meaning import MUTUAL_VERBS, POSTURE

@@ -82,7 +82,10 @@ def _open(name: str) -> dict[str, Any]:
 
 @cache
 def _packaged(name: str) -> dict[str, Any]:
-    return yaml.safe_load((resources.files("compoclip") / "recipes" / f"{name}.yaml").read_text("utf-8"))
+    found: dict[str, Any] = yaml.safe_load(
+        (resources.files("compoclip") / "recipes" / f"{name}.yaml").read_text("utf-8")
+    )
+    return found
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

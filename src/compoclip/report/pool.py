@@ -174,13 +174,15 @@ def recall_columns(methods: Sequence[Method]) -> list[Column]:
 
 
 def value(run: Results, column: Column) -> float | None:
+    task, name, _ = column.strata[0] if column.summary is None else ("", "", None)
+    found: float | None
     if column.summary is not None:
-        return run["summary"].get(column.summary)
-    task, name, _ = column.strata[0]
-    if column.metric == "score":
-        return run["tasks"].get(task, {}).get("score")
-    subset = run["tasks"].get(task, {}).get("subsets", {}).get(name)
-    return None if subset is None else subset.get(column.metric)
+        found = run["summary"].get(column.summary)
+    elif column.metric == "score":
+        found = run["tasks"].get(task, {}).get("score")
+    else:
+        found = (run["tasks"].get(task, {}).get("subsets", {}).get(name) or {}).get(column.metric)
+    return found
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

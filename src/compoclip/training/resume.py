@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from compoclip.config import MAY_CHANGE, TrainConfig, changed, read_recipe
+from compoclip.config import MAY_CHANGE, TrainConfig, changed
 from compoclip.errors import InputError
 from compoclip.losses import TERMS
 from compoclip.progress import console
+from compoclip.recipes.reading import read_recipe
 from compoclip.training.run_directory import PATHS, read_run
 
 

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from compoclip.config import TrainConfig, read_config
 from compoclip.data.sources.shards import is_pattern
@@ -37,7 +38,7 @@ class RunDirectory:
     def __truediv__(self, name: str) -> Path:
         return self.path / name
 
-    def begin(self, config: TrainConfig, environment: dict) -> None:
+    def begin(self, config: TrainConfig, environment: dict[str, Any]) -> None:
         """Write down what is run. Called when all that can be wrong with the input has been looked at."""
         stored = portable(config, self.path)
         if not (self / CONFIG).exists() or read_config(self / CONFIG) != stored:

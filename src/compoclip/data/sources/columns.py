@@ -32,7 +32,7 @@ _OTHER_LIST = re.compile(r"[({]\s*['\"]")
 
 def split_name(text: str) -> str:
     """The usual name of a split (train, val or test), whatever its spelling and letter case; "" for any other word."""
-    return SPLITS.get(text.strip().casefold(), "")
+    return str(SPLITS.get(text.strip().casefold(), ""))
 
 
 def same_split(told: str, asked: str) -> bool:
@@ -123,7 +123,8 @@ def _spelled(text: str) -> list[Any]:
     while place < len(inner):
         token = _STRING.match(inner, place) or _WORD.match(inner, place)
         if token is None or not (token.end() == len(inner) or inner[token.end()] in ", \t\n"):
-            return _literal(text)
+            found: list[Any] = _literal(text)
+            return found
         items.append(None if token[0] in ("None", "null", "nan", "NaN") else _value(token[0]))
         place = token.end()
         while place < len(inner) and inner[place] in ", \t\n":

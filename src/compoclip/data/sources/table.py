@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from compoclip.data.report import ABSENT, Report
 from compoclip.data.sources.columns import (
@@ -149,7 +150,7 @@ def _negatives(layout: Layout, cells: Mapping[str, object], spot: str, report: R
     return [(text, kind) for text, kind in good if text]
 
 
-def _list(value: object, kind: type | tuple[type, ...], spot: str, report: Report) -> list:
+def _list(value: object, kind: type | tuple[type, ...], spot: str, report: Report) -> list[Any]:
     if value is None or value != value or (isinstance(value, str) and not value.strip()):
         return []
     try:

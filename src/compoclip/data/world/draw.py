@@ -52,7 +52,8 @@ def mask(shape: str, half_radius: int, tilt: int, style: str) -> NDArray[np.floa
         fill = fill * np.clip(lattice + 0.2, 0.0, 1.0)
     cover = fill[..., None].astype(np.float32)
     cover.setflags(write=False)
-    return cover
+    found: NDArray[np.float32] = cover
+    return found
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,7 +85,7 @@ def generator(seed: int, stream: str, *index: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence((seed, STREAMS[stream], *index))))
 
 
-def setting(rng: np.random.Generator, style: str) -> dict:
+def setting(rng: np.random.Generator, style: str) -> dict[str, Any]:
     """Ground, noise and clutter. Grounds are middling greys with a tint, on which both black and white show."""
     draws = rng.random(4)
     noise = int(rng.integers(0, 61 * 48 * 48))

@@ -47,7 +47,8 @@ def _moon() -> Floats:
     back = np.linspace(2 * np.pi - half_inner, half_inner, 30)[1:-1]
     bow = np.stack([outer * np.cos(along), outer * np.sin(along)], axis=1)
     bite = np.stack([shift + inner * np.cos(back), inner * np.sin(back)], axis=1)
-    return np.concatenate([bow, bite]) + np.array([0.25, 0.0])
+    found: Floats = np.concatenate([bow, bite]) + np.array([0.25, 0.0])
+    return found
 
 
 def _cross() -> Floats:
@@ -96,7 +97,8 @@ def polygon_distance(points: Floats, polygon: Floats) -> Floats:
         if ay != by:
             inside ^= ((ay > y) != (by > y)) & (x < ax + (y - ay) * edge_x / edge_y)
     nearest = np.sqrt(nearest)
-    return np.where(inside, -nearest, nearest)
+    found: Floats = np.where(inside, -nearest, nearest)
+    return found
 
 
 @cache

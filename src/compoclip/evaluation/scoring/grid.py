@@ -88,7 +88,10 @@ class Scores:
 
     def equal(self, question: str) -> Flags:
         """Rows with an equality among the comparisons of a question."""
-        return np.any([((high == low) & valid).any(axis=1) for high, low, valid in self.compared(question)], axis=0)
+        found: Flags = np.any(
+            [((high == low) & valid).any(axis=1) for high, low, valid in self.compared(question)], axis=0
+        )
+        return found
 
     def rank(self, question: str, rule: str) -> NDArray[np.int64]:
         """Place of the true answer among all, from 1; a tie is placed before it unless the rule says "first"."""

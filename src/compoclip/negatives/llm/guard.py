@@ -73,7 +73,7 @@ def _bounded(response: Any, limit: int) -> Any:
     package = importlib.import_module(type(response).__module__.partition(".")[0])
     inner = response.stream
 
-    class Bounded(package.AsyncByteStream):  # type: ignore[name-defined]
+    class Bounded(package.AsyncByteStream):  # type: ignore[name-defined,misc]
         async def __aiter__(self) -> AsyncIterator[bytes]:
             read = 0
             async for block in inner:

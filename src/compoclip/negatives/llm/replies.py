@@ -74,7 +74,7 @@ def _from_json(text: str) -> list[str]:
         found = value
     if found is None:
         raise ValueError(reason)
-    return found
+    return list(found)
 
 
 def _is_texts(value: Any) -> bool:
