@@ -74,6 +74,7 @@ def test_all_negatives_of_a_caption(kind, caption, expected):
         ("count", "Exactly two dogs on grass", "Exactly one dog on grass"),
         ("count", "A man with a dog", "A man with two dogs"),
         ("negation", "A man with a dog", "A man with no dog"),
+        ("absence", "A dog chases a frisbee on the grass.", "a dog with no frisbee"),
         ("swap-across", "A red cup on a table. A blue hat.", "A blue cup on a table. A red hat."),
         (
             "swap-across",
@@ -97,6 +98,8 @@ def test_a_negative_is_among_them(kind, caption, some):
         ("attribute-colour", "A tall man"),
         ("count", "Some grass"),
         ("swap-adverbs", "A dog next to a cat"),
+        ("absence", "A dog with no hat sits on a bench."),  # which says of another thing that it is not there
+        ("absence", "A dog chases a frisbee. It runs."),
         ("swap-across", "A dog chases two cats."),  # one sentence
         ("swap-across", "A dog on grass. A puppy on grass."),  # may be one thing
         ("swap-across", "A snowy hill. A yellow shirt."),  # which may be both

@@ -37,6 +37,7 @@ FLOORS = {
     "attribute-state": (90, 20),
     "count": (95, 35),
     "negation": (94, 100),
+    "absence": (80, 28),
 }
 
 

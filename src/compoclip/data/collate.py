@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from compoclip.data.extras import NOTHING, Extras, UnitLookup, Wanted, choose, said
+from compoclip.data.extras import NOTHING, Extras, Twinned, UnitLookup, Wanted, choose, said
 from compoclip.data.hard_images import HardImages
 from compoclip.data.order import digest, draw, pick
 from compoclip.data.pixels import PixelCache, Preprocess, own_randomness, to_uint8
@@ -126,12 +126,12 @@ class Collator:
     ) -> Batch:
         """The batch of these samples' captions of these numbers, with their negatives and further texts."""
         made = self._made(samples, numbers, epoch)
+        wrong = [self._negatives(sample, number, epoch, found) for sample, number, found in zip(samples, numbers, made)]
+        twins = [next((text.twin for text in row if isinstance(text, Twinned)), None) for row in wrong]
         return Batch(
             images=self.stack(images, indices) if images else torch.empty(len(samples), 0),
-            captions=[sample.captions[number] for sample, number in zip(samples, numbers)],
-            negatives=[
-                self._negatives(sample, number, epoch, found) for sample, number, found in zip(samples, numbers, made)
-            ],
+            captions=[twin or sample.captions[number] for twin, sample, number in zip(twins, samples, numbers)],
+            negatives=wrong,
             image_ids=[sample.image_id for sample in samples],
             indices=indices,
             caption_ids=numbers,
@@ -228,6 +228,6 @@ class Collator:
         if not found:
             return []
         true = {said(caption) for caption in sample.captions}
-        texts = (str(getattr(item, "text", item)) for item in found)
+        texts = (item if isinstance(item, str) else str(getattr(item, "text", item)) for item in found)
         good = list(dict.fromkeys(text for text in texts if said(text) not in true))
         return draw(good, self.negatives_per_caption, self.seed, epoch, sample.image_id, number)

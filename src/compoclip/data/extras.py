@@ -21,6 +21,17 @@ class Unit(NamedTuple):
     foils: tuple[str, ...] = ()
 
 
+class Twinned(str):
+    """A wrong caption that comes with a true one of its own, `twin`, which is to stand in the caption's place."""
+
+    twin: str
+
+    def __new__(cls, text: str, twin: str = "") -> Twinned:
+        made = super().__new__(cls, text)
+        made.twin = twin
+        return made
+
+
 class UnitLookup(Protocol):
     """Where the units of captions come from."""
 

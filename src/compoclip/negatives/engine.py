@@ -138,6 +138,8 @@ class Generator:
     def _proposals(self, kind: Kind, caption: Caption, draw: Draw) -> Iterator[Proposal]:
         """What a kind proposes for the caption's sentences, in drawn order."""
         written = caption.written
+        if kind.single and (len(caption.views) > 1 or written.style):
+            return
         if kind.exchange is not None:
             for one, other in draw.shuffled(list(combinations(range(len(caption.views)), 2))):
                 for changes in kind.exchange(caption.views[one], caption.views[other], draw, self.vocabulary):
@@ -152,7 +154,8 @@ class Generator:
         for text, edits in proposals:
             gate = judge.refuses(text, edits)
             if gate is None:
-                return Negative(text, kind.name, edits, plausibility=self._plausibility(judge.caption, text))
+                likely = self._plausibility(judge.caption, text)
+                return Negative(str(text), kind.name, edits, plausibility=likely, twin=getattr(text, "twin", None))
             if not (loose and gate == "repeated"):  # what the first round has made comes up again in the second
                 self.refusals[f"{kind.name}/{gate}"] += 1
         return None

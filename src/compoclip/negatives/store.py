@@ -52,6 +52,7 @@ def _schema(units: bool) -> Any:
             ("edits", pa.list_(edit)),
             ("source", pa.string()),
             ("plausibility", pa.float32()),
+            ("twin", pa.string()),
         ]
     )
     columns = [("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))]
@@ -83,6 +84,7 @@ def as_dict(negative: Negative) -> dict[str, Any]:
         "edits": edits,
         "source": negative.source,
         "plausibility": negative.plausibility,
+        "twin": negative.twin,
     }
 
 
@@ -153,6 +155,7 @@ def read_shard(path: Path) -> Iterator[Row]:
                     tuple(Edit(**edit) for edit in n["edits"] or ()),
                     n["source"],
                     n.get("plausibility"),
+                    n.get("twin"),
                 )
                 for n in row["negatives"] or ()
             ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from compoclip.data.extras import Twinned
+
 
 class Edit(NamedTuple):
     """Characters `start` to `end` of the caption (`old`) gave way to `new`. Repairs of a/an and case are not listed."""
@@ -21,7 +23,8 @@ class Negative:
 
     kind: the rule's name in `KINDS`; edits: what was changed; source: "rules", "llm:MODEL" or the file it came from;
     plausibility: nats by which it reads better than its caption (worse where negative), to the captions' own runs of
-    words; None where nobody has asked.
+    words; None where nobody has asked. twin: a true text that differs from it only in what is denied, to learn from in
+    the caption's place; None for other kinds.
     """
 
     text: str
@@ -29,3 +32,9 @@ class Negative:
     edits: tuple[Edit, ...] = ()
     source: str = "rules"
     plausibility: float | None = field(default=None, compare=False)
+    twin: str | None = None
+
+    @property
+    def wrong(self) -> str:
+        """The text as training takes it, with its twin where it has one."""
+        return self.text if self.twin is None else Twinned(self.text, self.twin)

@@ -166,6 +166,6 @@ def read_joined(rows: Iterable[tuple[str, str, list[Any]]], kinds: frozenset[str
     """Rows of a build. kinds: those to keep, as far as a caption has any of them; none for all."""
     found = Joined()
     for caption_id, caption, negatives in rows:
-        own = [row.text for row in negatives if row.kind in kinds] or [row.text for row in negatives]
+        own = [row.wrong for row in negatives if row.kind in kinds] or [row.wrong for row in negatives]
         found.add(caption_id, caption, own, tokenizer)
     return found

@@ -134,7 +134,7 @@ class FreshNegatives:
 
     def make(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[list[str]]:
         """For each sample, the negatives of its caption of that number."""
-        return [[made.text for made in row] for row in self._made(samples, numbers, epoch)]
+        return [[made.wrong for made in row] for row in self._made(samples, numbers, epoch)]
 
     def _made(self, samples: Sequence[Sample], numbers: Sequence[int], epoch: int) -> list[list[Negative]]:
         from compoclip.negatives import Generator, Vocabulary

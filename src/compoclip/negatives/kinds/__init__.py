@@ -8,6 +8,7 @@ from typing import NamedTuple
 from compoclip.errors import InputError
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds import (
+    absence,
     across,
     attributes,
     counts,
@@ -31,12 +32,14 @@ Proposal = tuple[str, tuple[Edit, ...]]  # a caption, and what was changed
 class Kind(NamedTuple):
     """One rule. `propose` yields candidates in the order in which they should be tried.
 
+    single: only for captions of one sentence in lower case, such as whose twin is written as they are.
     exchange: in its place for a rule that changes two sentences of a caption at once; yields what becomes of both.
     """
 
     name: str
     description: str
     propose: Callable[[View, Draw, Vocabulary], Iterator[Proposal]]
+    single: bool = False
     exchange: Callable[[View, View, Draw, Vocabulary], Iterator[tuple[Proposal, Proposal]]] | None = None
 
     @property
@@ -54,7 +57,10 @@ KINDS: dict[str, Kind] = {
         Kind("swap-verb-phrases", "what two things are doing changes places", phrases.verb_phrases),
         Kind("swap-adverbs", "two adverbs change places", phrases.adverbs),
         Kind(
-            "swap-across", "words of two sentences, or joined captions, change places", across.nothing, across.sentences
+            "swap-across",
+            "words of two sentences, or joined captions, change places",
+            across.nothing,
+            exchange=across.sentences,
         ),
         Kind("replace-nouns", "a noun gives way to another of its class", replace.nouns),
         Kind("replace-adjectives", "an adjective gives way to one that contradicts it", replace.adjectives),
@@ -72,6 +78,7 @@ KINDS: dict[str, Kind] = {
         Kind("attribute-state", "another state (open, wet, empty, old, ...)", attributes.of_list("state")),
         Kind("count", "another number of things", counts.count),
         Kind("negation", "what the picture shows is denied", denial.negate),
+        Kind("absence", "a thing that is there is said not to be, with a true twin", absence.deny, single=True),
         Kind("shuffle", "pieces of two or three words are put in another order", shuffle.bigrams_or_trigrams),
         Kind("shuffle-1", "single words are put in another order", shuffle.of_length(1)),
         Kind("shuffle-2", "pieces of two words are put in another order", shuffle.of_length(2)),
