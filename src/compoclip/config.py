@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from compoclip.distributed import started
 from compoclip.errors import InputError
 from compoclip.io import write_text
 from compoclip.recipes.reading import read_recipe, read_yaml
@@ -34,8 +33,10 @@ class TrainConfig(BaseModel):
 
     recipe: str = Field("custom", description="name of the recipe this came from")
     published_batch: int | None = Field(None, description="the total batch that the recipe's source trained with")
-    model: str = Field("ViT-B-32", description="open_clip architecture, a directory, or tiny")
-    pretrained: str | None = Field("openai", description="open_clip tag or weights file; none for tiny and directories")
+    model: str = Field("ViT-B-32", description="an open_clip architecture, a directory, or tiny")
+    pretrained: str | None = Field(
+        "openai", description="tag of open_clip, or a weights file; none for tiny and directories"
+    )
     activation: Literal["gelu", "quickgelu"] | None = Field(None, description="needed for a weights file")
 
     data: str = Field("", description="captioned images: table, webdataset tars, folder, or `world`")
@@ -77,24 +78,24 @@ class TrainConfig(BaseModel):
     weights: dict[str, float] = Field({"contrastive": 1.0}, description="term -> weight")
     options: dict[str, Any] = Field({}, description="options of the terms")
 
-    batch_size: int = Field(256, ge=1, description="samples a step of each process")
+    batch_size: int = Field(256, ge=1, description="samples a step of each process; auto: as many as fit")
     fit_batch: bool = Field(False, description="in place of batch_size, the largest power of two that fits in memory")
     micro_batch: int | None = Field(
         None,
         ge=0,
-        description="samples whose activations are in memory at once (0: as many as fit); the gradient stays",
+        description="samples whose activations are in memory at once (0 or auto: as many as fit); the gradient stays",
     )
-    epochs: int = Field(5, ge=1)
+    epochs: int = Field(5, ge=1, description="passes over the data")
     steps: int | None = Field(None, ge=0, description="stop after this many steps, whatever the epochs")
-    lr: float = Field(5e-6, gt=0)
-    weight_decay: float = Field(0.1, ge=0)
-    beta1: float = Field(0.9, ge=0, lt=1)
-    beta2: float = Field(0.98, ge=0, lt=1)
-    eps: float = Field(1e-6, gt=0)
+    lr: float = Field(5e-6, gt=0, description="peak learning rate")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW's decay of matrices; gains, biases and scales have none")
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the gradient's mean")
+    beta2: float = Field(0.98, ge=0, lt=1, description="AdamW's decay of the gradient's square")
+    eps: float = Field(1e-6, gt=0, description="AdamW's least denominator")
     warmup: int = Field(50, ge=0, description="steps of linear warm-up before the cosine")
     grad_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     lora_rank: int = Field(0, ge=0, description="rank of LoRA; 0 trains all weights")
-    lora_alpha: float = Field(1.0, gt=0)
+    lora_alpha: float = Field(1.0, gt=0, description="scale of LoRA; its update is multiplied by alpha / rank")
     lock_image: bool = Field(False, description="freeze the image tower and keep its features")
     unlock_image_head: bool = Field(False, description="with lock_image, train the projection into the joint space")
     feature_cache: str | None = Field(
@@ -102,20 +103,22 @@ class TrainConfig(BaseModel):
     )
     lock_text: bool = Field(False, description="freeze the text tower and keep its features")
     teacher_decay: float = Field(0.9996, ge=0, le=1, description="decay of the teacher's moving average")
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    grad_checkpointing: bool = False
-    device: str = Field("auto", description="auto, cpu, cuda, cuda:1 ...")
-    seed: int = Field(0, ge=-(2**63), lt=2**63)
+    precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="arithmetic of the towers; losses stay fp32")
+    grad_checkpointing: bool = Field(
+        False, description="compute activations again in the backward pass, to save memory"
+    )
+    device: str = Field("auto", description="where to train: auto, cpu, cuda, cuda:1, ...")
+    seed: int = Field(0, ge=-(2**63), lt=2**63, description="seed of everything random")
 
-    output_dir: str = "runs/run"
-    log_every: int = Field(10, ge=1)
+    output_dir: str = Field("runs/run", description="run directory")
+    log_every: int = Field(10, ge=1, description="steps between lines of metrics.jsonl")
     checkpoint_every: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=INTERVAL)] = Field(
         500, description="steps between checkpoints, or time such as 10m (s, m, h); 0 keeps only the last"
     )
-    keep_checkpoints: int = Field(2, ge=1)
-    eval_tasks: tuple[str, ...] = Field((), description="tasks to run at step 0 and at the end")
-    eval_data_root: str | None = None
-    eval_limit: int | None = Field(None, ge=1)
+    keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that are kept")
+    eval_tasks: tuple[str, ...] = Field((), description="tasks to run at step 0 and at the end, comma-separated")
+    eval_data_root: str | None = Field(None, description="folder of the tasks' data")
+    eval_limit: int | None = Field(None, ge=1, description="at most this many rows of each subset of the tasks")
     val_every: int = Field(0, ge=0, description="steps between evaluations while training; 0 for none")
     val_every_epochs: int = Field(0, ge=0, description="epochs between evaluations while training; 0 for none")
     val_tasks: tuple[str, ...] = Field((), description="tasks of these evaluations, beside the held-out images")
@@ -176,6 +179,8 @@ def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
 
 def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> TrainConfig:
     """`config` with `overrides`, as `resolve` takes them. Raises InputError for names and values that do not fit."""
+    from compoclip.distributed import started  # torch with it, which the help of a command must not wait for
+
     fields = config.model_dump()
     weights = fields.pop("weights")
     if _scaled(weights, config.options):
@@ -191,6 +196,7 @@ def _overridden(
     where: str,
 ) -> TrainConfig:
     """chosen: the objective, by `name` or by `weights`, the distillation weight for a batch of 256."""
+    from compoclip.distributed import started
     from compoclip.losses import TERMS, objective
     from compoclip.losses.objective import OPTIONS
 
@@ -213,7 +219,7 @@ def _overridden(
             known = [*TrainConfig.model_fields, "objective", *TERMS, *OPTIONS]
             close = get_close_matches(key, known, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
-            raise InputError(f"unknown setting {key!r}{hint}; see `compoclip train --help`")
+            raise InputError(f"unknown setting {key!r}{hint}; see `compoclip ls settings`")
     built = objective(weights, **{**options, **changes})
     weights = dict(built.weights)
     config = _validated({**fields, "weights": weights, "options": dict(built.options)}, where)

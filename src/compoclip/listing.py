@@ -19,7 +19,14 @@ METHODS = {
 
 def listing(what: str) -> list[str]:
     """Lines of one list, or what lists there are."""
-    lists = {"methods": _methods, "recipes": _recipes, "negatives": _negatives, "tasks": _tasks, "models": _models}
+    lists = {
+        "methods": _methods,
+        "recipes": _recipes,
+        "negatives": _negatives,
+        "tasks": _tasks,
+        "models": _models,
+        "settings": _settings,
+    }
     if not what:
         return [f"compoclip ls {name}" for name in lists]
     if what not in lists:
@@ -65,6 +72,18 @@ def resolved_recipe(name: str) -> str:
 
     body = {**read_recipe(name), "resolved": resolve(name, {}).model_dump(mode="json", exclude_defaults=True)}
     return yaml.safe_dump(body, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _settings() -> list[tuple[str, str]]:
+    """Every setting of a run, for `train --set`: its default and what it is, then the options of the losses' terms."""
+    from compoclip.config import TrainConfig
+    from compoclip.losses.objective import OPTIONS
+
+    fields = TrainConfig.model_fields.items()
+    rows = [(name, f"{info.description} [{info.get_default()}]") for name, info in fields]
+    return rows + [
+        (name, f"option of a term: {' or '.join(choices) or 'a number'}") for name, choices in OPTIONS.items()
+    ]
 
 
 def _negatives() -> list[tuple[str, str]]:

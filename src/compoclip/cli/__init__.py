@@ -64,7 +64,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    add_completion=False,
+    add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -158,11 +158,11 @@ app.command()(runs.env)
 
 @app.command()
 def ls(
-    what: Annotated[str, typer.Argument(help="methods, recipes, negatives, tasks or models.")] = "",
+    what: Annotated[str, typer.Argument(help="methods, recipes, negatives, tasks, models or settings.")] = "",
     name: Annotated[str, typer.Argument(help="A recipe, to be shown with everything it inherits.")] = "",
     debug: Debug = False,
 ) -> None:
-    """What there is: methods, recipes, negatives, tasks, models.
+    """What there is: methods, recipes, negatives, tasks, models, settings.
 
     Example: compoclip ls recipes
     """

@@ -7,39 +7,33 @@ from typing import Annotated, Any
 
 import typer
 
+from compoclip.cli.fields import options_of
 from compoclip.cli.shared import Debug
+from compoclip.config import TrainConfig
 from compoclip.errors import InputError
 
+# fields of TrainConfig with a flag of their own; --set reaches all others
+FLAGS = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "data", "model", "pretrained", "activation", "output_dir", "negatives", "image_root", "image_key",
+        "caption_key", "split", "held_out", "workers", "lock_image", "lock_text", "lora_rank", "batch_size",
+        "micro_batch", "epochs", "steps", "lr", "warmup", "precision", "device", "seed", "checkpoint_every",
+        "eval_tasks", "eval_data_root",
+    )
+} | {"lora_rank": "--lora"}  # fmt: skip
 
+
+@options_of(TrainConfig, FLAGS, words=("batch_size", "micro_batch"))
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe (compoclip ls recipes), or a YAML file.")] = "",
-    data: Annotated[str | None, typer.Option(help="Table, webdataset tars, folder, or `world`.")] = None,
-    model: Annotated[str | None, typer.Option(help="open_clip architecture, directory, or tiny.")] = None,
-    pretrained: Annotated[str | None, typer.Option(help="open_clip tag or weights file.")] = None,
-    activation: Annotated[str | None, typer.Option(help="gelu or quickgelu, for a weights file.")] = None,
-    output_dir: Annotated[Path | None, typer.Option(help="Run directory.")] = None,
-    negatives: Annotated[str | None, typer.Option(help="Folder of `negatives build`, or `generate`.")] = None,
-    image_root: Annotated[str | None, typer.Option(help="Folder or tar of the images.")] = None,
-    image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
-    caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
-    split: Annotated[str | None, typer.Option(help="What is of this split only.")] = None,
-    lock_image: Annotated[bool, typer.Option("--lock-image", help="Freeze the image tower, cache features.")] = False,
-    lock_text: Annotated[bool, typer.Option("--lock-text", help="Freeze the text tower, cache features.")] = False,
-    lora: Annotated[int | None, typer.Option(help="Rank of LoRA; 0 trains all weights.")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="Samples a step of each process, or auto.")] = None,
-    micro_batch: Annotated[str | None, typer.Option(help="Samples in memory at once, or auto; same gradient.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the data.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Stop after this many steps.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32, bf16 or fp16.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    eval_tasks: Annotated[str | None, typer.Option(help="Tasks at step 0 and at the end, comma-separated.")] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of named sets, for --data coco and the like.")] = None,
-    eval_data_root: Annotated[str | None, typer.Option(help="Folder of the tasks' data.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from --output-dir's newest checkpoint.")] = False,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, key=value.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Any other setting, key=value; `compoclip ls settings` has all.")
+    ] = None,
     debug: Debug = False,
+    **fields: Any,
 ) -> None:
     """Fine-tune a model by a recipe; `torchrun --nproc-per-node N -m compoclip train ...` on N GPUs.
 
@@ -52,20 +46,13 @@ def train(
     from compoclip.training import train as run
     from compoclip.training.resume import resumed_config
 
+    output_dir = Path(fields["output_dir"]) if fields["output_dir"] else None
     if resume and output_dir is None:
         raise InputError("--resume needs the --output-dir of the run to go on with")
     if not recipe and not resume:
         raise InputError("name a recipe; `compoclip ls recipes` lists them")
-    given: dict[str, Any] = {
-        "data": data, "model": model, "pretrained": pretrained, "activation": activation, "negatives": negatives,
-        "output_dir": str(output_dir) if output_dir else None, "image_root": image_root, "image_key": image_key,
-        "caption_key": caption_key, "split": split, "lock_image": lock_image or None, "lock_text": lock_text or None,
-        "lora_rank": lora, "batch_size": None if batch_size == "auto" else batch_size,
-        "fit_batch": batch_size == "auto" or None, "micro_batch": 0 if micro_batch == "auto" else micro_batch,
-        "epochs": epochs, "steps": steps,
-        "lr": lr, "precision": precision, "device": device, "seed": seed, "eval_data_root": eval_data_root,
-        "eval_tasks": eval_tasks.split(",") if eval_tasks else None,
-    }  # fmt: skip
+    given = fields | _sizes(fields["batch_size"], fields["micro_batch"])
+    given["eval_tasks"] = fields["eval_tasks"].split(",") if fields["eval_tasks"] else None
     given |= _named(recipe, given, data_root)
     overrides = {key: value for key, value in given.items() if value is not None} | parse_settings(settings or [])
     with joined() as ranks:
@@ -76,6 +63,12 @@ def train(
         if not ranks.rank:
             for part in after_training(done):
                 output().print(part, soft_wrap=isinstance(part, str))
+
+
+def _sizes(batch: str | None, micro: str | None) -> dict[str, Any]:
+    """Both may be `auto`, which the configuration spells in another way."""
+    auto = {"batch_size": None, "fit_batch": True} if batch == "auto" else {}
+    return auto | ({"micro_batch": 0} if micro == "auto" else {})
 
 
 def parse_settings(pairs: list[str]) -> dict[str, Any]:
