@@ -218,7 +218,7 @@ def test_retrieval_sets_have_a_table_each(tmp_path: Path) -> None:
     for way in ("i2t", "t2i"):
         subsets[f"photos/{way}"] = copy.deepcopy(subsets[f"retrieval/{way}"])
     _, words = read(write_report([run], tmp_path))
-    assert "photos model image → text R@1 image → text R@5" in words
+    assert "photos model image → text R@1 n = 100 image → text R@5 n = 100" in words
     one, _ = read(write_report([BASE], tmp_path))
     assert "h3" not in one.tags
 
@@ -238,9 +238,9 @@ def test_many_benchmarks_stand_in_lines_with_their_subsets_folded_away(tmp_path:
         entry = r["tasks"]["second"] = copy.deepcopy(r["tasks"]["world"])
         entry["subsets"] = {n: s for n, s in entry["subsets"].items() if s["part"] == "composition"}
     checker, words = read(write_report([run, other], tmp_path))
-    assert "Composition, by benchmark benchmark base negclip guessing world 55.0" in words
-    assert "second 55.0 [" in words
-    assert re.search(r"second 55\.0 \[[\d., ]+\] 90\.0 ▲ \+35\.0", words)
+    assert "Composition, by benchmark benchmark base negclip guessing world n = 150 55.0" in words
+    assert "second n = 150 55.0 [" in words
+    assert re.search(r"second n = 150 55\.0 \[[\d., ]+\] 90\.0 ▲ \+35\.0", words)
     assert "details" in checker.tags
     _, said = read(write_report([BASE, GAINS], tmp_path))
     assert "Composition, by kind" in said

@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 
 from compoclip.report.plot import mark
-from compoclip.report.pool import Cell, Column, Method, cell
+from compoclip.report.pool import Cell, Column, Method, cell, rows_of
 from compoclip.report.words import signed
 
 THUMBNAIL = 288  # pixels of the longer side, shown at half that so that it stays sharp on a phone
@@ -35,7 +35,8 @@ def figure(found: Cell) -> str:
     if found.delta is not None:
         d = found.delta
         sign = {"better": "▲ ", "worse": "▼ ", "same": ""}[found.verdict]
-        body += f"<small>{sign}{signed(d.mean)}</small><small>[{signed(d.low)}, {signed(d.high)}]</small>"
+        interval = "no row changed" if found.unmoved else f"[{signed(d.low)}, {signed(d.high)}]"
+        body += f"<small>{sign}{signed(d.mean)}</small><small>{interval}</small>"
         return f'<td class="{found.verdict}">{body}</td>'
     if found.other_rows:
         return f'<td class="other">{body}<small>≠ other rows</small></td>'
@@ -50,7 +51,8 @@ Extra = tuple[str, Sequence[float | None]]
 def figures(methods: Sequence[Method], columns: Sequence[Column], extras: Sequence[Extra] = ()) -> str:
     """A table of methods and columns; `extras` are lines below, such as what guessing gives."""
     base = methods[0]
-    head = "".join(f"<th>{escape(c.title)}</th>" for c in columns)
+    counts = [rows_of(base.runs[0], c) for c in columns]
+    head = "".join(f"<th>{escape(c.title)}<small>n = {n:,}</small></th>" for c, n in zip(columns, counts))
     rows = []
     for method in methods:
         seeds = f"<small>{len(method.runs)} seeds</small>" if len(method.runs) > 1 else ""
@@ -77,12 +79,14 @@ def turned(methods: Sequence[Method], columns: Sequence[Column], extras: Sequenc
         for _, values in shown:
             value = values[i]
             cells += "<td></td>" if value is None else f'<td class="soft">{value:.1f}</td>'
-        rows.append(f'<tr><th scope="row">{escape(column.title)}</th>{cells}</tr>')
+        count = f"<small>n = {rows_of(methods[0].runs[0], column):,}</small>"
+        rows.append(f'<tr><th scope="row">{escape(column.title)}{count}</th>{cells}</tr>')
     return table(f"<th>benchmark</th>{head}", rows)
 
 
 def table(head: str, rows: Sequence[str]) -> str:
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="table">{body}</div>'
 
 
 def paragraphs(lines: Sequence[str], style: str = "") -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
+from compoclip.report.photos import photo_examples
 from compoclip.report.pool import Method, Results
 
 Row = dict[str, Any]
@@ -39,10 +40,12 @@ def read_log(run: Results, task: str = "world") -> Rows:
 
 def from_logs(methods: Sequence[Method]) -> list[dict[str, Any]]:
     """One example a composition test of the built-in world, whose pictures can be drawn again: the first row that the
-    models disagree on, else the first that the base gets wrong, else the first. [] without a log of every method."""
+    models disagree on, else the first that the base gets wrong, else the first. Without such, a run's own photos
+    (`photos`). [] without a log of every method."""
     logs = {m.label: read_log(m.runs[0]) for m in methods}
     if not all(logs.values()):
-        return []
+        own = {m.label: read_log(m.runs[0], "heldout") for m in methods}
+        return photo_examples(own) if all(own.values()) else []
     base, *others = logs.values()
     shared = [k for k in base if all(o.get(k, {}).get("captions") == base[k]["captions"] for o in others)]
     out = []

@@ -21,6 +21,7 @@ from compoclip.report.pool import (
     cell,
     pool,
     recall_columns,
+    rows_of,
     subset_columns,
     task_columns,
 )
@@ -75,7 +76,7 @@ def _line(methods: Sequence[Method], column: Column) -> Line:
     chance = sum(w * c for w, c in zip(weights, chances)) / sum(weights) if known else None
     return Line(
         column.title,
-        sum(int(entry.get("n") or 0) for entry in entries),
+        rows_of(run, column),
         chance,
         tuple(cell(method, methods[0], column) for method in methods),
     )
@@ -120,19 +121,14 @@ def _figure(found: Cell) -> Text:
 def _change(found: Cell) -> list[Text]:
     if found.delta is None:
         return [Text(""), Text(OTHER if found.other_rows else "")]
-    words = "no row moved" if unmoved(found) else WORDS[found.verdict]
+    words = "no row moved" if found.unmoved else WORDS[found.verdict]
     return [_difference(found), Text(words, style=COLOURS[found.verdict])]
-
-
-def unmoved(found: Cell) -> bool:
-    """Whether both models have the same rows right: an interval of no width says nothing about other rows."""
-    return found.delta is not None and found.delta.low == found.delta.high == 0
 
 
 def _difference(found: Cell, between: str = " ") -> Text:
     assert found.delta is not None
     d = found.delta
-    if unmoved(found):
+    if found.unmoved:
         return Text("0.0", style=COLOURS["same"])
     low, high = (0.0 if abs(end) < 0.05 else end for end in (d.low, d.high))
     return Text(f"{d.mean:+.1f}{between}[{low:+.1f}, {high:+.1f}]", style=COLOURS[found.verdict])

@@ -21,12 +21,15 @@ from compoclip.report.pool import (
     cell,
     pool,
     recall_columns,
+    rows_of,
     subset_columns,
     summary_columns,
     task_columns,
 )
 from compoclip.report.published import among_published
 from compoclip.report.style import CSS
+from compoclip.report.tables import write_tables
+from compoclip.report.training import how_trained
 
 Curves = Mapping[str, Sequence[tuple[float, float, float]]]
 
@@ -50,7 +53,8 @@ def write_report(
     notes: Sequence[str] | str | None = None,
     against: str | None = None,
 ) -> Path:
-    """Write `report.html` into `out_dir` and return its path.
+    """Write `report.html` into `out_dir` and return its path; beside it the same figures as `report.md`, `report.csv`,
+    `gains.svg` and `gains.png`.
 
     `results` are results of `evaluate`, all on the same data; `results[base]` is what differences are taken to, and
     runs of equal `label` are pooled as seeds of one method. `curves` gives blends by method label as (alpha, comp,
@@ -65,7 +69,7 @@ def write_report(
     lines = [notes] if isinstance(notes, str) else list(notes or ())
     body = [
         f"<h1>{escape(title)}</h1>",
-        blocks.paragraphs([words.INTRODUCTION]),
+        blocks.paragraphs([words.introduction(methods)]),
         _lead(methods),
         blocks.paragraphs(lines),
         _tradeoff(methods, curves or {}),
@@ -77,6 +81,7 @@ def write_report(
         _examples(from_logs(methods) if examples is None else examples, picked=examples is None),
         among_published(methods) if against else "",
         _glossary(),
+        how_trained(methods),
         how_measured(methods),
         footer(methods),
     ]
@@ -88,6 +93,9 @@ def write_report(
     )
     path = Path(out_dir) / "report.html"
     write_text(path, page)
+    write_tables(
+        results if base == 0 else [run for m in methods for run in m.runs], path.parent, title, [*lead(methods), *lines]
+    )
     return path
 
 
@@ -99,8 +107,20 @@ def _column(methods: Sequence[Method], key: str) -> list[Cell]:
 
 
 def _lead(methods: Sequence[Method]) -> str:
-    sentences = words.headline(methods, _column(methods, "comp"), _column(methods, "zeroshot"))
-    return f'<div class="lead">{blocks.paragraphs(sentences)}</div>'
+    return f'<div class="lead">{blocks.paragraphs(lead(methods))}</div>'
+
+
+def lead(methods: Sequence[Method]) -> list[str]:
+    """What the figures say, what text alone does, and what to do next."""
+    columns = {column.summary: column for column in summary_columns(methods)}
+    comp, zeroshot = _column(methods, "comp"), _column(methods, "zeroshot")
+    retrieval = [_column(methods, key) for key in ("i2t", "t2i")]
+    rows = rows_of(methods[0].runs[0], columns["comp"]) if "comp" in columns else 0
+    out = words.headline(methods, comp, zeroshot, rows)
+    if "comp" in columns:
+        beside = {name: _beside(methods[0].runs[0], columns["comp"], name) for name in words.CONTROLS}
+        out += words.without_looking(methods, comp, beside)
+    return out + words.advice(methods, comp, [zeroshot, *retrieval])
 
 
 def _range(found: Cell) -> tuple[float, float] | None:
@@ -214,7 +234,8 @@ def _kinds(columns: Sequence[Column]) -> str:
 
 PICKED = (
     "They are not a fair sample: of each kind it is the first row that the models disagree on, or else one that is "
-    "judged wrongly. In brackets, by how much the true caption's score is higher."
+    "judged wrongly; of your own photos the first that was won and the first that was lost. In brackets, by how much "
+    "the true caption's score is higher."
 )
 
 

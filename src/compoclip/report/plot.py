@@ -171,6 +171,27 @@ def _whisker(frame: Frame, p: Point) -> str:
     return out
 
 
+def curves(
+    lines: Sequence[tuple[str, int, Sequence[tuple[float, float]]]], width: float, height: float, x: str, y: str
+) -> str:
+    """Lines over a common axis as an SVG, each (name, place that gives its colour, points), named at their ends."""
+    xs = [point[0] for _, _, points in lines for point in points]
+    ys = [point[1] for _, _, points in lines for point in points]
+    room = 0.15 * (max(xs) - min(xs))  # for the names at the ends
+    frame = Frame(width, height, (min(xs), max(xs) + room), span(ys, within=(0.0, math.inf)))
+    body = _axes(frame, x, y)
+    frame.taken += [(frame.x(a) - 3, frame.y(b) - 3, frame.x(a) + 3, frame.y(b) + 3) for a, b in zip(xs, ys)]
+    for _, place, points in lines:
+        path = " ".join(f"{frame.x(a):.1f},{frame.y(b):.1f}" for a, b in points)
+        body.append(f'<g class="c{place % 9}"><polyline class="curve" points="{path}"/></g>')
+    for name, place, points in lines:
+        at = frame.x(points[-1][0]), frame.y(points[-1][1])
+        body.append(f'<g class="c{place % 9}">{mark(place, *at, 5)}</g>{_label(frame, name, *at)}')
+    title = f"{y} over {x}: {', '.join(name for name, *_ in lines)}"
+    label = f'role="img" aria-label="{escape(title, quote=True)}"'
+    return f'<svg viewBox="0 0 {width:g} {height:g}" {label}>{"".join(body)}</svg>'
+
+
 def tradeoff(
     points: Sequence[Point],
     curves: Sequence[Curve] = (),

@@ -14,6 +14,7 @@ from compoclip.evaluation.results import APART, SUMMARY, read_results, shared_ro
 from compoclip.evaluation.statistics import Groups, Interval, McNemar, cluster_index, mcnemar, paired_difference
 
 Results = dict[str, Any]
+RUN = "run_path"  # the run directory that a loaded result lies in
 ROUNDING = 1e-9  # points; an interval that ends at zero may miss it by the rounding of its weights
 
 
@@ -37,6 +38,11 @@ class Cell:
     ci95: tuple[float, float] | None = None
     delta: Interval | None = None
     other_rows: bool = False
+
+    @property
+    def unmoved(self) -> bool:
+        """Whether both models have the same rows right: an interval of no width says nothing about other rows."""
+        return self.delta is not None and self.delta.low == self.delta.high == 0
 
     @property
     def verdict(self) -> str:
@@ -67,6 +73,9 @@ def load_results(paths: Sequence[str | Path]) -> list[Results]:
         raise InputError("no results given; name one or more results.json files or run directories")
     loaded = [read_results(p) for p in paths]
     for path, results in zip(map(Path, paths), loaded):
+        folder = path if path.is_dir() else path.parent
+        if (folder / "config.yaml").is_file():
+            results[RUN] = folder
         if results.get("samples"):  # only the name: a results file does not say where on this machine anything lies
             results["samples_path"] = (path if path.is_dir() else path.parent) / Path(str(results["samples"])).name
     labels = [r.get("label", "model") for r in loaded]
@@ -171,6 +180,12 @@ def recall_columns(methods: Sequence[Method]) -> list[Column]:
         columns.append(Column(f"{plain.title} R@1", plain.strata))
         columns += [Column(f"{plain.title} R@{k}", plain.strata, metric=f"R@{k}") for k in (5, 10)]
     return columns
+
+
+def rows_of(run: Results, column: Column) -> int:
+    """How many rows a column's figure stands on."""
+    entries = [run["tasks"].get(task, {}).get("subsets", {}).get(name, {}) for task, name, _ in column.strata]
+    return sum(int(entry.get("n") or 0) for entry in entries)
 
 
 def value(run: Results, column: Column) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from compoclip.report.pool import Cell, Method
 
@@ -69,7 +69,13 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 )
 
 
-INTRODUCTION = (
+PARTS = {  # what this page can be about, in the order in which it is told
+    "composition": "Composition is telling apart captions of nearly the same words, one of them true of a picture.",
+    "zeroshot": "Zero-shot recognition is naming what a picture shows, which the base could do before fine-tuning.",
+    "retrieval": "Retrieval is finding the caption of a picture among all, and the picture of a caption.",
+    "probe": "A linear probe learns classes from the image features alone.",
+}
+WORLD = (
     "Composition is telling apart captions made of the same words: a red square left of a blue circle, or a blue "
     "square left of a red circle? Zero-shot recognition is naming what is there, which the model could do before "
     "fine-tuning. Teaching the one can make it forget the other; this page shows both."
@@ -121,7 +127,62 @@ def points(cell: Cell) -> str:
     return f"{signed(d.mean)} points (95 % interval {signed(d.low)} to {signed(d.high)})"
 
 
-def headline(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence[Cell]) -> list[str]:
+def introduction(methods: Sequence[Method]) -> str:
+    """What was measured, and why both sides of it are here."""
+    tasks = {task: entry for m in methods for run in m.runs for task, entry in run["tasks"].items()}
+    if set(tasks) == {"world"}:
+        return WORLD
+    parts = {subset.get("part", "composition") for entry in tasks.values() for subset in entry["subsets"].values()}
+    told = " ".join(text for part, text in PARTS.items() if part in parts)
+    own = " The pictures are your own, held out from training." if set(tasks) == {"heldout"} else ""
+    price = " Teaching one thing can make a model forget another; this page shows both." if len(parts) > 1 else ""
+    return f"{told}{own}{price}"
+
+
+def without_looking(methods: Sequence[Method], comp: Sequence[Cell], beside: Mapping[str, float | None]) -> list[str]:
+    """What of the composition rows text alone gets right, against the best model. beside: controls by name, percent."""
+    known = {name: value for name, value in beside.items() if value is not None}
+    values = [cell.value for cell in comp if cell.value is not None]
+    if not known or not values:
+        return []
+    name, most = max(known.items(), key=lambda item: item[1])
+    trick, best = CONTROLS[name].format(base=methods[0].label), max(values)
+    if most < 55:
+        return [
+            f"No trick that does not look at the picture does much better than guessing (the best: {trick}, "
+            f"{most:.1f} %)."
+        ]
+    if best <= most:
+        return [
+            f"These rows do not need the picture: {trick} gets {most:.1f} % of them, no model here more than "
+            f"{best:.1f} %."
+        ]
+    return [
+        f"Part of these rows can be had without the picture: {trick} gets {most:.1f} %. Only what a model has above "
+        "that shows that it looked."
+    ]
+
+
+def advice(methods: Sequence[Method], comp: Sequence[Cell], others: Sequence[Sequence[Cell]]) -> list[str]:
+    """One sentence on what to do next. others: the cells of zero-shot and retrieval, empty where not measured."""
+    if len(methods) < 2 or not comp:
+        return []
+    better = [m.label for m, cell in zip(methods, comp) if cell.verdict == "better"]
+    if not better:
+        return [
+            "Advice: no gain here is sure. Train for more steps or with a higher learning rate, or on more captions, "
+            "and measure on more held-out rows."
+        ]
+    costs = {m.label for cells in others for m, cell in zip(methods, cells) if cell.verdict == "worse"}
+    free = [label for label in better if label not in costs]
+    if free:
+        return [f"Advice: use {free[0]}: a sure gain, and nothing that was measured here is surely lost."]
+    return [
+        f"Advice: blend {better[0]} with {methods[0].label} (compoclip blend --sweep): a sure gain, and a sure loss."
+    ]
+
+
+def headline(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence[Cell], rows: int = 0) -> list[str]:
     """What the figures say, in a few sentences: who gains composition, and what that costs in recognition.
 
     `comp` and `zeroshot` hold one cell a method (empty where not measured), the base first.
@@ -131,7 +192,7 @@ def headline(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence
         return ["Neither composition nor zero-shot recognition was measured; see the tables below."]
     if len(methods) == 1:
         return _alone(base, comp, zeroshot)
-    out = _composition(methods, comp) if comp else ["Composition was not measured."]
+    out = _composition(methods, comp, rows) if comp else ["Composition was not measured."]
     if zeroshot:
         out += _recognition(methods, comp, zeroshot)
     return out
@@ -150,7 +211,7 @@ def _alone(name: str, comp: Sequence[Cell], zeroshot: Sequence[Cell]) -> list[st
     return out
 
 
-def _composition(methods: Sequence[Method], comp: Sequence[Cell]) -> list[str]:
+def _composition(methods: Sequence[Method], comp: Sequence[Cell], rows: int) -> list[str]:
     base = methods[0].label
     tuned = [(m, c) for m, c in zip(methods[1:], comp[1:]) if c.value is not None]
     if comp[0].value is None or not tuned:
@@ -158,9 +219,10 @@ def _composition(methods: Sequence[Method], comp: Sequence[Cell]) -> list[str]:
     best, cell = max(tuned, key=lambda pair: pair[1].value or 0.0)
     out = []
     how = f": {points(cell)}" if cell.delta is not None else ""
+    of = f"{rows:,} rows" if rows else "the rows"
     if cell.verdict == "better" or cell.delta is None:
         out.append(
-            f"{best.label} is best at composition: it prefers the true caption in {cell.value:.1f} % of the rows, "
+            f"{best.label} is best at composition: it prefers the true caption in {cell.value:.1f} % of {of}, "
             f"where {base} does in {comp[0].value:.1f} %{how}."
         )
     else:
@@ -169,7 +231,7 @@ def _composition(methods: Sequence[Method], comp: Sequence[Cell]) -> list[str]:
         verb = "are" if len(sure) > 1 else "is"
         luck = ", which may be luck" if sure else ""
         out.append(
-            f"{names} {verb} surely better at composition than {base} ({comp[0].value:.1f} %). "
+            f"{names} {verb} surely better at composition than {base} ({comp[0].value:.1f} % of {of}). "
             f"The highest is {best.label} with {cell.value:.1f} %{how}{luck}."
         )
     worse = [m.label for m, c in tuned if c.verdict == "worse"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from compoclip.config import TrainConfig
 from compoclip.distributed import ALONE, Ranks
 from compoclip.evaluation import evaluate
+from compoclip.evaluation.results import write_results
 from compoclip.models import Model
 from compoclip.training.dataset import TrainData
 
@@ -18,13 +19,17 @@ def evaluate_run(
     extra = [data.heldout] if data.heldout is not None else []
     if not config.eval_tasks and not extra:
         return
-    evaluate(
+    results = evaluate(
         model,
         config.eval_tasks,
         data_root=config.eval_data_root,
         limit=config.eval_limit,
+        log_samples=bool(extra),
         extra=extra,
         label=label,
-        output_path=path,
         ranks=ranks,
     )
+    if results:
+        if extra:  # rows of the run's own photos, for the report's examples; a benchmark's are asked for with eval
+            results["samples"] = [row for row in results["samples"] if row["task"] == "heldout" and "scores" in row]
+        write_results(results, path)

@@ -23,7 +23,10 @@ from compoclip.progress import console
 from compoclip.training.checkpoint import checkpoints
 
 CONFIG = "config.yaml"
-START = ("config.yaml", "env.json", "metrics.jsonl", "results-base.json", "tensorboard")  # what a start writes
+START = (  # what a start writes
+    *("config.yaml", "env.json", "metrics.jsonl", "tensorboard"),
+    *("results-base.json", "results-base.samples.jsonl"),
+)
 PATHS = ("data", "image_root", "negatives", "model", "pretrained", "feature_cache", "eval_data_root")
 NAMES = ("world", "generate", "tiny")  # values of these settings that are never paths
 GRACE = 6.0  # seconds: workers of a killed process notice within five that it is gone
