@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from compoclip.io import write_bytes, write_text
 from compoclip.report.gains import WORDS, Line, lines
@@ -114,7 +115,7 @@ def drawn(found: Sequence[Line], labels: Sequence[str]) -> dict[str, bytes]:
         x, y = [d.mean for _, d in known], [y for y, _ in known]
         low, high = [d.mean - d.low for _, d in known], [d.high - d.mean for _, d in known]
         spans = [[max(0.0, v) for v in low], [max(0.0, v) for v in high]]
-        style = {"color": COLOURS[number % len(COLOURS)], "fmt": MARKS[number % len(MARKS)]}
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "fmt": MARKS[number % len(MARKS)]}
         axes.errorbar(x, y, xerr=spans, label=shortened(label).replace("$", r"\$"), capsize=2, markersize=5, **style)
     axes.plot([0, 0], [-0.6, len(shown) - 0.4], color="#5b6470", linewidth=1)
     names = [f"{shortened(line.title)} (n = {line.rows:,})".replace("$", r"\$") for line in shown]
