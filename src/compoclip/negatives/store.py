@@ -76,7 +76,8 @@ def captions_hash(total: int) -> str:
 
 
 def as_dict(negative: Negative) -> dict[str, Any]:
-    """A negative as JSON and Parquet keep it."""
+    """A negative as JSON and Parquet keep it; `twin` only where it has one."""
+    twin = {} if negative.twin is None else {"twin": negative.twin}
     edits = [edit._asdict() for edit in negative.edits]
     return {
         "text": negative.text,
@@ -84,7 +85,7 @@ def as_dict(negative: Negative) -> dict[str, Any]:
         "edits": edits,
         "source": negative.source,
         "plausibility": negative.plausibility,
-        "twin": negative.twin,
+        **twin,
     }
 
 
