@@ -23,8 +23,8 @@ class Draw:
 
     def __init__(self, *key: str | int, loose: bool = False) -> None:
         self.loose, self.held = loose, False
-        self._digest = hashlib.blake2b("\x1f".join(map(str, key)).encode()).digest()
-        self._block, self._left = int.from_bytes(self._digest, "little"), 8
+        self._digest = "\x1f".join(map(str, key)).encode()
+        self._block, self._left = 0, 0
 
     def _next(self) -> int:
         if not self._left:

@@ -119,7 +119,7 @@ class Generator:
         if len(found) >= most or not kinds:
             return []
         draws = [Draw(self.seed, caption.caption_id, self.epoch, kind.name, loose=loose) for kind in kinds]
-        streams = [(kind, self._proposals(kind, caption, draw)) for kind, draw in zip(kinds, draws)]
+        streams = [(kind, self._stream(kind, caption, draw)) for kind, draw in zip(kinds, draws)]
         if self.per_caption < len(streams):  # so that every kind comes up over a set of captions
             streams = Draw(self.seed, caption.caption_id, self.epoch, "order").shuffled(streams)
         while streams and len(found) < most:
@@ -134,6 +134,12 @@ class Generator:
                     alive.append((kind, proposals))
             streams = alive
         return [kind for kind, draw in zip(kinds, draws) if draw.held]
+
+    def _stream(self, kind: Kind, caption: Caption, draw: Draw) -> Iterator[Proposal]:
+        """What a kind proposes, as texts of the whole caption."""
+        if caption.written.as_is and kind.exchange is None:
+            return kind.propose(caption.views[0], draw, self.vocabulary)
+        return self._proposals(kind, caption, draw)
 
     def _proposals(self, kind: Kind, caption: Caption, draw: Draw) -> Iterator[Proposal]:
         """What a kind proposes for the caption's sentences, in drawn order."""

@@ -73,6 +73,7 @@ class Contexts:
         self._total = sum(count for gram, count in self._counts.items() if len(gram) == 1)
         self._new: dict[Gram, float] = {}
         self._old: dict[Gram, float] = {}
+        self._before: tuple[Sequence[str], dict[Gram, float]] = ((), {})  # the caption judged last, and its costs
 
     def seen(self, *words: str) -> bool:
         """Do captions have this run of one to three words ("a" stands for "an")?"""
@@ -83,10 +84,13 @@ class Contexts:
 
         What the caption itself has contributed to the counts is taken off before its own runs are judged.
         """
-        before: dict[Gram, None] = dict.fromkeys(zip(old, old[1:], old[2:]))
+        if old is not self._before[0]:
+            grams = [*dict.fromkeys(zip(old, old[1:], old[2:])), (old[0], old[1])]
+            self._before = old, {gram: self._old.get(gram) or self._cost(gram, self._old, 1) for gram in grams}
+        before = self._before[1]
         after: dict[Gram, None] = dict.fromkeys(zip(new, new[1:], new[2:]))
-        before[old[0], old[1]] = after[new[0], new[1]] = None
-        gone = sum([self._old.get(gram) or self._cost(gram, self._old, 1) for gram in before if gram not in after])
+        after[new[0], new[1]] = None
+        gone = sum([cost for gram, cost in before.items() if gram not in after])
         come = sum([self._new.get(gram) or self._cost(gram, self._new, 0) for gram in after if gram not in before])
         return come - gone
 

@@ -48,11 +48,13 @@ class View:
     __slots__ = (
         "_nouns",
         "_pairs",
+        "capitals",
         "children",
         "described",
         "lower",
         "others",
         "parsed",
+        "read",
         "sound",
         "starts_upper",
         "words",
@@ -77,7 +79,9 @@ class View:
         self._nouns: list[Noun] | None = None
         self.sound: list[Noun] | None = None  # those that may be swapped, once a swap has asked for them
         self.described: list[tuple[int, int]] | None = None  # (adjective, noun), once a kind has asked for them
+        self.read: tuple[list[str], list[str]] | None = None  # the words for a language model, once one has asked
         self._pairs: frozenset[tuple[str, str]] | None = None
+        self.capitals = parsed.text.isupper()
 
     @property
     def nouns(self) -> list[Noun]:
@@ -240,13 +244,15 @@ class View:
         last = len(words) - 1
         for position in [at for at, word in enumerate(words) if word in _ARTICLES and at < last]:
             article, following = words[position], words[position + 1]
+            if (article, following) in self._pairs:
+                continue
             if following[0].isalnum() and (article.lower(), following.lower()) not in self._pairs:
                 right = indefinite_article(following)
                 words[position] = right.capitalize() if article[0] == "A" else right
         if self.starts_upper and words:
             words[0] = words[0][:1].upper() + words[0][1:]
         text = "".join([word + " " if space else word for word, space in zip(words, spaces)])
-        return (text.upper() if self.parsed.text.isupper() else text).strip()
+        return (text.upper() if self.capitals else text).strip()
 
 
 @cache

@@ -19,6 +19,7 @@ from compoclip.negatives.types import Edit
 
 READ = 60  # words of a caption that surely fit CLIP's 77 tokens
 _BREAK = re.compile(r"(?<=[.!?])[\"'”’)]*\s+(?=[\"'“‘(]*[A-Z0-9])")
+_AFTER = ".!? \"'”’)"  # behind a last sentence's mark, where no other begins
 _ABBREVIATED = re.compile(r"(?:\b(?:Mr|Mrs|Ms|Dr|St|No|vs|Jr|Sr|Ave|Rd|U\.S|[A-Z]))\.\Z")
 _WORD = re.compile(r"[^\W\d_][\w’'-]*")
 _TITLED = 0.7  # of the longer words begin with a capital
@@ -46,8 +47,16 @@ class Written:
         sentences = self._sentences()
         self.pieces = [one for one in sentences if one.start == 0 or one.start + len(one.text) <= read]
 
+    @property
+    def as_is(self) -> bool:
+        """Is it one sentence, in the case in which the rules read it?"""
+        return not self.style and len(self.pieces) == 1 and len(self.pieces[0].text) == len(self.text)
+
     def _sentences(self) -> list[Piece]:
         starts = [0]
+        inside = self.text.rstrip(_AFTER)
+        if not ("." in inside or "!" in inside or "?" in inside):
+            return [Piece(0, self._plain(self.text))]
         for found in _BREAK.finditer(self.text):
             if not _ABBREVIATED.search(self.text[: found.start()]):
                 starts.append(found.end())

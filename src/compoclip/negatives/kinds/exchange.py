@@ -51,8 +51,8 @@ def best_first(
     swaps = list(swaps)
     if not swaps:
         return
-    words, contexts = plain(view.lower), vocabulary.contexts
-    old = [START, *filter(None, words), END]
+    contexts = vocabulary.contexts
+    words, old = _read(view)
     weighed = []
     for swap in swaps:
         changes = sorted((swap.one, swap.other, *swap.repairs))
@@ -72,9 +72,16 @@ def best_first(
 
 def loss(view: View, vocabulary: Vocabulary, changes: list[Change]) -> float:
     """Log-likelihood (nats) that the caption loses by the changes, by the captions' own runs of words."""
-    words = plain(view.lower)
-    new = [START, *filter(None, _spliced(words, sorted(changes))), END]
-    return vocabulary.contexts.loss([START, *filter(None, words), END], new)
+    words, old = _read(view)
+    return vocabulary.contexts.loss(old, [START, *filter(None, _spliced(words, sorted(changes))), END])
+
+
+def _read(view: View) -> tuple[list[str], list[str]]:
+    """The caption's words for the language model, token by token, and as it reads them."""
+    if view.read is None:
+        words = plain(view.lower)
+        view.read = words, [START, *filter(None, words), END]
+    return view.read
 
 
 def _spliced(words: list[str], changes: list[Change]) -> list[str]:

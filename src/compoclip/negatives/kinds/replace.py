@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, COLLOCATIONS, MASS, members
 from compoclip.language.described import also_against, describes
@@ -99,12 +99,18 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             bare = noun.article < 0 and not noun.plural and not noun.counted
             if bare and noun.lemma in MASS and not mass:
                 changes.append((noun.phrase, noun.phrase, "a"))  # "by water" -> "by a tree"
-            if word not in (*everyday.get(noun.lemma, ()), *everyday[NAMED]):
+            if word not in _of_a_class(noun.lemma):
                 rarer = math.log(max(1, vocabulary.noun(noun.lemma)) / vocabulary.noun(word))
                 if loss(view, vocabulary, changes) - rarer > OPEN:
                     continue  # words of no class have to read well there
             text, made = view.rewrite(changes), True
             yield text, (view.edit(start, noun.head + 1, form),)
+
+
+@cache
+def _of_a_class(noun: str) -> frozenset[str]:
+    """What a class lets stand for the noun, wherever it stands."""
+    return frozenset((*members("n").get(noun, ()), *members("n")[NAMED]))
 
 
 def whole_name(word: str, vocabulary: Vocabulary, draw: Draw) -> str:

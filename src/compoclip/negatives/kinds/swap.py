@@ -43,12 +43,13 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
         for a, b in combinations(sound_nouns(view), 2)
         if a.lemma != b.lemma and a.head < b.phrase and not same_meaning_nouns(view, a, b)
     ]
-    swaps = (_swap(view, vocabulary, a, b) for a, b in pairs)
+    heads = {noun.head: noun for pair in pairs for noun in pair}
+    fitted = {at: noun._replace(mass=_uncounted(view, vocabulary, noun)) for at, noun in heads.items()}
+    swaps = (_swap(view, fitted[a.head], fitted[b.head]) for a, b in pairs)
     yield from best_first(view, draw, vocabulary, [swap for swap in swaps if swap])
 
 
-def _swap(view: View, vocabulary: Vocabulary, a: Noun, b: Noun) -> Swap | None:
-    a, b = (noun._replace(mass=_uncounted(view, vocabulary, noun)) for noun in (a, b))
+def _swap(view: View, a: Noun, b: Noun) -> Swap | None:
     changes: list[Change] = []
     repairs: list[Change] = []
     for there, here in ((a, b), (b, a)):  # `here` moves to the place of `there`
