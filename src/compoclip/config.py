@@ -66,6 +66,9 @@ class TrainConfig(BaseModel):
     )
     negative_kinds: tuple[str, ...] = Field((), description="kinds to generate or to keep")
     negatives_per_caption: int = Field(3, ge=0, description="negatives of a caption in a batch (K)")
+    negative_weighting: Literal["even", "plausible"] = Field(
+        "even", description="how K of a build's negatives are drawn: evenly, or those likelier that read like captions"
+    )
 
     units_per_caption: int = Field(2, ge=1, description="units of a caption in a batch, each with a foil (N)")
     phrases_per_caption: int = Field(8, ge=1, description="noun phrases of a caption in a batch, at most")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import open_clip
@@ -11,6 +12,8 @@ from tests.data.conftest import jpeg, write_tar
 
 from compoclip.config import TrainConfig
 from compoclip.data.checking import check_path
+from compoclip.data.collate import Collator
+from compoclip.data.extras import Weighed
 from compoclip.data.sources import open_source
 from compoclip.errors import InputError
 from compoclip.negatives.build import build
@@ -125,3 +128,31 @@ def test_negatives_that_equal_their_caption_where_it_is_cut_are_left_out(tmp_pat
     assert check_path(tmp_path / "a.tsv")["long_captions"] == 1
     (tmp_path / "b.tsv").write_text("image\tcaption\n0.png\t" + "word " * 75 + "\n1.png\t" + "🙂a" * 40 + "\n")
     assert check_path(tmp_path / "b.tsv")["long_captions"] == 1  # 75 words are 75 tokens and fit; 40 faces do not
+
+
+@pytest.mark.parametrize(("weighting", "least", "most"), [("plausible", 0.8, 0.95), ("even", 0.4, 0.6)])
+def test_plausible_negatives_are_drawn_oftener(tmp_path, weighting, least, most) -> None:
+    photos(tmp_path, 1)
+    (tmp_path / "a.csv").write_text(f"image,caption\n0.png,{SAID[0]}\n")
+    folder = made(tmp_path / "out", [("0.png#0", SAID[0], [])])
+    pair = [Negative("a blue square", "x", plausibility=1.0), Negative("square a blue", "x", plausibility=-8.0)]
+    write_shard(folder / "negatives-00000.parquet", [("0.png#0", SAID[0], pair)])
+    source = open_source(tmp_path / "a.csv")
+    found = negatives_of(TrainConfig(negatives=str(folder), negative_weighting=weighting), source)
+    assert found is not None
+    collator = Collator(source, 0, None, 1, found.of_epoch(0), "first", load_images=False)
+    texts = found.of_epoch(0).make([source[0]], [0], 0)[0]
+    drawn = [collator._negatives(source[0], 0, epoch, texts)[0] for epoch in range(400)]
+    assert least < drawn.count("a blue square") / len(drawn) < most  # 1 : exp(-2)
+
+
+def test_weights_survive_the_way_to_a_worker_and_what_has_none_is_refused(tmp_path) -> None:
+    assert pickle.loads(pickle.dumps(Weighed.of("a dog", 0.25))).weight == 0.25
+    photos(tmp_path, 1)
+    (tmp_path / "a.csv").write_text(f"image,caption\n0.png,{SAID[0]}\n")
+    folder = made(tmp_path / "out", [("0.png#0", SAID[0], ["a cat"])])
+    source = open_source(tmp_path / "a.csv")
+    with pytest.raises(InputError, match="does not say how plausible"):
+        negatives_of(TrainConfig(negatives=str(folder), negative_weighting="plausible"), source)
+    with pytest.raises(InputError, match="give --negatives DIR"):
+        negatives_of(TrainConfig(negatives="generate", negative_weighting="plausible"), source)

@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from compoclip.data.extras import NOTHING, Extras, Twinned, UnitLookup, Wanted, choose, said
+from compoclip.data.extras import NOTHING, Extras, Twinned, UnitLookup, Wanted, Weighed, choose, said
 from compoclip.data.hard_images import HardImages
-from compoclip.data.order import digest, draw, pick
+from compoclip.data.order import digest, draw, draw_weighted, pick
 from compoclip.data.pixels import PixelCache, Preprocess, own_randomness, to_uint8
 from compoclip.data.sources.base import Sample, Source
 from compoclip.errors import InputError, RunError
@@ -228,6 +228,12 @@ class Collator:
         if not found:
             return []
         true = {said(caption) for caption in sample.captions}
-        texts = (item if isinstance(item, str) else str(getattr(item, "text", item)) for item in found)
-        good = list(dict.fromkeys(text for text in texts if said(text) not in true))
-        return draw(good, self.negatives_per_caption, self.seed, epoch, sample.image_id, number)
+        good: dict[str, float] = {}
+        for item in found:
+            text = item if isinstance(item, str) else str(getattr(item, "text", item))
+            if said(text) not in true:
+                good.setdefault(text, item.weight if isinstance(item, Weighed) else 1.0)
+        key = (self.seed, epoch, sample.image_id, number)
+        if any(weight != 1.0 for weight in good.values()):
+            return draw_weighted(list(good), list(good.values()), self.negatives_per_caption, *key)
+        return draw(list(good), self.negatives_per_caption, *key)

@@ -32,6 +32,19 @@ class Twinned(str):
         return made
 
 
+class Weighed(str):
+    """A negative that is drawn more or less often than others: by `weight`, against their 1."""
+
+    __slots__ = ("weight",)
+    weight: float
+
+    @classmethod
+    def of(cls, text: str, weight: float) -> Weighed:
+        found = cls(text)
+        found.weight = weight
+        return found
+
+
 class UnitLookup(Protocol):
     """Where the units of captions come from."""
 

@@ -6,6 +6,7 @@ So an order can be entered at any place, and a draw is the same in any process, 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -39,6 +40,17 @@ def draw(items: Sequence[T], k: int, *key: object) -> list[T]:
     All of them, in their own order, where there are no more.
     """
     return list(items) if len(items) <= k else shuffled(items, *key)[:k]
+
+
+def draw_weighted(items: Sequence[T], weights: Sequence[float], k: int, *key: object) -> list[T]:
+    """`k` of `items` without repetition, the heavier ones likelier (Efraimidis and Spirakis 2006); all if no more.
+
+    An item's place is by -log(u) / weight with a hash u of (key, its number), so that equal weights shuffle evenly.
+    """
+    if len(items) <= k:
+        return list(items)
+    late = [-math.log((digest("draw", *key, j) + 1) / 2.0**64) / weight for j, weight in enumerate(weights)]
+    return [items[j] for j in sorted(range(len(items)), key=late.__getitem__)[:k]]
 
 
 def shuffled(items: Sequence[T], *key: object) -> list[T]:

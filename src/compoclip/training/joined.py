@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from compoclip.data.extras import Unit, Wanted
+from compoclip.data.extras import Unit, Wanted, Weighed
 from compoclip.data.sources import Sample, Source
 from compoclip.data.tokens import context_length, same_tokens
 from compoclip.errors import InputError
@@ -17,6 +18,7 @@ from compoclip.negatives.store import MANIFEST, caption_hash, caption_key, capti
 from compoclip.progress import say
 
 T = TypeVar("T")
+NATS = 4.0  # less plausible by so much, a negative is drawn 1/e as often
 LEAST = 0.5  # share of captions with negatives below which a run is warned of it
 
 
@@ -35,14 +37,14 @@ class Joined:
         self.units_of_text: dict[str, tuple[Unit, ...]] = {}
         self.equal = 0  # negatives left out because they equal their caption where the tower cuts it
 
-    def add(self, caption_id: str, caption: str, negatives: list[str], tokenizer: Any) -> None:
+    def add(self, caption_id: str, caption: str, negatives: Sequence[str], tokenizer: Any) -> None:
         if tokenizer is not None and len(caption.encode()) > context_length(tokenizer) - 2:
             same = same_tokens(tokenizer, caption, negatives)
             self.equal += sum(same)
             negatives = [text for text, equal in zip(negatives, same) if not equal]
         if negatives:
-            self.by_id[caption_id] = (caption_hash("", caption), negatives)
-            self.texts.setdefault(caption, negatives)
+            self.by_id[caption_id] = (caption_hash("", caption), list(negatives))
+            self.texts.setdefault(caption, self.by_id[caption_id][1])
 
     def add_units(self, caption_id: str, caption: str, units: tuple[Unit, ...]) -> None:
         if units:
@@ -162,10 +164,26 @@ def _compare(manifest: Any, found: Coverage, folder: Path, by_text: bool) -> Non
         say(f"negatives: built from as many captions ({built}), but not from the same ones or under other ids")
 
 
-def read_joined(rows: Iterable[tuple[str, str, list[Any]]], kinds: frozenset[str], tokenizer: Any) -> Joined:
-    """Rows of a build. kinds: those to keep, as far as a caption has any of them; none for all."""
+def read_joined(
+    rows: Iterable[tuple[str, str, list[Any]]], kinds: frozenset[str], tokenizer: Any, plausible: bool = False
+) -> Joined:
+    """Rows of a build. kinds: those to keep, as far as a caption has any of them; none for all.
+
+    plausible: weigh each negative by how plausible it is beside its caption (exp(nats / 4), at most 1).
+    Raises InputError where the build does not say so.
+    """
     found = Joined()
     for caption_id, caption, negatives in rows:
-        own = [row.wrong for row in negatives if row.kind in kinds] or [row.wrong for row in negatives]
-        found.add(caption_id, caption, own, tokenizer)
+        own = [row for row in negatives if row.kind in kinds] or negatives
+        texts = [Weighed.of(row.text, _weight(row)) if plausible and row.twin is None else row.wrong for row in own]
+        found.add(caption_id, caption, texts, tokenizer)
     return found
+
+
+def _weight(negative: Any) -> float:
+    if negative.plausibility is None:
+        raise InputError(
+            "negative_weighting=plausible: this build does not say how plausible its negatives are (a model's and "
+            "converted ones do not); build anew with `compoclip negatives build`, or take negative_weighting=even"
+        )
+    return math.exp(min(0.0, float(negative.plausibility)) / NATS)

@@ -39,12 +39,18 @@ class BuiltNegatives:
     """Negatives of `negatives build`: one folder for every epoch, or epoch e's from folder e modulo their number.
 
     One folder is in memory at a time. kinds: those to keep, as far as a caption has any of them; none for all. units:
-    whether the units of the captions are read too.
+    whether the units of the captions are read too. plausible: those that read like captions are drawn oftener.
     """
 
     def __init__(
-        self, folders: Sequence[Path], kinds: Sequence[str], tokenizer: Any = None, units: bool = False
+        self,
+        folders: Sequence[Path],
+        kinds: Sequence[str],
+        tokenizer: Any = None,
+        units: bool = False,
+        plausible: bool = False,
     ) -> None:
+        self.plausible = plausible
         self.folders, self.kinds, self.tokenizer, self.units = list(folders), kept_kinds(kinds), tokenizer, units
         self.by_text = False
         self._read: tuple[int, Joined] | None = None
@@ -55,7 +61,7 @@ class BuiltNegatives:
         place = epoch % len(self.folders)
         if self._read is None or self._read[0] != place:
             self._read = None  # the old ones go before the new ones come
-            self._read = place, read_joined(iterate(self.folders[place]), self.kinds, self.tokenizer)
+            self._read = place, read_joined(iterate(self.folders[place]), self.kinds, self.tokenizer, self.plausible)
             for row in iterate_units(self.folders[place]) if self.units else ():
                 self._read[1].add_units(*row)
             self._read[1].by_text = self.by_text  # as was found for the first epoch
@@ -189,6 +195,11 @@ def negatives_of(
         _say_paraphrases(source)
     if not wants and not units:
         return None
+    if config.negative_weighting != "even" and config.negatives in (None, "generate"):
+        raise InputError(
+            f"negative_weighting={config.negative_weighting} draws from a build: give --negatives DIR with "
+            f"more than {config.negatives_per_caption} a caption"
+        )
     if config.negatives is None:
         if units:
             raise InputError(
@@ -204,7 +215,8 @@ def negatives_of(
     folder = Path(config.negatives)
     if not folder.is_dir():
         raise InputError(f"{config.negatives}: no such folder; give one that `negatives build` wrote, or `generate`")
-    built = BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds, tokenizer, units)
+    plausible = config.negative_weighting == "plausible"
+    built = BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds, tokenizer, units, plausible)
     if wants:
         check_coverage(source, built.of_epoch(0), built.folders[0])
     if units:
