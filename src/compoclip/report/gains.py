@@ -28,6 +28,7 @@ from compoclip.report.pool import (
 from compoclip.report.terminal import COLOURS
 
 WORDS = {"better": "gained", "worse": "lost", "same": "unclear"}
+SIGNS = {"better": "▲ ", "worse": "▼ ", "same": ""}
 OTHER = "other rows"
 RETRIEVED = "R@1"
 
@@ -89,7 +90,7 @@ def gains_table(results: Sequence[Results]) -> Table:
         box=box.SIMPLE_HEAD,
         padding=(0, 1),
         pad_edge=False,
-        caption="percent; change in points with its 95 % interval: unclear where it holds 0",
+        caption="percent; change in points with its 95 % interval; ▲ gained, ▼ lost, no sign: may be luck",
         caption_justify="left",
     )
     out.add_column("question", overflow="fold")
@@ -99,12 +100,11 @@ def gains_table(results: Sequence[Results]) -> Table:
         out.add_column(Text(method.label), justify="right", overflow="fold")
     if len(methods) == 2:
         out.add_column("change", justify="right", no_wrap=True)
-        out.add_column("", no_wrap=True)
     for line in lines(results):
         guess = "" if line.chance is None else f"{line.chance:.0f}"
         shown = [_figure(found) for found in line.cells]
         if len(methods) == 2:
-            shown += _change(line.cells[1])
+            shown.append(_change(line.cells[1]))
         else:
             shown = [shown[0], *(_stacked(found) for found in line.cells[1:])]
         out.add_row(Text(line.title), f"{line.rows:,}", guess, *shown)
@@ -118,26 +118,27 @@ def _figure(found: Cell) -> Text:
     return Text(f"{found.value:.1f}{spread}")
 
 
-def _change(found: Cell) -> list[Text]:
+def _change(found: Cell) -> Text:
     if found.delta is None:
-        return [Text(""), Text(OTHER if found.other_rows else "")]
-    words = "no row moved" if found.unmoved else WORDS[found.verdict]
-    return [_difference(found), Text(words, style=COLOURS[found.verdict])]
+        return Text(OTHER if found.other_rows else "")
+    return Text("no row moved", style="dim") if found.unmoved else _difference(found)
 
 
-def _difference(found: Cell, between: str = " ") -> Text:
+def _difference(found: Cell) -> Text:
     assert found.delta is not None
     d = found.delta
     if found.unmoved:
         return Text("0.0", style=COLOURS["same"])
     low, high = (0.0 if abs(end) < 0.05 else end for end in (d.low, d.high))
-    return Text(f"{d.mean:+.1f}{between}[{low:+.1f}, {high:+.1f}]", style=COLOURS[found.verdict])
+    return Text(f"{SIGNS[found.verdict]}{d.mean:+.1f} [{low:+.1f}, {high:+.1f}]", style=COLOURS[found.verdict])
 
 
 def _stacked(found: Cell) -> Text:
     out = _figure(found)
     if found.delta is not None:
-        out.append("\n").append_text(_difference(found, "\n"))
+        d = found.delta
+        interval = "" if found.unmoved else f"\n[{d.low:+.0f}, {d.high:+.0f}]"  # narrow: several stand side by side
+        out.append(f"\n{SIGNS[found.verdict]}{d.mean:+.1f}{interval}", style=COLOURS[found.verdict])
     elif found.other_rows:
         out.append(f"\n{OTHER}")
     return out
