@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import tarfile
 import tempfile
 import time
@@ -39,8 +38,9 @@ def write_shard(path: Path) -> None:
 
 
 def resident() -> float:
-    """MiB of this process in memory now."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    """MiB of this process in memory now, without the pages of files, which come and go with what others need."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 2**10
 
 
 def main() -> None:

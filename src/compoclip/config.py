@@ -110,6 +110,7 @@ class TrainConfig(BaseModel):
     grad_checkpointing: bool = Field(
         False, description="compute activations again in the backward pass, to save memory"
     )
+    compile: bool = Field(False, description="compile the towers' transformer blocks, for runs of many steps on a GPU")
     device: str = Field("auto", description="where to train: auto, cpu, cuda, cuda:1, ...")
     seed: int = Field(0, ge=-(2**63), lt=2**63, description="seed of everything random")
 

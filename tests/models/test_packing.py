@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from compoclip.models.lora import Lora
-from compoclip.models.packing import pack
-from compoclip.models.text_tower import encode_ids
+from compoclip.models.packing import bucketed, pack
+from compoclip.models.text_tower import encode_ids, packing
 
 from .clips import captions
 
@@ -116,3 +116,23 @@ def test_half_precision(clip):
     with torch.autocast("cpu", torch.bfloat16):
         half = encode_ids(model.clip, ids, share=True).pooled.float()
     assert (half - full).norm() < 0.05 * full.norm()
+
+
+def test_buckets_give_the_same_features_in_few_shapes(clip):
+    model = clip("vit")
+    shapes = set()
+    for count in range(3, 30):
+        words = [f"a {'red ' * (k % 5)}cat number {k}" for k in range(count)]
+        ids = model.tokenize(words)
+        packed = packing(model.clip, ids)
+        assert packed is not None
+        wide = bucketed(packed, rows=4, nodes=32)
+        shapes.add(tuple(wide.ids.shape))
+        assert wide.ids.shape[0] % 4 == wide.ids.shape[1] % 32 == 0
+        assert wide.mask.any(dim=2).all()  # a node that sees nothing would be no number
+        found = encode_ids(model.clip, ids, dense=True, packed=wide)
+        direct = encode_ids(model.clip, ids, dense=True)
+        assert torch.allclose(found.pooled, direct.pooled, atol=1e-5)
+        real = direct.mask
+        assert torch.allclose(found.tokens[real], direct.tokens[real], atol=1e-5)
+    assert len(shapes) < 6

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from PIL import Image
@@ -44,7 +44,7 @@ class Batch:
     images (B, 3, H, W), in the dtype the preprocessing gives, or (B, 0) where images were not asked for; negatives: B
     rows of at most K strings, fewer or none where a caption has no more; indices: places in the source; caption_ids:
     which of the image's captions; extras: B rows of further texts, or none where no objective reads any; partners:
-    where each row is a joined image (`concatenate`), places of the second ones.
+    where each row is a joined image (`concatenate`), places of the second ones; prepared: what `Collator.prepare` made.
     """
 
     images: Tensor
@@ -55,6 +55,7 @@ class Batch:
     caption_ids: list[int]
     extras: list[Extras] = field(default_factory=list)
     partners: list[int] = field(default_factory=list)
+    prepared: Any = None
 
 
 @dataclass
@@ -85,6 +86,7 @@ class Collator:
     wanted: Wanted = NOTHING
     units: UnitLookup | None = None
     hard: HardImages | None = None
+    prepare: Callable[[list[str], list[list[str]], list[Extras]], Any] | None = None  # of captions, negatives, extras
     least: int = 0  # pixels of a JPEG's sides that have to be decoded; 0 for all
 
     def __call__(self, places: Sequence[tuple[int, int]], epoch: int, pool: Executor | None = None) -> Collated:
@@ -128,14 +130,17 @@ class Collator:
         made = self._made(samples, numbers, epoch)
         wrong = [self._negatives(sample, number, epoch, found) for sample, number, found in zip(samples, numbers, made)]
         twins = [next((text.twin for text in row if isinstance(text, Twinned)), None) for row in wrong]
+        captions = [twin or sample.captions[number] for twin, sample, number in zip(twins, samples, numbers)]
+        extras = self._extras(samples, numbers, epoch)
         return Batch(
             images=self.stack(images, indices) if images else torch.empty(len(samples), 0),
-            captions=[twin or sample.captions[number] for twin, sample, number in zip(twins, samples, numbers)],
+            captions=captions,
             negatives=wrong,
             image_ids=[sample.image_id for sample in samples],
             indices=indices,
             caption_ids=numbers,
-            extras=self._extras(samples, numbers, epoch),
+            extras=extras,
+            prepared=self.prepare(captions, wrong, extras) if self.prepare else None,
         )
 
     def stack(self, images: list[Tensor], indices: Sequence[int]) -> Tensor:

@@ -68,16 +68,19 @@ class Model:
             if len(self._ids) + len(new) > 1_000_000:
                 self._ids.clear()
                 new = list(dict.fromkeys(texts))
-            ids = self.tokenizer(new).to(torch.int32)
-            words = self.config.get("model_cfg", {}).get("text_cfg", {}).get("vocab_size")
-            if isinstance(words, int) and int(ids.max()) >= words:
-                raise InputError(
-                    f"the tokenizer gives token {int(ids.max())} and the model knows {words}: not its own?"
-                )
+            ids = self.token_ids(new).to(torch.int32)
             self._ids.update(zip(new, ids))
         if not texts:
             return torch.zeros(0, getattr(self.tokenizer, "context_length", 77), dtype=torch.long)
         return torch.stack([self._ids[t] for t in texts]).long()
+
+    def token_ids(self, texts: Sequence[str]) -> Tensor:
+        """Token ids (N, context length) of at least one text, of which none are kept. Raises as `tokenize` does."""
+        ids: Tensor = self.tokenizer(list(texts)).long()
+        words = self.config.get("model_cfg", {}).get("text_cfg", {}).get("vocab_size")
+        if isinstance(words, int) and int(ids.max()) >= words:
+            raise InputError(f"the tokenizer gives token {int(ids.max())} and the model knows {words}: not its own?")
+        return ids
 
     def image_features(self, pixels: Tensor, dense: bool = False) -> Pooled:
         """Pixels (B, 3, H, W) -> pooled (B, D) and patch tokens (B, P, D) in the joint space, not normalised."""

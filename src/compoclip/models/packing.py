@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 ROW_LENGTHS = range(64, 161, 16)
@@ -62,6 +63,20 @@ def pack(ids: Tensor, count: Tensor) -> Packed:
         path[i, : len(text)] = own + row * width
         used += len(new)
     return Packed(*(torch.from_numpy(array).to(ids.device) for array in (node_ids, depth, mask, path)))
+
+
+def bucketed(packed: Packed, rows: int = 16, nodes: int = 32) -> Packed:
+    """The same texts in numbers of rows and nodes that are multiples of these, so that few shapes come up.
+
+    Nodes that are added see themselves and are seen by nobody.
+    """
+    count, length = packed.ids.shape
+    more_rows, more_nodes = -count % rows, -length % nodes
+    pad = (0, more_nodes, 0, more_rows)
+    mask = F.pad(packed.mask, (0, more_nodes, *pad))
+    mask |= torch.eye(length + more_nodes, dtype=torch.bool, device=mask.device)
+    path = packed.path // length * (length + more_nodes) + packed.path % length
+    return Packed(F.pad(packed.ids, pad), F.pad(packed.depth, pad), mask, path)
 
 
 def _rows(lengths: list[int], shared: list[int], capacity: int) -> tuple[list[int], int]:

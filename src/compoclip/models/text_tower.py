@@ -67,10 +67,21 @@ def _end_positions(part: Any, ids: Tensor) -> Tensor | None:
     return None
 
 
-def encode_ids(clip: Any, ids: Tensor, dense: bool = False, cut: bool = True, share: bool = False) -> TextOutput:
+def packing(clip: Any, ids: Tensor) -> Packed | None:
+    """The texts with what they begin alike with once, where the tower is causal and takes them so."""
+    part, count = text_part(clip), lengths(clip, ids)
+    if count is None or not len(ids) or not isinstance(part, (CLIP, TextTransformer)) or not _plain_blocks(part):
+        return None
+    return pack(ids[:, : int(count.max())], count)
+
+
+def encode_ids(
+    clip: Any, ids: Tensor, dense: bool = False, cut: bool = True, share: bool = False, packed: Packed | None = None
+) -> TextOutput:
     """Token ids (N, L) to features in the joint space, not normalised. `cut=False` keeps the full length.
 
-    share: compute what texts begin alike with once, where the tower is causal; equal up to rounding.
+    share: compute what texts begin alike with once, where the tower is causal; equal up to rounding. packed: do so as
+    `packing` has laid them out already.
 
     Raises InputError when `dense` is asked of a tower whose tokens cannot be projected.
     """
@@ -88,8 +99,8 @@ def encode_ids(clip: Any, ids: Tensor, dense: bool = False, cut: bool = True, sh
             )
         out = part(ids) if part is not clip else clip.encode_text(ids)
         return TextOutput(out[0] if isinstance(out, tuple) else out, None, None)
-    if share and count is not None and len(ids) and _plain_blocks(part):
-        packed = pack(ids, count)
+    packed = packing(clip, ids) if share and packed is None else packed
+    if packed is not None and count is not None:
         nodes = _packed_hidden(part, packed)  # (R L, W)
         ends = packed.path.gather(1, count[:, None] - 1)[:, 0]
         pooled = _project(part.text_projection, nodes[ends])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ from compoclip.evaluation.task import Task
 from compoclip.models import Model
 from compoclip.models.image_tower import Pooled
 from compoclip.progress import say
+from compoclip.training.batch_texts import TextPlan, Texts
 from compoclip.training.extra_texts import wanted_texts
 from compoclip.training.feature_store import FeatureStore
 from compoclip.training.frozen import FrozenImages
@@ -32,6 +33,7 @@ from compoclip.training.heldout_run import open_whole, task_of
 from compoclip.training.joined_images import concatenation
 from compoclip.training.nearest import bring_alike_together
 from compoclip.training.negatives import RunNegatives, negatives_of
+from compoclip.training.prefetch import sent_ahead
 
 
 @dataclass
@@ -45,6 +47,8 @@ class TrainBatch:
     number: int
     names: list[str]  # image ids, for messages
     extras: list[Extras] = field(default_factory=list)
+    prepared: list[Texts] = field(default_factory=list)  # of a part, for those of `texts` that are given
+    texts: list[list[Texts]] = field(default_factory=list)  # for each part that the batch is taken in
     single: bool = False  # single images between batches of joined ones, for the contrast alone
 
     def __len__(self) -> int:
@@ -54,7 +58,9 @@ class TrainBatch:
         """The batch in parts of at most `size` rows; whole where that is None."""
         size = size or len(self)
         spans = [slice(start, start + size) for start in range(0, len(self), size)]
-        return [self] if len(spans) == 1 else [self._rows(span) for span in spans]
+        parts = [self] if len(spans) == 1 else [self._rows(span) for span in spans]
+        ready = self.texts if len(self.texts) == len(parts) else [[] for _ in parts]
+        return [replace(part, prepared=texts) for part, texts in zip(parts, ready)]
 
     def _rows(self, span: slice) -> TrainBatch:
         images = self.images
@@ -64,8 +70,8 @@ class TrainBatch:
         else:
             part = images[span]
         texts = self.captions[span], self.negatives[span]
-        more = self.extras[span], self.single
-        return TrainBatch(part, *texts, self.image_id[span], self.number, self.names[span], *more)
+        names, extras = self.names[span], self.extras[span]
+        return TrainBatch(part, *texts, self.image_id[span], self.number, names, extras, single=self.single)
 
 
 class TrainData:
@@ -83,7 +89,9 @@ class TrainData:
         self.config, self.stream, self.heldout, self._negatives = config, stream, heldout, negatives
         self.ranks, self.stream.collator.wanted = ranks, wanted
         self._frozen: FrozenImages | None = None
-        self._device = torch.device("cpu")
+        self._texts: TextPlan | None = None
+        self._place: Any = None  # in a stream, behind the batch that was handed out last
+        self._device = self._to = torch.device("cpu")
 
     @classmethod
     def open(
@@ -167,14 +175,14 @@ class TrainData:
 
     def place(self) -> list[Any] | None:
         """Where each rank is in its stream; None for data that is indexed, where the batch's number tells."""
-        return self.ranks.share(self.stream.place) if isinstance(self.stream, TarStream) else None
+        return self.ranks.share(self._place) if isinstance(self.stream, TarStream) else None
 
     def go_on_from(self, places: list[Any] | None) -> None:
         """Take a stream up where `place` said. Raises InputError for another number of processes."""
         if isinstance(self.stream, TarStream) and places is not None:
             if len(places) != self.ranks.count:
                 raise InputError(f"this run reads its stream by {len(places)} processes; resume it with as many")
-            self.stream.place = places[self.ranks.rank]
+            self.stream.place = self._place = places[self.ranks.rank]
 
     def prepare(self, model: Model, dense: bool, steps: int) -> None:
         """Compute what a frozen image tower gives for the run's `steps`, once; or find it in `feature_cache`."""
@@ -204,6 +212,15 @@ class TrainData:
             wanted = [index for index in stream.stand_ins(indices) if index not in done]
             done.update(wanted)
 
+    def prepare_texts(self, plan: TextPlan) -> None:
+        """Tokenise and pack by this plan: in the loader's processes, where there are any and they can."""
+        self._to = plan.model.device
+        if self.config.concatenate:  # its batches differ in what they need
+            return
+        self._texts = plan
+        if isinstance(self.stream, BatchStream) and plan.travels:
+            self.stream.collator.prepare = plan
+
     def kept_images(self, indices: Sequence[int]) -> Pooled | None:
         """What `prepare` computed of these images; None where the image tower is trained."""
         return None if self._frozen is None else self._frozen.take(indices, self._device)
@@ -214,6 +231,12 @@ class TrainData:
 
     def batches(self, epoch: int, start: int, most: int) -> Iterator[TrainBatch]:
         """At most `most` batches of an epoch, from batch `start` on."""
+        for batch, place in sent_ahead(self._made(epoch, start, most), self._to):
+            self._place = place
+            yield batch
+
+    def _made(self, epoch: int, start: int, most: int) -> Iterator[tuple[TrainBatch, Any]]:
+        """The batches, and the place in a stream behind each."""
         if self._negatives is not None:
             found = self._negatives.of_epoch(epoch)
             self.stream.collator.negatives = self.stream.collator.units = found
@@ -224,7 +247,10 @@ class TrainData:
             image_id = torch.tensor([digest(name) >> 1 for name in batch.image_ids])
             texts = batch.captions, batch.negatives
             single = bool(self.config.concatenate) and not batch.partners
-            yield TrainBatch(images, *texts, image_id, number, batch.image_ids, batch.extras, single)
+            made = batch.prepared or (self._texts(*texts, batch.extras) if self._texts and not single else [])
+            names, extras = batch.image_ids, batch.extras
+            batch_of_run = TrainBatch(images, *texts, image_id, number, names, extras, texts=made, single=single)
+            yield batch_of_run, self.stream.place if isinstance(self.stream, TarStream) else None
 
 
 def draft_side(config: TrainConfig, model: Model) -> int:

@@ -22,7 +22,9 @@ from compoclip.models import Model, load, save
 from compoclip.models.device import resolve_device
 from compoclip.models.teacher import Teacher
 from compoclip.training.backward import backward
+from compoclip.training.batch_texts import TextPlan
 from compoclip.training.checkpoint import Clock, checkpoints, load_checkpoint, load_weights_of, save_checkpoint
+from compoclip.training.compiled import CompiledBlocks
 from compoclip.training.dataset import TrainData
 from compoclip.training.evaluate import evaluate_run
 from compoclip.training.finite import not_finite, not_finite_gradient
@@ -123,6 +125,9 @@ def _train(
     needed = together(ranks, lambda: estimate(goal, towers, data))
     config = settled_sizes(config, needed, data, model.device, ranks)
     goal, alone = objective(config.weights, **config.options), between(config)
+    in_buckets = not (config.lock_text or config.concatenate)
+    compiled = CompiledBlocks(model, in_buckets).on if config.compile else contextlib.nullcontext
+    data.prepare_texts(TextPlan.of(goal, config, model))
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
 
     with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, repeatable(model.device):
@@ -140,7 +145,7 @@ def _train(
                 lr = cosine_lr(step, total, config.lr, config.warmup)
                 set_lr(optimizer, lr)
                 optimizer.zero_grad(set_to_none=True)
-                with naming_the_setting(config):
+                with naming_the_setting(config), compiled():
                     factor = scaler.scale(torch.ones((), device=model.device))  # 1 but for fp16
                     follow = margins.follow if margins is not None and not batch.single else None
                     wanted = alone if batch.single else goal

@@ -16,7 +16,8 @@ from compoclip.models import Model
 from compoclip.models.device import numbers
 from compoclip.models.image_tower import Pooled, image_backbone, image_projection
 from compoclip.models.text_tower import TextOutput, encode_ids
-from compoclip.training.extra_texts import extra_features, texts_in
+from compoclip.training.batch_texts import Texts, batch_texts, matching
+from compoclip.training.extra_texts import extra_features
 from compoclip.training.frozen import FrozenTexts
 from compoclip.training.margins import Margins
 
@@ -29,6 +30,7 @@ class Rows(Protocol):
     negatives: list[list[str]]
     image_id: Tensor
     extras: list[Extras]
+    prepared: list[Texts]
 
     def __len__(self) -> int: ...
 
@@ -57,48 +59,17 @@ class Towers:
                 rows.image_id,
                 self.frozen_texts,
                 rows.extras,
+                matching(rows.prepared, needs),
             )
         return found if self.margins is None else replace(found, margins=self.margins.value)
 
     def with_negatives(self, rows: Rows, needs: frozenset[str]) -> int:
         """How many rows have a negative that counts."""
-        mask = batch_texts(self.model, rows.captions, rows.negatives, self.per_caption, needs).negative_mask
+        found = matching(rows.prepared, needs)
+        if found is None:
+            found = batch_texts(self.model.tokenize, rows.captions, rows.negatives, self.per_caption, needs)
+        mask = found.negative_mask
         return 0 if mask is None else int(mask.any(dim=1).sum())
-
-
-@dataclass(frozen=True)
-class Texts:
-    """The distinct texts of a batch as token ids (N, L), and where its captions and negatives are among them.
-
-    place: where each text is; of_caption (B,); of_negative (B, K) and negative_mask (B, K), None where no term needs
-    negatives.
-    """
-
-    place: dict[str, int]
-    ids: Tensor
-    of_caption: Tensor
-    of_negative: Tensor | None
-    negative_mask: Tensor | None
-
-
-def batch_texts(
-    model: Model,
-    captions: Sequence[str],
-    negatives: Sequence[Sequence[str]],
-    per_caption: int,
-    needs: frozenset[str],
-    extras: Sequence[Extras] = (),
-) -> Texts:
-    """Tokenise a batch. A missing negative, and one that equals its caption after tokenising, is masked."""
-    device = model.device
-    chosen = [list(row)[:per_caption] for row in negatives] if "negatives" in needs else [[] for _ in captions]
-    texts = list(dict.fromkeys([*captions, *(text for row in chosen for text in row), *texts_in(extras)]))
-    place = {text: i for i, text in enumerate(texts)}
-    ids = model.tokenize(texts).to(device)
-    of_caption = torch.tensor([place[c] for c in captions], dtype=torch.long, device=device)
-    if "negatives" not in needs:
-        return Texts(place, ids, of_caption, None, None)
-    return Texts(place, ids, of_caption, *_negative_index(chosen, per_caption, place, ids, of_caption))
 
 
 def batch_features(
@@ -112,22 +83,27 @@ def batch_features(
     image_id: Tensor | None = None,
     frozen_texts: FrozenTexts | None = None,
     extras: Sequence[Extras] = (),
+    prepared: Texts | None = None,
 ) -> Features:
     """Features of one batch.
 
     images: preprocessed pixels (B, 3, H, W), or backbone features kept by `FrozenImages`. negatives: up to
     `per_caption` (K) strings a caption; a missing one, and one that equals its caption after tokenising, is masked.
-    extras: units, phrases and paraphrases of each caption, for terms that need them.
+    extras: units, phrases and paraphrases of each caption, for terms that need them. prepared: the texts of the batch,
+    where they are made already.
     Every distinct text is encoded once, and in a causal tower every distinct beginning.
     """
     dense, patches = "tokens" in needs, bool(needs & {"tokens", "image_tokens"})
     device = model.device
-    found = batch_texts(model, captions, negatives, per_caption, needs, extras)
+    if prepared is None:
+        clip = model.clip if frozen_texts is None else None
+        prepared = batch_texts(model.tokenize, captions, negatives, per_caption, needs, extras, clip)
+    found = prepared.to(device)
     ids, of_caption, of_negative = found.ids, found.of_caption, found.of_negative
     if frozen_texts is not None:
         encoded = frozen_texts.encode(list(found.place), ids)
     else:
-        encoded = encode_ids(model.clip, ids, dense, share=True)
+        encoded = encode_ids(model.clip, ids, dense, packed=found.packed)
 
     if isinstance(images, Tensor):
         images = images.to(device, non_blocking=True)
@@ -158,45 +134,28 @@ def batch_features(
             }
     if teacher is not None and "teacher" in needs:
         same_text = encoded if frozen_texts is not None else None
-        values |= _teacher_features(teacher, images, ids, same_text, of_caption, of_negative)
+        values |= _teacher_features(teacher, images, found, same_text)
     bias = getattr(model.clip, "logit_bias", None)  # SigLIP's, for sigmoid forms
     values["logit_bias"] = None if bias is None else bias.squeeze()
     return Features(logit_scale=model.clip.logit_scale.exp().squeeze(), **values)  # type: ignore[arg-type]
 
 
-def _negative_index(
-    chosen: list[list[str]], per_caption: int, place: dict[str, int], ids: Tensor, of_caption: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Where each negative's text is (B, K), and which are there. Empty places point at text 0 and are masked."""
-    index = torch.zeros(len(chosen), per_caption, dtype=torch.long)
-    mask = torch.zeros(len(chosen), per_caption, dtype=torch.bool)
-    for row, texts in enumerate(chosen):
-        for column, text in enumerate(texts):
-            index[row, column] = place[text]
-            mask[row, column] = True
-    index, mask = index.to(ids.device), mask.to(ids.device)
-    same = (ids[index] == ids[of_caption][:, None]).all(dim=-1)
-    return index, mask & ~same
-
-
 def _teacher_features(
     teacher: Any,
     images: Tensor | Pooled,
-    ids: Tensor,
+    texts: Texts,
     frozen: TextOutput | None,
-    of_caption: Tensor,
-    of_negative: Tensor | None,
 ) -> dict[str, Tensor]:
     """The teacher's pooled features of the same batch. What is frozen is the same in student and teacher."""
     with torch.inference_mode():
         backbone = images if isinstance(images, Pooled) else image_backbone(teacher.visual, images)
         image = image_projection(teacher.visual, backbone._replace(tokens=None)).pooled
-        words = (frozen or encode_ids(teacher, ids, share=True)).pooled
+        words = (frozen or encode_ids(teacher, texts.ids, packed=texts.packed)).pooled
     # copied, because the losses keep them for their gradients, which tensors of inference mode are not allowed
     image, text = (F.normalize(_full(pooled), dim=-1) for pooled in (image, words))
-    out = {"teacher_image": image, "teacher_text": text[of_caption]}
-    if of_negative is not None:
-        out["teacher_negatives"] = text[of_negative]
+    out = {"teacher_image": image, "teacher_text": text[texts.of_caption]}
+    if texts.of_negative is not None:
+        out["teacher_negatives"] = text[texts.of_negative]
     return out
 
 
