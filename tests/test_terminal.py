@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -71,6 +72,34 @@ def test_styles_of_the_program_still_reach_a_terminal() -> None:
     assert "\x1b[32mbetter" in out.getvalue()
     assert "\\x1b[2Jlabel" in out.getvalue()
     assert "\x1b[2J" not in out.getvalue()
+
+
+def test_a_bar_redraws_itself_in_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """rich puts a wrapper of its own around ours while a bar runs; the cursor's movements must pass both."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown = Terminal()
+    monkeypatch.setattr("sys.stderr", shown)
+    monkeypatch.setattr(progress, "console", Console(stderr=True, force_terminal=True, width=80))
+    figures = "27 img/s | loss 6.419 contrastive 5.684 global_negative 0.565 local_negative 0.171"
+    with plain_streams(), progress.bar("encode images and captions", 12_000) as bar:
+        bar.advance(4000, figures)
+        time.sleep(0.2)
+        bar.advance(4000, figures + ATTACKS["clear"])
+        print("a library's line", file=sys.stderr)
+    text = shown.getvalue()
+    assert "\x1b[2K" in text  # the line before is taken away
+    assert "\\x1b[2K" not in text
+    assert "a library's line" in text
+    lines = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", text).replace("\r", "\n").splitlines()
+    assert max(map(len, lines)) <= 80
+    assert any("8000/12000" in line and "eta" in line for line in lines)
+    assert any(line.strip().startswith("27 img/s | loss 6.419") for line in lines)
+    assert "local_negative" in text
+    assert "\\x1b[2J" in text.replace("\n", "")  # of others, it is text
 
 
 def test_a_library_bar_may_redraw_its_line_and_nothing_more() -> None:

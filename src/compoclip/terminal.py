@@ -11,7 +11,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 import rich.console
 from rich.segment import Segment
@@ -34,6 +34,19 @@ class Console(rich.console.Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"markup": False, "highlight": False, "emoji": False, **options})
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream below every wrapper: what is written here is plain already, and a bar's own cursor movements must
+        reach the terminal as such, also while rich has put a wrapper of its own around ours."""
+        found = self._file or (sys.stderr if self.stderr else sys.stdout)
+        while (below := getattr(found, "rich_proxied_file", None)) is not None:
+            found = below
+        return found
+
+    @file.setter
+    def file(self, new_file: IO[str]) -> None:
+        self._file = new_file
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         return super()._render_buffer(s if s.control else Segment(plain(s.text), s.style) for s in buffer)
