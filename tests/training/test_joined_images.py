@@ -8,14 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from safetensors.torch import load_file
 
 from compoclip.config import resolve
+from compoclip.data.concatenate import Concatenate
 from compoclip.data.extras import Extras
+from compoclip.data.sources import open_source
 from compoclip.errors import InputError
 from compoclip.losses import objective
 from compoclip.models import load
 from compoclip.training import train
+from compoclip.training.joined_images import concatenation
 from compoclip.training.towers import batch_features
 from models.clips import pixels
 
@@ -51,6 +55,7 @@ def test_single_images_between_have_the_contrast_alone_and_the_image_tower_stays
     run = train(resolve("clic", {**SMALL, "steps": 4, "output_dir": str(tmp_path / "whole")}))
     said = capsys.readouterr().err
     assert "joined in pairs in one batch in 2; 32 of 32 have captions for further texts" in " ".join(said.split())
+    assert "of joined captions are longer" not in said
     steps = [line for line in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()) if "loss" in line]
     assert [sorted(set(line) & {"contrastive", "own_pair", "text_pull"}) for line in steps] == [
         ["contrastive", "own_pair", "text_pull"],
@@ -90,6 +95,19 @@ def test_parts_and_processes_change_nothing(tmp_path: Path) -> None:
                 value, one[name], rtol=1e-3, atol=2e-5, msg=lambda text, name=name: f"{name} {text}"
             )
     assert json.loads((whole / "results.json").read_text())["tasks"]["heldout"]["subsets"]["retrieval/i2t"]["n"] > 1
+
+
+def test_it_is_said_how_many_joined_captions_are_cut(tmp_path: Path, capsys) -> None:
+    words = ["one dog"] * 4 + ["a dog " + "and a cat " * 12] * 2
+    table = tmp_path / "captions.tsv"
+    table.write_text("filename\ttitle\n" + "".join(f"{k}.jpg\t{text}\n" for k, text in enumerate(words)))
+    for number in range(len(words)):
+        Image.new("RGB", (8, 8), "red").save(tmp_path / f"{number}.jpg")
+    made = concatenation(resolve("clic", TINY), load("tiny"), frozenset(), open_source(table))
+    assert made == Concatenate((48, 48), 2)
+    assert "40% of joined captions are longer than the text tower's 32 tokens" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 @pytest.mark.parametrize(

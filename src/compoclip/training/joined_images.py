@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 from compoclip.config import TrainConfig
-from compoclip.data.concatenate import Concatenate
+from compoclip.data.concatenate import Concatenate, both
 from compoclip.data.sources import Source
+from compoclip.data.tokens import context_length, is_cut
 from compoclip.errors import InputError
 from compoclip.losses import objective
 from compoclip.losses.objective import Objective
 from compoclip.models import Model
 from compoclip.progress import say
+
+LOOKED_AT = 500  # images whose captions are joined to tell how many are cut
 
 
 def concatenation(config: TrainConfig, model: Model, needs: frozenset[str], source: Source) -> Concatenate | None:
@@ -35,9 +41,19 @@ def concatenation(config: TrainConfig, model: Model, needs: frozenset[str], sour
     more = sum(len(source.captions(index)) > 1 for index in range(len(source)))
     which = "every batch" if config.concatenate == 1 else f"one batch in {config.concatenate}"
     say(f"concatenate: images are joined in pairs in {which}; {more} of {len(source)} have captions for further texts")
+    if share := _cut(source, model.tokenizer):
+        length = context_length(model.tokenizer)
+        say(f"concatenate: {share:.0%} of joined captions are longer than the text tower's {length} tokens: cut")
     if config.lock_image:
         say("concatenate: joined images are new, so the locked image tower runs at every step")
     return Concatenate(size if isinstance(size, tuple) else (int(size), int(size)), config.concatenate)
+
+
+def _cut(source: Source, tokenizer: Any) -> float:
+    """The share of joined captions that the text tower cuts, among the first captions of neighbouring images."""
+    count = min(len(source), LOOKED_AT)
+    firsts = [source.captions(index)[0] for index in range(count)]
+    return sum(is_cut(tokenizer, both(*pair)) for pair in pairwise(firsts)) / max(1, count - 1)
 
 
 def between(config: TrainConfig) -> Objective:
