@@ -51,7 +51,7 @@ def _table(weights: dict[str, int]) -> Table:
 @lru_cache(maxsize=20_000)
 def noun_candidates(word: str, vocabulary: Vocabulary, unfit: frozenset[str] = frozenset()) -> Table:
     """What can stand in for this noun lemma, but `unfit`, weighted so that each word comes in as often as it goes."""
-    fair = fair_nouns(vocabulary)
+    fair = vocabulary.lemmas if word == NAMED else fair_nouns(vocabulary)  # who is named may be what many are
     return _table({other: fair.get(other, 0) for other in _noun_candidates(word, vocabulary) if other not in unfit})
 
 
