@@ -13,9 +13,9 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from compoclip.language.classes import members, near_synonyms
-from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import Lexicon, is_blocked, lemma, shared_lexicon
 from compoclip.language.nouns import CHECKED, DIRECTED, NOUN_CLASSES
+from compoclip.language.verb_alternatives import LIFELESS
 from compoclip.language.words import words
 from compoclip.negatives.judge import same_thing
 from compoclip.negatives.neighbours import ARTICLES, Neighbours, akin

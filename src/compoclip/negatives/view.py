@@ -7,10 +7,10 @@ from functools import cache
 from typing import NamedTuple
 
 from compoclip.language.classes import COLLOCATIONS, MASS
-from compoclip.language.deeds import LIFELESS
 from compoclip.language.inflect import PAIRS, indefinite_article
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.parser import Parsed
+from compoclip.language.verb_alternatives import LIFELESS
 from compoclip.language.words import words
 from compoclip.negatives.types import Edit
 

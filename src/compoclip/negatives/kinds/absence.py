@@ -18,8 +18,8 @@ from compoclip.language.words import words
 from compoclip.negatives.candidates import noun_candidates
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import same_thing
-from compoclip.negatives.kinds.movable import sound_nouns
 from compoclip.negatives.kinds.replace import drawn
+from compoclip.negatives.kinds.swappable import sound_nouns
 from compoclip.negatives.safety import harmful
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View

@@ -17,8 +17,8 @@ from compoclip.language.words import words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import same_thing
 from compoclip.negatives.kinds.exchange import LIMIT, SPREAD, STEPS, Change, loss, unlike
-from compoclip.negatives.kinds.movable import sound_nouns
 from compoclip.negatives.kinds.swap import alone, described_things, second_of_a_class
+from compoclip.negatives.kinds.swappable import sound_nouns
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import Noun, View
 from compoclip.negatives.vocabulary import Vocabulary

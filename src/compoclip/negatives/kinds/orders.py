@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from compoclip.language.words import words
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds.junctions import ARTICLES
+from compoclip.negatives.kinds.boundaries import ARTICLES
 from compoclip.negatives.kinds.shuffle import words_anywhere
 from compoclip.negatives.meaning import BOTH_WAYS, POSTURE
 from compoclip.negatives.types import Edit

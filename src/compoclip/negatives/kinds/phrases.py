@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from compoclip.language.classes import MASS, members
-from compoclip.language.deeds import LIFELESS
 from compoclip.language.lexicon import lemma
+from compoclip.language.verb_alternatives import LIFELESS
 from compoclip.language.words import words
 from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
-from compoclip.negatives.kinds.movable import sound_nouns
+from compoclip.negatives.kinds.swappable import sound_nouns
 from compoclip.negatives.meaning import same_meaning_phrases
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import COLOUR_NAMES, MEASURES, Noun, View

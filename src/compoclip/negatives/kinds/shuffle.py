@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds.junctions import ARTICLES, crossings, joins, junctions
+from compoclip.negatives.kinds.boundaries import ARTICLES, boundaries, crossings, joins
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import View
 from compoclip.negatives.vocabulary import Vocabulary
@@ -60,7 +60,7 @@ def _reordered(
     """
     if len(pieces) < 3:
         return  # what two pieces say the other way round is the caption, less a word that hangs
-    needs, brings, torn = junctions(view, pieces)
+    needs, brings, torn = boundaries(view, pieces)
     if not needs:
         return
     crossing = crossings(view, pieces, needs, brings)

@@ -15,7 +15,7 @@ from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.contrary import TINTS, told_apart
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import Change, Swap, best_first, of_spans, unlike
-from compoclip.negatives.kinds.movable import sound_nouns, visible
+from compoclip.negatives.kinds.swappable import sound_nouns, visible
 from compoclip.negatives.meaning import same_meaning_nouns
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import SECOND_HALVES, Noun, View

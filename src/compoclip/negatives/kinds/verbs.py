@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compoclip.language.deeds import PERCHED, RIDDEN, other_deeds
 from compoclip.language.inflect import inflect
 from compoclip.language.lexicon import lemma
 from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.places import INCLINES
+from compoclip.language.verb_alternatives import PERCHED, RIDDEN, other_verbs
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import adverb_candidates, is_animate, verb_table, visible_field
 from compoclip.negatives.draw import Draw
@@ -95,7 +95,7 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
         if thing in _PARTS and view.lower[things[0] + 1 : things[0] + 2] == ["of"]:
             continue  # nobody throws the corner of a jacket
         lives = thing is not None and is_animate(thing) and view.lower[things[0] - 1] not in _LIFELESS
-        others = other_deeds(verb, thing, lives, doer)
+        others = other_verbs(verb, thing, lives, doer)
         way = view.lower[i + 1 : i + 2] if i + 1 < len(view.lower) and parsed.deps[i + 1] == "prep" else []
         if not things and (_ALONG & set(view.lower[i + 1 : i + 2]) or way == ["to"] or _heads(view, i)):
             others = tuple(other for other in others if other in MOVES or other == "crawl")

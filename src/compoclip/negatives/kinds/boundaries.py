@@ -9,11 +9,11 @@ from compoclip.language.words import words
 from compoclip.negatives.meaning import BESIDE
 from compoclip.negatives.view import THINGS_IN_ING, View
 
-ARTICLES = words("kinds", "junctions.articles")
-_BEFORE_NOUNS = words("kinds", "junctions.before_nouns")
-_HEADS = words("kinds", "junctions.heads")
-_OF_LISTS = words("kinds", "junctions.of_lists")
-_OWN = words("kinds", "junctions.own")
+ARTICLES = words("kinds", "boundaries.articles")
+_BEFORE_NOUNS = words("kinds", "boundaries.before_nouns")
+_HEADS = words("kinds", "boundaries.heads")
+_OF_LISTS = words("kinds", "boundaries.of_lists")
+_OWN = words("kinds", "boundaries.own")
 _SIDES = BESIDE - {"with", "by"}
 
 
@@ -26,7 +26,7 @@ class Need(NamedTuple):
     adjective: bool  # do they say more of it than an article does?
 
 
-def junctions(
+def boundaries(
     view: View, pieces: list[list[int]]
 ) -> tuple[dict[int, Need], dict[int, tuple[int, int, bool]], dict[int, int]]:
     """What pieces need, and what each brings to the piece before it, by their first tokens; and what is torn.

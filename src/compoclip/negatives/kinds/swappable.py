@@ -11,21 +11,21 @@ from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate, mostly_noun, visible_field
 from compoclip.negatives.view import RELATIONAL, THINGS_IN_ING, Noun, View
 
-UNSEEN = words("kinds", "movable.unseen")
-PARTS = words("kinds", "movable.parts")
+UNSEEN = words("kinds", "swappable.unseen")
+PARTS = words("kinds", "swappable.parts")
 # Second halves that the parser may take for adverbs: "a fire hydrant next to".
 HALVES = frozenset(members("n")) | word_set("hydrant entree tub sill shelf jelly")
-_MAKING = words("kinds", "movable.making")
-_BEFORE = words("kinds", "movable.before")
-_NO_PHRASE = words("kinds", "movable.no_phrase")
+_MAKING = words("kinds", "swappable.making")
+_BEFORE = words("kinds", "swappable.before")
+_NO_PHRASE = words("kinds", "swappable.no_phrase")
 _PAST = frozenset({"VBN", "VBD"})
 _NAMES = frozenset({"NN", "NNS"})
-_SORTS = words("kinds", "movable.sorts")
-_PLAYING = words("kinds", "movable.playing")
-_BEING = words("kinds", "movable.being")
+_SORTS = words("kinds", "swappable.sorts")
+_PLAYING = words("kinds", "swappable.playing")
+_BEING = words("kinds", "swappable.being")
 _OF_TWO = frozenset({"another", "other"})
-_JOINING = words("kinds", "movable.joining")
-_AGAIN = words("kinds", "movable.again")
+_JOINING = words("kinds", "swappable.joining")
+_AGAIN = words("kinds", "swappable.again")
 _TOPS, _GROUPS = 3, 14  # WordNet's lexicographer files of "person" and "animal", and of "crowd"
 
 

@@ -6,21 +6,21 @@ from functools import cache
 
 from compoclip.language.words import table, word_set, words
 
-FOODS = words("things", "deeds.foods")
-BALLS = words("things", "deeds.balls")
-RIDDEN = words("things", "deeds.ridden")
-BEASTS = words("things", "deeds.beasts")
-WORN = words("things", "deeds.worn")
-GAMES = words("things", "deeds.games")
-PAPERS = words("things", "deeds.papers")
-PICTURES = words("things", "deeds.pictures")
-DRINKS = words("things", "deeds.drinks")
+FOODS = words("things", "verb_alternatives.foods")
+BALLS = words("things", "verb_alternatives.balls")
+RIDDEN = words("things", "verb_alternatives.ridden")
+BEASTS = words("things", "verb_alternatives.beasts")
+WORN = words("things", "verb_alternatives.worn")
+GAMES = words("things", "verb_alternatives.games")
+PAPERS = words("things", "verb_alternatives.papers")
+PICTURES = words("things", "verb_alternatives.pictures")
+DRINKS = words("things", "verb_alternatives.drinks")
 WATERWAYS = word_set("wave")
-BODY = words("things", "deeds.body")
-LIFELESS = words("things", "deeds.lifeless")
+BODY = words("things", "verb_alternatives.body")
+LIFELESS = words("things", "verb_alternatives.lifeless")
 _ALIKE = frozenset({("run", "walk"), ("swim", "walk")})  # in an animal
-HUMAN = words("things", "deeds.human")
-PERCHED = words("things", "deeds.perched")
+HUMAN = words("things", "verb_alternatives.human")
+PERCHED = words("things", "verb_alternatives.perched")
 
 TRICKS = word_set("trick stunt")
 OBJECT_SETS = {
@@ -40,21 +40,21 @@ OBJECT_SETS = {
 
 
 @cache
-def deeds() -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
+def verb_alternatives() -> dict[str, tuple[tuple[str, tuple[str, ...]], ...]]:
     """verb lemma -> (sort of object, other verbs), the narrower sorts first."""
     found: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
-    for line in table("deeds")["deeds"]:
+    for line in table("verb_alternatives")["verb_alternatives"]:
         verb, sort, *others = line.split()
         found.setdefault(verb, []).append((sort, tuple(sorted(others))))
     return {verb: tuple(rows) for verb, rows in found.items()}
 
 
-def other_deeds(verb: str, thing: str | None, animate: bool, doer: str = "person") -> tuple[str, ...]:
+def other_verbs(verb: str, thing: str | None, animate: bool, doer: str = "person") -> tuple[str, ...]:
     """Deeds that cannot be true with this one, done to the same `thing` (a noun lemma; None for nothing), sorted.
 
     `animate` says whether the thing lives; `doer` is "person", "animal" or "bird".
     """
-    others = next((others for sort, others in deeds().get(verb, ()) if _of_sort(sort, thing, animate)), ())
+    others = next((others for sort, others in verb_alternatives().get(verb, ()) if _of_sort(sort, thing, animate)), ())
     if doer != "person":  # whether a dog walks or runs is hard to see
         others = tuple(other for other in others if other not in HUMAN and (verb, other) not in _ALIKE)
     if doer == "bird":
