@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -124,14 +124,25 @@ class Collator:
         return found
 
     def batch(
-        self, samples: Sequence[Sample], numbers: list[int], images: list[Tensor], indices: list[int], epoch: int
+        self,
+        samples: Sequence[Sample],
+        numbers: list[int],
+        images: list[Tensor],
+        indices: list[int],
+        epoch: int,
+        texts: Sequence[Sequence[str]] = (),
     ) -> Batch:
-        """The batch of these samples' captions of these numbers, with their negatives and further texts."""
+        """The batch of these samples' captions of these numbers, with their negatives and further texts.
+
+        texts: all true ones of each row, where images are joined.
+        """
         made = self._made(samples, numbers, epoch)
         wrong = [self._negatives(sample, number, epoch, found) for sample, number, found in zip(samples, numbers, made)]
         twins = [next((text.twin for text in row if isinstance(text, Twinned)), None) for row in wrong]
         captions = [twin or sample.captions[number] for twin, sample, number in zip(twins, samples, numbers)]
         extras = self._extras(samples, numbers, epoch)
+        if texts:
+            extras = [replace(one, texts=list(own)) for one, own in zip(extras or [Extras()] * len(texts), texts)]
         return Batch(
             images=self.stack(images, indices) if images else torch.empty(len(samples), 0),
             captions=captions,

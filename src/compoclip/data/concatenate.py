@@ -18,7 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from compoclip.data.collate import Collated, Collator
-from compoclip.data.extras import Extras, said
+from compoclip.data.extras import said
 from compoclip.data.order import pick, shuffled
 from compoclip.data.pixels import to_uint8
 from compoclip.data.sources.base import Sample
@@ -60,13 +60,10 @@ class Concatenate:
             for row in rows:
                 out.broken.update(row.broken)
                 out.replaced += row.replaced
-            samples = [row.sample for row in rows]
-            batch = collator.batch(
-                samples, [0] * len(rows), [row.pixels for row in rows], [row.first for row in rows], epoch
-            )
-            extras = batch.extras or [Extras() for _ in rows]
-            extras = [replace(one, texts=list(row.sample.captions)) for one, row in zip(extras, rows)]
-            out.batch = replace(batch, extras=extras, partners=[row.second for row in rows])
+            samples, firsts = [row.sample for row in rows], [row.first for row in rows]
+            texts = [sample.captions for sample in samples]
+            batch = collator.batch(samples, [0] * len(rows), [row.pixels for row in rows], firsts, epoch, texts)
+            out.batch = replace(batch, partners=[row.second for row in rows])
         except (InputError, RunError) as error:  # sent back as text, as from the collator
             out.failure = str(error)
         return out

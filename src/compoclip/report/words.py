@@ -89,6 +89,7 @@ KINDS = {
     "replace-relation": "where the things lie is told wrongly",
     "add-attribute": "something untrue is added",
     "count": "the number is wrong",
+    "half-truths": "a true text gains one wrong detail (the shorter text is the true one in all of these rows)",
     "word-order": "the same words in an order that makes no sense",
     "swap_obj": "two things exchange their places in the sentence",
     "swap_att": "the attributes of two things are exchanged",
