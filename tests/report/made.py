@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from compoclip.environment import environment
+from compoclip.evaluation.benchmark import means
 from compoclip.evaluation.results import METRICS_VERSION, summary, task_entry
 from compoclip.evaluation.scoring import Outcome
 from compoclip.evaluation.scoring.base import basic
 from compoclip.evaluation.tasks import TASKS
 
+AVERAGES = {
+    "mean of composition kinds": {"without": "*/*"},
+    "zeroshot": {"of": ["zeroshot/*"]},
+    "i2t": {"of": ["retrieval/i2t*"]},
+    "t2i": {"of": ["retrieval/t2i*"]},
+}
+
 
 def results(
-    label: str, comp: list[list[int]], zero: list[list[int]], i2t: list[int] | None = None, rows: str = "same"
+    label: str,
+    comp: list[list[int]],
+    zero: list[list[int]],
+    i2t: list[int] | None = None,
+    rows: str = "same",
+    kinds: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Results of task `world` with kinds k0.. (`comp`), styles s0.. (`zero`) and retrieval (`i2t`) from flags."""
+    """Results of task `world` with kinds k0.. (`comp`), styles s0.. (`zero`) and retrieval (`i2t`) from flags.
+
+    kinds: the names of the kinds, where they are those by which the world's own averages are told apart.
+    """
     parts: dict[str, str] = {}
     outcomes: dict[str, Outcome] = {}
 
@@ -29,13 +47,14 @@ def results(
         outcomes[name] = Outcome(metrics, hits, [], f"{rows} {name}")
 
     for k, flags in enumerate(comp):
-        add(f"k{k}", "composition", flags)
+        add(kinds[k] if kinds else f"k{k}", "composition", flags)
     for s, flags in enumerate(zero):
         add(f"zeroshot/s{s}", "zeroshot", flags)
     if i2t is not None:
         add("retrieval/i2t", "retrieval", i2t)
         add("retrieval/t2i", "retrieval", i2t)
-    tasks = {"world": task_entry(TASKS["world"], parts, outcomes, {}, 0)}
+    task = TASKS["world"] if kinds else replace(TASKS["world"], averages=means(AVERAGES))
+    tasks = {"world": task_entry(task, parts, outcomes, {}, 0)}
     return {
         "schema": 1,
         "label": label,

@@ -205,6 +205,21 @@ def test_words() -> None:
     assert (signed(3.25), signed(-1.5), signed(0.04), signed(-0.04)) == ("+3.2", "−1.5", "0.0", "0.0")
 
 
+def test_composition_that_needs_the_picture_leads_and_the_rest_stands_apart(tmp_path: Path) -> None:
+    kinds = ["swap-object", "word-order", "replace-object"]
+    base = results("base", [flags(100, 50), flags(100, 50), flags(100, 80)], [flags(200, 160)], kinds=kinds)
+    tuned = results("negclip", [flags(100, 80), flags(100, 99), flags(100, 82)], [flags(200, 150)], kinds=kinds)
+    _, words = read(write_report([base, tuned], tmp_path))
+    told = "negclip is best at composition that needs the picture: it prefers the true caption in 80.0 % of 100 rows"
+    assert f"{told}, where base does in 50.0 %: +30.0 points" in words
+    assert "composition: needs the picture text alone can do it zero-shot" in words
+    places = [words.index(f"{title} ") for title in ("Needs the picture", "Text alone can do it", "A bag of words can")]
+    assert places == sorted(places)
+    assert "mean swap-object base 50.0" in words[places[0] :]
+    assert "mean word-order base 50.0" in words[places[1] :]
+    assert words.count("composition that needs the picture (%)") == 2  # the plot's axis, wide and narrow
+
+
 def test_every_average_and_mcnemar_stand_below_for_every_model(tmp_path: Path) -> None:
     _, words = read(write_report([BASE, GAINS, KEEPS], tmp_path))
     assert "average base negclip mix mean of composition kinds 55.0 90.0 86.5" in words

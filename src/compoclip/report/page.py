@@ -11,6 +11,7 @@ from typing import Any
 from compoclip.errors import InputError
 from compoclip.io import write_text
 from compoclip.report import blocks, plot, words
+from compoclip.report import pool as pools
 from compoclip.report.account import footer, how_measured
 from compoclip.report.examples import from_logs
 from compoclip.report.pool import (
@@ -116,7 +117,8 @@ def lead(methods: Sequence[Method]) -> list[str]:
     comp, zeroshot = _column(methods, "comp"), _column(methods, "zeroshot")
     retrieval = [_column(methods, key) for key in ("i2t", "t2i")]
     rows = rows_of(methods[0].runs[0], columns["comp"]) if "comp" in columns else 0
-    out = words.headline(methods, comp, zeroshot, rows)
+    what = f"composition that {pools.NEEDS_PICTURE}" if pools.needs_picture(methods) else "composition"
+    out = words.headline(methods, comp, zeroshot, rows, what)
     if "comp" in columns:
         beside = {name: _beside(methods[0].runs[0], columns["comp"], name) for name in words.CONTROLS}
         out += words.without_looking(methods, comp, beside)
@@ -142,8 +144,9 @@ def _tradeoff(methods: Sequence[Method], curves: Curves) -> str:
     lines = [
         plot.Curve(label, [(a, z, c) for a, c, z in curve], places.get(label, 0)) for label, curve in curves.items()
     ]
-    wide = plot.tradeoff(points, lines, width=760, height=470)
-    narrow = plot.tradeoff(points, lines, width=370, height=390, x_title="zero-shot recognition (%)")
+    upwards = f"composition that {pools.NEEDS_PICTURE} (%)" if pools.needs_picture(methods) else "composition (%)"
+    wide = plot.tradeoff(points, lines, width=760, height=470, y_title=upwards)
+    narrow = plot.tradeoff(points, lines, width=370, height=390, x_title="zero-shot recognition (%)", y_title=upwards)
     seeds = any(len(m.runs) > 1 for m in methods)
     whiskers = "one standard deviation over seeds where there are several, else 95 % intervals of each figure alone"
     blends = (
@@ -200,6 +203,8 @@ def _part(methods: Sequence[Method], part: str, heading: str) -> str:
             out.append(blocks.figures(methods, own, _extras(methods[0], own)))
         return "".join(out)
     tasks = {column.strata[0][0]: None for column in columns}
+    if len(tasks) == 1 and part == "composition" and pools.needs_picture(methods):
+        return "".join(out) + _by_need(methods, columns)
     if len(tasks) == 1:
         return "".join(out) + blocks.figures(methods, columns, _extras(methods[0], columns)) + _kinds(columns)
     scores = task_columns(methods, part)
@@ -210,6 +215,19 @@ def _part(methods: Sequence[Method], part: str, heading: str) -> str:
         own = [replace(c, title=c.title.removeprefix(f"{task}: ")) for c in columns if c.strata[0][0] == task]
         body = blocks.figures(methods, own, _extras(methods[0], own)) + _kinds(own)
         out.append(f"<details><summary>{escape(task)}</summary>{body}</details>")
+    return "".join(out)
+
+
+def _by_need(methods: Sequence[Method], columns: Sequence[Column]) -> str:
+    """A table for each average by which the task says what its kinds ask, the average first."""
+    out = []
+    for title in pools.PARTED:
+        for average in pools.part_columns(methods, title):
+            names = {name for _, name, _ in average.strata}
+            own = [replace(average, title="mean"), *(c for c in columns if c.strata[0][1] in names)]
+            out.append(f"<h3>{escape(title[0].upper() + title[1:])}</h3>")
+            out.append(blocks.paragraphs([words.NEEDS[title]], "soft"))
+            out.append(blocks.figures(methods, own, _extras(methods[0], own)) + _kinds(own))
     return "".join(out)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ from compoclip.evaluation.statistics import Groups, Interval, McNemar, cluster_i
 
 Results = dict[str, Any]
 RUN = "run_path"  # the run directory that a loaded result lies in
+# Averages by which a task says what its kinds of rows ask; the first is its score.
+NEEDS_PICTURE, TEXT_ALONE, WORDS_ALONE = "needs the picture", "text alone can do it", "a bag of words can do it"
+PARTED = (NEEDS_PICTURE, TEXT_ALONE, WORDS_ALONE)
 ROUNDING = 1e-9  # points; an interval that ends at zero may miss it by the rounding of its weights
 
 
@@ -55,12 +58,14 @@ class Cell:
 @dataclass(frozen=True)
 class Column:
     """What a column shows: a `title`, its weighted subsets `(task, subset, weight)`, and the key of the summary, or the
-    subset's metric, or `score` for a task's own average (only `accuracy` and `score` have rows to compare)."""
+    subset's metric, or `score` for an average of a task, its headline where `average` names no other (only `accuracy`
+    and `score` have rows to compare)."""
 
     title: str
     strata: tuple[tuple[str, str, float], ...]
     summary: str | None = None
     metric: str = "accuracy"
+    average: str | None = None
 
 
 def load_results(paths: Sequence[str | Path]) -> list[Results]:
@@ -123,7 +128,28 @@ def summary_columns(methods: Sequence[Method]) -> list[Column]:
     for key in SUMMARY:
         if any(run["summary"].get(key) is not None for m in methods for run in m.runs):
             columns.append(Column(titles[key], _summary_strata(methods[0].runs[0], key), key))
+        if key == "comp" and columns and needs_picture(methods):
+            columns = [replace(columns[0], title=f"composition: {NEEDS_PICTURE}")]
+            columns += part_columns(methods, TEXT_ALONE)
     return columns
+
+
+def needs_picture(methods: Sequence[Method]) -> bool:
+    """Whether the summary's composition is the mean of kinds that need the picture alone."""
+    run = methods[0].runs[0]
+    tasks = {task for task, _, _ in _summary_strata(run, "comp")}
+    return bool(tasks) and all(run["tasks"][task]["rule"] == NEEDS_PICTURE for task in tasks)
+
+
+def part_columns(methods: Sequence[Method], title: str, task: str | None = None) -> list[Column]:
+    """A column for the average `title` of every task that has it, or of `task`."""
+    found = []
+    for name, entry in methods[0].runs[0]["tasks"].items():
+        weights = entry.get("weights", {}).get(title)
+        if weights and task in (None, name):
+            strata = tuple((name, subset, w) for subset, w in weights.items())
+            found.append(Column(title, strata, metric="score", average=title))
+    return found
 
 
 def _summary_strata(run: Results, key: str) -> tuple[tuple[str, str, float], ...]:
@@ -194,7 +220,8 @@ def value(run: Results, column: Column) -> float | None:
     if column.summary is not None:
         found = run["summary"].get(column.summary)
     elif column.metric == "score":
-        found = run["tasks"].get(task, {}).get("score")
+        entry = run["tasks"].get(task, {})
+        found = entry.get("score") if column.average is None else entry.get("scores", {}).get(column.average)
     else:
         found = (run["tasks"].get(task, {}).get("subsets", {}).get(name) or {}).get(column.metric)
     return found
@@ -233,7 +260,8 @@ def _own_interval(method: Method, column: Column) -> tuple[float, float] | None:
         return None
     run = method.runs[0]
     if column.metric == "score":
-        whole = run["tasks"].get(column.strata[0][0], {}).get("score_ci95")
+        entry = run["tasks"].get(column.strata[0][0], {})
+        whole = entry.get("score_ci95") if column.average is None else entry["scores_ci95"].get(column.average)
         return tuple(whole) if whole else None
     if column.summary is None:
         task, name, _ = column.strata[0]

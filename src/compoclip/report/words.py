@@ -89,7 +89,8 @@ KINDS = {
     "replace-relation": "where the things lie is told wrongly",
     "add-attribute": "something untrue is added",
     "count": "the number is wrong",
-    "half-truths": "a true text gains one wrong detail (the shorter text is the true one in all of these rows)",
+    "half-truths": "a true phrase has a wrong detail added; right is the phrase above it, and above the phrase the "
+    "same with the true detail",
     "word-order": "the same words in an order that makes no sense",
     "swap_obj": "two things exchange their places in the sentence",
     "swap_att": "the attributes of two things are exchanged",
@@ -98,6 +99,16 @@ KINDS = {
     "replace_rel": "a relation or action is another one",
     "add_obj": "a thing that is not there is added (the shorter caption is true in 99 % of these rows)",
     "add_att": "an attribute that is not there is added (the shorter caption is true in 99 % of these rows)",
+}
+
+
+NEEDS = {
+    "needs the picture": "Both captions hold the same words, or words that no text can tell from each other: the grey "
+    "lines stay near guessing, so a gain here is a gain in seeing.",
+    "text alone can do it": "The false caption is longer or no sentence: the grey lines show tricks that solve these "
+    "without the picture, so a gain here may be a taste for plausible sentences.",
+    "a bag of words can do it": "The false caption names something that is not there: knowing what is in the picture "
+    "is enough, and nothing need be put together.",
 }
 
 
@@ -183,9 +194,12 @@ def advice(methods: Sequence[Method], comp: Sequence[Cell], others: Sequence[Seq
     ]
 
 
-def headline(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence[Cell], rows: int = 0) -> list[str]:
+def headline(
+    methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence[Cell], rows: int = 0, what: str = "composition"
+) -> list[str]:
     """What the figures say, in a few sentences: who gains composition, and what that costs in recognition.
 
+    `what` says which composition the figures are of.
     `comp` and `zeroshot` hold one cell a method (empty where not measured), the base first.
     """
     base = methods[0].label
@@ -193,7 +207,7 @@ def headline(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequence
         return ["Neither composition nor zero-shot recognition was measured; see the tables below."]
     if len(methods) == 1:
         return _alone(base, comp, zeroshot)
-    out = _composition(methods, comp, rows) if comp else ["Composition was not measured."]
+    out = _composition(methods, comp, rows, what) if comp else ["Composition was not measured."]
     if zeroshot:
         out += _recognition(methods, comp, zeroshot)
     return out
@@ -212,7 +226,7 @@ def _alone(name: str, comp: Sequence[Cell], zeroshot: Sequence[Cell]) -> list[st
     return out
 
 
-def _composition(methods: Sequence[Method], comp: Sequence[Cell], rows: int) -> list[str]:
+def _composition(methods: Sequence[Method], comp: Sequence[Cell], rows: int, what: str) -> list[str]:
     base = methods[0].label
     tuned = [(m, c) for m, c in zip(methods[1:], comp[1:]) if c.value is not None]
     if comp[0].value is None or not tuned:
@@ -223,7 +237,7 @@ def _composition(methods: Sequence[Method], comp: Sequence[Cell], rows: int) -> 
     of = f"{rows:,} rows" if rows else "the rows"
     if cell.verdict == "better" or cell.delta is None:
         out.append(
-            f"{best.label} is best at composition: it prefers the true caption in {cell.value:.1f} % of {of}, "
+            f"{best.label} is best at {what}: it prefers the true caption in {cell.value:.1f} % of {of}, "
             f"where {base} does in {comp[0].value:.1f} %{how}."
         )
     else:
@@ -232,12 +246,12 @@ def _composition(methods: Sequence[Method], comp: Sequence[Cell], rows: int) -> 
         verb = "are" if len(sure) > 1 else "is"
         luck = ", which may be luck" if sure else ""
         out.append(
-            f"{names} {verb} surely better at composition than {base} ({comp[0].value:.1f} % of {of}). "
+            f"{names} {verb} surely better at {what} than {base} ({comp[0].value:.1f} % of {of}). "
             f"The highest is {best.label} with {cell.value:.1f} %{how}{luck}."
         )
     worse = [m.label for m, c in tuned if c.verdict == "worse"]
     if worse:
-        out.append(f"{listed(worse)} {'is' if len(worse) == 1 else 'are'} worse at composition than {base}.")
+        out.append(f"{listed(worse)} {'is' if len(worse) == 1 else 'are'} worse at {what} than {base}.")
     return out
 
 

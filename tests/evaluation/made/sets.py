@@ -95,6 +95,7 @@ def world(made: Made) -> None:
             add(row.caption, row.image)
     for half in drawn.half_truths(TEST_SEED, made.rows):
         add(half.anchor, half.image)
+        add(half.anchor, b"a picture that the anchor fits too, as it says less")
         add(half.full_truth, half.image)
     for style in drawn.zeroshot_sets(TEST_SEED, made.rows).values():
         for pixels, label in zip(style.images, style.labels):

@@ -333,7 +333,7 @@ def world(rows: int) -> list[Part]:
     halves = [
         (Photo(pixels=r.image), [r.anchor, r.half_truth, r.full_truth]) for r in drawn.half_truths(TEST_SEED, rows)
     ]
-    out.append(Part("half-truths", "halves", [Asked([photo], texts) for photo, texts in halves]))
+    out.append(Part("half-truths", "halves in order", [Asked([photo], texts) for photo, texts in halves]))
     for style, found in drawn.zeroshot_sets(TEST_SEED, rows).items():
         asked = [Asked([Photo(pixels=x)], [found.class_names[int(k)]]) for x, k in zip(found.images, found.labels)]
         names, templates = list(found.class_names), list(found.templates)

@@ -131,6 +131,7 @@ def marks(part: Part, model: Any) -> list[dict[str, Any]]:
     return {
         "captions": _captions,
         "halves": _halves,
+        "halves in order": _ordered_halves,
         "images": _images,
         "squares": _squares,
         "triples": _triples,
@@ -159,6 +160,16 @@ def _halves(part: Part, eye: Eye) -> list[dict[str, Any]]:
         wins = above(scores[0], scores[1], anchor == half)
         order = bool(above(scores[2], scores[0], full == anchor)) and bool(wins)
         out.append({"correct": float(bool(wins)), "tied": wins is None, "cor": order, "scores": scores})
+    return out
+
+
+def _ordered_halves(part: Part, eye: Eye) -> list[dict[str, Any]]:
+    """The same, right where all three are in order."""
+    out = []
+    for row, marks in zip(part.here(), _halves(part, eye)):
+        longer = above(marks["scores"][2], marks["scores"][0], row.texts[2] == row.texts[0])
+        tied = longer is None if marks["correct"] else marks["tied"]
+        out.append({**marks, "half_truth": bool(marks["correct"]), "correct": float(marks["cor"]), "tied": tied})
     return out
 
 

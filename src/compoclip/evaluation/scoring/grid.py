@@ -52,7 +52,7 @@ def _shape(stated: dict[str, Any]) -> Shape:
 
 _STATED = resources.files("compoclip.evaluation.scoring").joinpath("shapes.yaml").read_text("utf-8")
 SHAPES = {name: _shape(stated) for name, stated in yaml.safe_load(_STATED).items()}
-CHOICE, IMAGE_CHOICE, TWO_BY_TWO, BOTH_SIDES, TWO_TRUE, HARD_POSITIVE, HALF_TRUTH = SHAPES.values()
+CHOICE, IMAGE_CHOICE, TWO_BY_TWO, BOTH_SIDES, TWO_TRUE, HARD_POSITIVE, HALF_TRUTH, TRUTH_IN_ORDER = SHAPES.values()
 
 
 class Scores:

@@ -9,7 +9,7 @@ import numpy as np
 
 from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.pictures import from_array
-from compoclip.evaluation.scoring import CHOICE, HALF_TRUTH, Grid, Retrieval, Subset, ZeroShot
+from compoclip.evaluation.scoring import CHOICE, TRUTH_IN_ORDER, Grid, Retrieval, Subset, ZeroShot
 from compoclip.evaluation.task import Loaded, Request
 
 TEST_SEED = 9_000_001  # far from the small seeds that training draws from
@@ -38,7 +38,9 @@ def load(request: Request) -> Loaded:
         subsets.append(Grid(kind, CHOICE, images, [[r.caption, r.negative] for r in rows], rule=rule))
     images = [[from_array(r.image, f"world half-truths row {i}")] for i, r in enumerate(halves)]
     told = [[r.anchor, r.half_truth, r.full_truth] for r in halves]
-    subsets.append(Grid("half-truths", HALF_TRUTH, images, told, rule=rule, facets={"unit": [r.unit for r in halves]}))
+    subsets.append(
+        Grid("half-truths", TRUTH_IN_ORDER, images, told, rule=rule, facets={"unit": [r.unit for r in halves]})
+    )
     for style, labelled in labelled_sets.items():
         subsets.append(
             ZeroShot(
