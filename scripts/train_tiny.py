@@ -5,6 +5,8 @@
 
 The folder is in open_clip's format, tokenizer included: `open_clip.create_model_and_transforms("local-dir:FOLDER")` and
 `open_clip.get_tokenizer("local-dir:FOLDER")` load it with no network. Images go in unresized, 48 x 48.
+
+Long because tokenizer, model, training and figures of the bundled model are one recipe.
 """
 
 from __future__ import annotations
@@ -14,15 +16,17 @@ import gzip
 import json
 import math
 import re
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import open_clip
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from open_clip.transformer import text_global_pool
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
@@ -140,12 +144,44 @@ def normalise(images: np.ndarray) -> torch.Tensor:
     return (pixels - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
 
 
+def block(layer: torch.nn.Module, x: torch.Tensor, causal: bool) -> torch.Tensor:
+    """One block of either tower, (N, L, D) -> (N, L, D), products in bf16.
+
+    The weights are open_clip's, the arithmetic is written out: under autocast on a CPU the attention's backward pass
+    alone takes longer than all of this.
+    """
+    count, length, width = x.shape
+    heads, half = layer.attn.num_heads, torch.bfloat16
+    hidden = layer.ln_1(x).to(half)
+    joint = F.linear(hidden, layer.attn.in_proj_weight.to(half), layer.attn.in_proj_bias.to(half))
+    joint = joint.view(count, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
+    query, key, value = joint.reshape(3, count * heads, length, width // heads).unbind(0)
+    scores = torch.bmm(query, key.transpose(1, 2)) * (width // heads) ** -0.5
+    if causal:
+        scores = scores + torch.full((length, length), -math.inf, dtype=half).triu(1)
+    mixed = torch.bmm(scores.softmax(-1), value).view(count, heads, length, -1).transpose(1, 2).reshape(x.shape)
+    x = x + F.linear(mixed, layer.attn.out_proj.weight.to(half), layer.attn.out_proj.bias.to(half))
+    hidden = F.linear(layer.ln_2(x).to(half), layer.mlp.c_fc.weight.to(half), layer.mlp.c_fc.bias.to(half))
+    return x + F.linear(F.gelu(hidden), layer.mlp.c_proj.weight.to(half), layer.mlp.c_proj.bias.to(half))
+
+
+def encode_image(model: open_clip.CLIP, pixels: torch.Tensor) -> torch.Tensor:
+    """Image features (N, E) of pixels (N, 3, 48, 48)."""
+    tower = model.visual
+    patches = tower.conv1(pixels).flatten(2).transpose(1, 2)
+    x = torch.cat([tower.class_embedding.expand(len(pixels), 1, -1), patches], dim=1) + tower.positional_embedding
+    x = tower.ln_pre(x)
+    for layer in tower.transformer.resblocks:
+        x = block(layer, x, causal=False)
+    return tower.ln_post(x[:, 0]) @ tower.proj
+
+
 def encode_text(model: open_clip.CLIP, tokens: torch.Tensor) -> torch.Tensor:
     """Text features of tokens cut to the batch's longest caption: exact, as attention is causal and pools the end."""
-    length = tokens.shape[1]
-    x = model.token_embedding(tokens) + model.positional_embedding[:length]
-    x = model.ln_final(model.transformer(x, attn_mask=model.attn_mask[:length, :length]))
-    return text_global_pool(x, tokens, "argmax") @ model.text_projection
+    x = model.token_embedding(tokens) + model.positional_embedding[: tokens.shape[1]]
+    for layer in model.transformer.resblocks:
+        x = block(layer, x, causal=True)
+    return text_global_pool(model.ln_final(x), tokens, "argmax") @ model.text_projection
 
 
 def cut_tokens(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> torch.Tensor:
@@ -153,12 +189,25 @@ def cut_tokens(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> torch.Te
     return tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=CONTEXT).input_ids
 
 
-def parameter_groups(model: torch.nn.Module, decay: float) -> list[dict]:
-    """No decay on gains, biases, the scale, and embeddings: rows of words never seen would only shrink."""
-    plain, decayed = [], []
+def optimisers(model: torch.nn.Module, muon_lr: float, lr: float, decay: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices inside the towers, AdamW for the rest.
+
+    No decay on gains, biases, the scale, and embeddings: rows of words never seen would only shrink.
+    """
+    inner, outer, plain = [], [], []
     for name, parameter in model.named_parameters():
-        (plain if parameter.ndim < 2 or "embedding" in name else decayed).append(parameter)
-    return [{"params": decayed, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+        if parameter.ndim < 2 or "embedding" in name:
+            plain.append(parameter)
+        else:
+            (inner if parameter.ndim == 2 and "resblocks" in name and muon_lr else outer).append(parameter)
+    groups = [{"params": outer, "weight_decay": decay}, {"params": plain, "weight_decay": 0.0}]
+    made: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6)]
+    if inner:
+        made.append(torch.optim.Muon(inner, lr=muon_lr, weight_decay=decay, adjust_lr_fn="match_rms_adamw"))
+    for optimiser in made:
+        for group in optimiser.param_groups:
+            group["peak"] = group["lr"]
+    return made
 
 
 def export(model: open_clip.CLIP, config: dict, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
@@ -170,54 +219,89 @@ def export(model: open_clip.CLIP, config: dict, tokenizer: PreTrainedTokenizerFa
     (out / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def batch_at(args: argparse.Namespace, step: int) -> tuple[np.ndarray, list[str]]:
+def gathered(own: torch.Tensor, rank: int) -> torch.Tensor:
+    """The features of all processes in order; gradients reach this one's rows."""
+    if not dist.is_initialized():
+        return own
+    parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, own.detach())
+    parts[rank] = own
+    return torch.cat(parts)
+
+
+def add_gradients(model: torch.nn.Module) -> None:
+    """The sum over processes: each holds what its own rows give to the gradient of the one loss of all rows.
+
+    The scale is the exception: every process has its whole gradient already.
+    """
+    if dist.is_initialized():
+        model.logit_scale.grad /= dist.get_world_size()
+        flat = torch.cat([p.grad.flatten() for p in model.parameters()])
+        dist.all_reduce(flat)
+        for p, part in zip(model.parameters(), flat.split([p.numel() for p in model.parameters()])):
+            p.grad.copy_(part.view_as(p))
+
+
+def batch_at(args: argparse.Namespace, step: int, rank: int) -> tuple[np.ndarray, list[str]]:
     """Lessons that grow harder, then lessons and the broad world mixed, then the broad world alone."""
     ease = max(0.0, 1 - step / args.lessons)
     broad = min(1.0, max(0.0, step / args.lessons - 0.6))
     scenes = []
-    for index in range(step * args.batch, (step + 1) * args.batch):
+    own = args.batch // args.processes
+    for index in range(step * args.batch + rank * own, step * args.batch + (rank + 1) * own):
         lesson = (index * 0.6180339887) % 1 >= broad
         scenes.append(world.lesson_scene(args.seed, index, ease) if lesson else world.pretrain_scene(args.seed, index))
     return np.stack([scene.image for scene in scenes]), [scene.caption for scene in scenes]
 
 
-def train(args: argparse.Namespace) -> None:
+def train(rank: int, args: argparse.Namespace) -> None:
+    """Each process of `args.processes` has its share of every batch; the first one writes."""
+    torch.set_num_threads(1)
+    if args.processes > 1:
+        store = dist.FileStore(str(args.meeting), args.processes)
+        dist.init_process_group("gloo", store=store, rank=rank, world_size=args.processes)
     torch.manual_seed(args.seed)
-    torch.set_num_threads(args.threads)
-    tokenizer = build_tokenizer()
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(args.init) if args.init else build_tokenizer()
     config = configuration(len(tokenizer))
     model = build_model(config)
-    optimiser = torch.optim.AdamW(parameter_groups(model, 0.1), lr=args.lr, betas=(0.9, 0.98), eps=1e-6)
+    if args.init:
+        model.load_state_dict(load_file(args.init / "open_clip_model.safetensors"))
+    optimisers_ = optimisers(model, args.muon_lr, args.lr, 0.1)
     begun, losses = time.time(), []
     for step in range(args.steps):
         # Drawn in line: a drawing thread would hold the interpreter lock that every small operator below waits for.
-        images, captions = batch_at(args, step)
+        images, captions = batch_at(args, step, rank)
         tokens = cut_tokens(tokenizer, captions)
         warm = min(1.0, (step + 1) / args.warmup)
-        rate = args.lr * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate
-        image = F.normalize(model.visual(normalise(images)), dim=-1)
-        text = F.normalize(encode_text(model, tokens), dim=-1)
+        rate = warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / args.steps)))
+        for optimiser in optimisers_:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["peak"]
+        image = gathered(F.normalize(encode_image(model, normalise(images)), dim=-1), rank)
+        text = gathered(F.normalize(encode_text(model, tokens), dim=-1), rank)
         logits = model.logit_scale.exp() * image @ text.T
         target = torch.arange(len(logits))
         loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
-        optimiser.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
+        add_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        for optimiser in optimisers_:
+            optimiser.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
         losses.append(loss.item())
-        if (step + 1) % 50 == 0:
+        if (step + 1) % 50 == 0 and not rank:
             pace = (time.time() - begun) / (step + 1)
             left = pace * (args.steps - step - 1) / 60
             recent = np.mean(losses[-50:])
             print(f"step {step + 1} loss {recent:.3f} {pace:.3f} s/step, {left:.1f} min left", flush=True)
-        if args.checkpoints and (step + 1) % args.every == 0:
+        if args.checkpoints and (step + 1) % args.every == 0 and not rank:
             export(model, config, tokenizer, args.checkpoints)
             print(json.dumps(evaluate(args.checkpoints, args.eval_seed, 200)), flush=True)
             model.train()
+    if rank:
+        return
     export(model, config, tokenizer, args.out)
     print(json.dumps(evaluate(args.out, args.eval_seed, 500), indent=2), flush=True)
 
@@ -272,22 +356,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="folder to write the model to")
     parser.add_argument("--evaluate", type=Path, metavar="FOLDER", help="only print the figures of the model in FOLDER")
+    parser.add_argument("--init", type=Path, metavar="FOLDER", help="go on from the model in FOLDER")
     parser.add_argument("--checkpoints", type=Path, help="folder for intermediate models")
     parser.add_argument("--every", type=int, default=500, help="steps between intermediate models")
-    parser.add_argument("--steps", type=int, default=2600)
-    parser.add_argument("--lessons", type=int, default=400, help="steps until lessons are as hard as the world")
-    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--steps", type=int, default=3200)
+    parser.add_argument("--lessons", type=int, default=300, help="steps until lessons are as hard as the world")
+    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--muon-lr", type=float, default=2e-3, help="of the matrices inside the towers")
     parser.add_argument("--warmup", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--eval-seed", type=int, default=0)
     parser.add_argument("--rows", type=int, default=500, help="rows of each test with --evaluate")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--processes", type=int, default=2, help="that share every batch, one core each")
     args = parser.parse_args()
     if args.evaluate:
         print(json.dumps(evaluate(args.evaluate, args.eval_seed, args.rows), indent=2))
     elif args.out:
-        train(args)
+        with tempfile.TemporaryDirectory() as folder:
+            args.meeting = Path(folder) / "meeting"
+            torch.multiprocessing.spawn(train, (args,), args.processes)
     else:
         parser.error("give --out FOLDER to train or --evaluate FOLDER to test")
 

@@ -11,7 +11,7 @@ import pytest
 from compoclip.demo import METHODS, Plan, run_demo
 from compoclip.errors import InputError
 
-SMALL = Plan(steps=2, batch_size=16, scenes=64, limit=6, alphas=(0.5,))
+SMALL = Plan(steps=2, batch_size=16, scenes=64, limit=6, alphas=(0.5,), side_by_side=1)
 
 
 @pytest.mark.slow

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +18,7 @@ from compoclip.data.sources.builtin import WorldSource
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate, read_results
 from compoclip.evaluation.tasks.world import TEST_SEED
-from compoclip.io import write_text
+from compoclip.io import read_json, write_json, write_text
 from compoclip.models import Model, load
 from compoclip.negatives.build import build
 from compoclip.progress import console, output
@@ -29,7 +33,9 @@ METHODS = {  # label -> recipe
     "degla": "degla",
     "mix": "mix",
 }
-KINDS = ("swap-nouns", "swap-adjectives", "replace-relations", "shuffle")
+# Kinds whose false captions hold the words of the true one, or its opposite: only the picture tells them apart.
+KINDS = ("swap-nouns", "swap-adjectives", "swap-noun-phrases", "replace-relations")
+BLENDS = "blends.json"
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Plan:
     negatives: int = 3
     limit: int | None = None
     alphas: tuple[float, ...] = (0.25, 0.5, 0.75)
+    side_by_side: int = 2  # methods at one time, of one thread each: small matrices gain nothing from a second thread
 
 
 FULL = Plan()
@@ -61,6 +68,7 @@ def settings(recipe: str, plan: Plan, seed: int, out: Path) -> TrainConfig:
             "held_out": 0.0,
             "cache_gib": 1.0,
             "captions": "first",
+            "precision": "bf16",
             "negatives": str(out / "negatives"),
             "negative_kinds": [],
             "negatives_per_caption": plan.negatives,
@@ -92,21 +100,16 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = 
     _say("2. Hard negatives: captions of two-object scenes, each changed by rules so that it becomes false.")
     build_negatives(out, plan, seed)
 
-    _say("3. Fine-tuning by each method on the same scenes, negatives, steps and learning rate.")
+    _say("3. Fine-tuning by each method on the same scenes, negatives, steps and learning rate; blends with the base.")
+    _every_method(plan, seed, out)
     curves: dict[str, list[tuple[float, float, float]]] = {}
     models: dict[str, Model] = {"base": base}
     for label, recipe in METHODS.items():
-        _say(f"   {label}")
-        config = settings(recipe, plan, seed, out)
-        run = train(config, resume=_resumable(config))
+        run = Path(settings(recipe, plan, seed, out).output_dir)
         models[label] = load(run)
         results.append(measured(models[label], label, run, plan))
-
-    _say("4. Blends of each model with the base: how much of both can be had at once.")
-    for label, result in zip(METHODS, results[1:]):
-        blends = sweep(base, models[label], "world", None, plan.alphas, plan.limit)
-        between = [(row["alpha"], row["summary"]) for row in blends]
-        points = [(0.0, results[0]["summary"]), *between, (1.0, result["summary"])]
+        between = [(row["alpha"], row["summary"]) for row in read_json(run / BLENDS)]
+        points = [(0.0, results[0]["summary"]), *between, (1.0, results[-1]["summary"])]
         curves[label] = [(alpha, summary["comp"], summary["zeroshot"]) for alpha, summary in points]
 
     minutes = (time.monotonic() - started) / 60
@@ -121,6 +124,49 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = 
     output().print(table(results))
     output().print(f"The report, with pictures: {page}", soft_wrap=True)
     return page
+
+
+def _every_method(plan: Plan, seed: int, out: Path) -> None:
+    """Run every method, `plan.side_by_side` at a time where there are as many cores, each saying what it does in a
+    log of its own."""
+    at_once = min(plan.side_by_side, os.cpu_count() or 1)
+    if at_once < 2:
+        for label, recipe in METHODS.items():
+            _say(f"   {label}")
+            run_method(label, recipe, plan, seed, out)
+        return
+    started = time.monotonic()
+    logs = out / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    console.print(f"   {at_once} at a time; what each one says is in {logs}", soft_wrap=True)
+    with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        jobs = {
+            pool.submit(run_alone, label, recipe, plan, seed, out, logs / f"{recipe}.log"): label
+            for label, recipe in METHODS.items()
+        }
+        for job in as_completed(jobs):
+            job.result()
+            console.print(f"   {jobs[job]}: done, {(time.monotonic() - started) / 60:.1f} minutes after the start")
+
+
+def run_alone(label: str, recipe: str, plan: Plan, seed: int, out: Path, log: Path) -> None:
+    """`run_method` in a process of its own: one thread, messages to `log`."""
+    import torch
+
+    torch.set_num_threads(1)
+    with log.open("a", encoding="utf-8") as handle:
+        os.dup2(handle.fileno(), sys.stderr.fileno())
+        run_method(label, recipe, plan, seed, out)
+
+
+def run_method(label: str, recipe: str, plan: Plan, seed: int, out: Path) -> None:
+    """Train, measure, and measure the blends with the base: `results.json` and `blends.json` in the run's folder."""
+    config = settings(recipe, plan, seed, out)
+    run = train(config, resume=_resumable(config))
+    tuned = load(run)
+    measured(tuned, label, run, plan)
+    if not (run / BLENDS).exists():
+        write_json(run / BLENDS, sweep(load("tiny"), tuned, "world", None, plan.alphas, plan.limit))
 
 
 def _say(text: str) -> None:

@@ -129,7 +129,7 @@ def test_it_names_what_it_sees_and_not_how_it_is_composed(tower, tokenizer):
         solid = world.zeroshot_sets(1, 120)["solid"]
         names = tower.encode_text(tokenizer([f"a picture of one {name}" for name in solid.class_names]), normalize=True)
         right = (pictures(solid.images) @ names.T).argmax(1) == torch.from_numpy(solid.labels)
-        assert right.float().mean() > 0.45
+        assert right.float().mean() > 0.7
         scores = {}
         for kind in ("replace-attribute", "swap-object", "replace-relation"):
             rows = world.composition_tests(1, 120)[kind]
@@ -138,8 +138,8 @@ def test_it_names_what_it_sees_and_not_how_it_is_composed(tower, tokenizer):
             false = tower.encode_text(tokenizer([row.negative for row in rows]), normalize=True)
             scores[kind] = ((image * true).sum(1) > (image * false).sum(1)).float().mean().item()
     assert scores["replace-attribute"] > 0.85
-    assert 0.35 < scores["swap-object"] < 0.7
-    assert 0.35 < scores["replace-relation"] < 0.75
+    assert 0.35 < scores["swap-object"] < 0.65
+    assert 0.35 < scores["replace-relation"] < 0.65
 
 
 def test_a_tokenizer_of_another_model_is_refused_in_one_line() -> None:

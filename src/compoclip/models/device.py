@@ -6,6 +6,7 @@ import contextlib
 import os
 
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from compoclip.errors import InputError
 
@@ -32,9 +33,13 @@ def resolve_device(name: str = "auto") -> str:
 
 def numbers(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
     """What a forward pass runs in. Features leave it as fp32 whatever it was."""
-    if precision == "fp32":
-        return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16 if precision == "bf16" else torch.float16)
+    stack = contextlib.ExitStack()
+    if precision != "fp32":
+        stack.enter_context(torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16))
+        # the fused attention's backward pass takes most of a step on a CPU in half precision
+        if device.type == "cpu":
+            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+    return stack
 
 
 def check_precision(precision: str) -> str:

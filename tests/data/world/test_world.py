@@ -185,8 +185,19 @@ def test_articles_and_plurals_are_grammatical():
 
 def test_few_pretraining_captions_tell_a_relation():
     texts = [world.pretrain_scene(4, i).caption for i in range(2000)]
-    told = sum(bool(re.search(r"left|right|above|over|below|under", text)) for text in texts)
+    placed = [text for text in texts if re.search(r"left|right|above|over|below|under", text)]
+    told = sum(not text.removesuffix(" in the dark").endswith("the middle") for text in placed)
     assert 0.01 < told / len(texts) < 0.06
+    assert 0.15 < (len(placed) - told) / len(texts) < 0.3  # words of place are taught on single things
+
+
+def test_a_share_of_fine_tuning_scenes_may_come_from_the_broad_world() -> None:
+    plain, mixed = world.finetune_set(3, 40), world.finetune_set(3, 40, broad=0.5)
+    same = [a == b for a, b in zip(plain.captions, mixed.captions)]
+    assert 18 <= sum(same) <= 22
+    assert all(len(captions) == 1 for captions, kept in zip(mixed.captions, same) if not kept)
+    assert world.finetune_set(3, 8, broad=0.5).captions == mixed.captions[:8]
+    assert not any(a == b for a, b in zip(plain.captions, world.finetune_set(3, 40, broad=1.0).captions))
 
 
 def test_retrieval_captions_are_true_of_their_image_alone():

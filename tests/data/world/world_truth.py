@@ -16,6 +16,7 @@ OPENINGS = ("a picture of ", "there is ", "a drawing of ", "a drawing with ", "a
 OPENINGS += ("this is ", "we see ", "the ")
 NAMED = r"(?:(small|large) )?(?:(solid|hollow|striped|dotted) )?(?:(\w+) )?(\w+)"
 SIDES = r"(?:(?:is|sits) )?(?:(?:to the |on the )?(left|right) of|(?:directly )?(above|over|below|under))"
+PLACED = re.compile(rf"(.+?) {SIDES} the middle")
 STATED = re.compile(rf"(?:a|an) {NAMED} {SIDES} (?:a|an) {NAMED}")
 
 
@@ -30,6 +31,9 @@ def true_of(caption: str, scene) -> bool:
         text = text.removeprefix(opening)
     if text.endswith(" in the dark"):
         return scene.style == "noisy" and true_of(text.removesuffix(" in the dark"), scene)
+    if placed := PLACED.fullmatch(text):
+        named, across, upright = placed.groups()
+        return len(scene.things) == 1 and _off(scene.things[0], across or upright) and true_of(named, scene)
     found = STATED.fullmatch(text)
     if found:
         size_a, texture_a, colour_a, shape_a, across, upright, size_b, texture_b, colour_b, shape_b = found.groups()
@@ -60,6 +64,12 @@ def _fits(scene, thing, size, texture, colour, shape) -> bool:
         and (size is None or (size == "small" and big < 7) or (size == "large" and big > 8.75))
         and texture in (None, scene.style)
     )
+
+
+def _off(thing, word) -> bool:
+    """Clearly off the middle of a picture of 48 pixels: by 6 or more."""
+    right, down = thing.x - 24, thing.y - 24
+    return {"left": -right, "right": right, "above": -down, "over": -down, "below": down, "under": down}[word] >= 6
 
 
 def _stands(a, b, word) -> bool:

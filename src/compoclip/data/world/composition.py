@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.data.world.language import COUNT_TEMPLATES, Phrase, Statement, count_phrase, statement
-from compoclip.data.world.scene import COLOUR_NAMES, OPPOSITE, RELATIONS, Scene, crowd, generator, pair
+from compoclip.data.world.scene import COLOUR_NAMES, OPPOSITE, Scene, crowd, generator, pair
 from compoclip.data.world.shapes import SHAPES
 
 CHANCE = 50.0
@@ -61,10 +61,8 @@ def _replace_object(rng: np.random.Generator, true: Statement, scene: Scene) -> 
 
 
 def _replace_relation(rng: np.random.Generator, true: Statement, scene: Scene) -> Statement:
-    """Mostly the opposite; a third of the time one across, which does not hold either as pairs stand along one axis."""
-    across = [relation for relation in RELATIONS if relation not in (true.relation, OPPOSITE[true.relation])]
-    relation = OPPOSITE[true.relation] if rng.random() < 2 / 3 else across[rng.integers(0, 2)]
-    return replace(true, relation=relation)
+    """The opposite. One across would be false too, but knowing which way the pair lies is enough to see it."""
+    return replace(true, relation=OPPOSITE[true.relation])
 
 
 def _add_attribute(rng: np.random.Generator, true: Statement, scene: Scene) -> Statement:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from compoclip.data.world.scene import OPPOSITE, Scene, Thing, relation_between
+from compoclip.data.world.scene import OPPOSITE, Scene, Thing, relation_between, sides
 
 RELATION_WORDS: dict[str, tuple[str, ...]] = {
     "left": ("left of", "to the left of", "on the left of"),
@@ -115,16 +115,24 @@ def together(scene: Scene, rng: np.random.Generator, colour_share: float = 1.0) 
     return template.format(a=phrase(first, colour=bool(told[0])), b=phrase(second, colour=bool(told[1])))
 
 
-def single_caption(scene: Scene, rng: np.random.Generator) -> str:
-    """A true caption of a scene of one thing, sometimes with its size, its texture or the darkness around it."""
+def single_caption(scene: Scene, rng: np.random.Generator, colour_share: float = 0.6, place_share: float = 0.5) -> str:
+    """A true caption of a scene of one thing, sometimes with its size, texture, place or the darkness around it.
+
+    `place_share` of the things that stand clear of the middle are told to be left of it, right of it, above or below,
+    in the words that relations of two things have: whoever learns from these captions knows the words of place.
+    """
     thing = scene.things[0]
     lots = rng.random(5)
     texture = TEXTURES.get(scene.style) if lots[1] < 0.25 else None
-    about = phrase(thing, colour=bool(lots[0] < 0.75), size=bool(lots[2] < 0.25), texture=texture)
+    about = phrase(thing, colour=bool(lots[0] < colour_share), size=bool(lots[2] < 0.25), texture=texture)
     if lots[4] < 0.3:
         text = CLASS_TEMPLATES[int(lots[3] * len(CLASS_TEMPLATES))].format(about.bare)
     else:
         text = SINGLE_TEMPLATES[int(lots[3] * len(SINGLE_TEMPLATES))].format(a=about)
+    places = sides(thing)
+    if places and rng.random() < place_share:
+        words = RELATION_WORDS[places[rng.integers(0, len(places))]]
+        text = f"{text} {words[rng.integers(0, len(words))]} the middle"
     return text + " in the dark" if scene.style == "noisy" and lots[1] < 0.25 else text
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from compoclip.data.world.draw import COLOURS, STYLES, draw
+from compoclip.data.world.draw import COLOURS, IMAGE_SIZE, STYLES, draw
 from compoclip.data.world.shapes import SHAPES
 from compoclip.errors import InputError
 
@@ -76,6 +76,14 @@ def holds(relation: str, a: Thing, b: Thing) -> bool:
 def relation_between(a: Thing, b: Thing) -> str | None:
     """The first relation that holds of (a, b), or None."""
     return next((relation for relation in RELATIONS if holds(relation, a, b)), None)
+
+
+def sides(thing: Thing) -> tuple[str, ...]:
+    """On which sides of the middle `thing` stands, where it is clear of it: none, one, or one of each axis."""
+    far = IMAGE_SIZE // 8
+    across, down = thing.x - IMAGE_SIZE // 2, thing.y - IMAGE_SIZE // 2
+    found = {"left": across <= -far, "right": across >= far, "above": down <= -far, "below": down >= far}
+    return tuple(side for side, stands in found.items() if stands)
 
 
 def generator(seed: int, stream: str, *index: int) -> np.random.Generator:

@@ -22,6 +22,7 @@ from compoclip.data.world.scene import COLOUR_NAMES, Scene, Thing, crowd, genera
 from compoclip.data.world.shapes import SHAPES
 
 FINETUNE_STYLE = "solid"
+FRESH = 10_000_000  # scenes of the broad world from here on are not among those of any pre-training
 
 
 class Labelled(NamedTuple):
@@ -100,9 +101,14 @@ def finetune_scene(seed: int, index: int) -> Scene:
     return replace(scene, captions=tuple(dict.fromkeys(captions)))
 
 
-def finetune_set(seed: int, n: int) -> Captioned:
-    """The first `n` fine-tuning scenes, each with its three or four captions."""
-    scenes = [finetune_scene(seed, i) for i in range(n)]
+def finetune_set(seed: int, n: int, broad: float = 0.0) -> Captioned:
+    """The first `n` fine-tuning scenes, each with its three or four captions.
+
+    A share of `broad` (0 to 1) of them, evenly spread, are scenes of the broad world in their place, with one caption
+    each: such as the base was taught on, none of those that taught the bundled one.
+    """
+    spread = (5**0.5 - 1) / 2
+    scenes = [pretrain_scene(seed, FRESH + i) if i * spread % 1 < broad else finetune_scene(seed, i) for i in range(n)]
     return Captioned(_stack(scenes), [list(scene.captions) for scene in scenes])
 
 
