@@ -12,6 +12,7 @@ from compoclip.io import write_json
 from compoclip.models import Model, save
 from compoclip.models.blend import blend, soup
 from compoclip.progress import track
+from compoclip.training.heldout_run import with_heldout
 
 SPAN = 10.0  # points that an axis of the curve shows at least
 SWEEP = tuple(i / 10 for i in range(11))
@@ -79,29 +80,43 @@ def measured(
     data_root: Path | None,
     alphas: Sequence[float],
     limit: int | None,
+    run: Path | None = None,
 ) -> Iterator[tuple[float, dict[str, Any]]]:
-    """(alpha, results) of every blend."""
+    """(alpha, results) of every blend. run: the run directory whose held-out rows the task `heldout` asks about."""
+    names, extra = with_heldout(tasks, run)
     for alpha in track(alphas, "blending"):
-        yield alpha, evaluate(blend(base, tuned, alpha), tasks, data_root, limit, controls=False)
+        yield alpha, evaluate(blend(base, tuned, alpha), names, data_root, limit, controls=False, extra=extra)
+
+
+def kept(summary: dict[str, Any]) -> tuple[str, float | None]:
+    """What fine-tuning may cost, by name and in percent: zero-shot, or retrieval both ways where that was measured."""
+    ways = [value for key in ("i2t", "t2i") if (value := summary.get(key)) is not None]
+    if summary.get("zeroshot") is not None or not ways:
+        return "zero-shot", summary.get("zeroshot")
+    return "retrieval", sum(ways) / len(ways)
 
 
 def choose(rows: Sequence[dict[str, Any]], keep_zeroshot: float | None = None) -> tuple[float, str]:
     """(alpha, the rule in words): the best composition whose zero-shot is within `keep_zeroshot` points of the base's,
-    or without it the best mean of both; of equals the smaller alpha.
+    or without it the best mean of both; of equals the smaller alpha. Retrieval stands in where no zero-shot was
+    measured, as on a run's held-out images.
 
-    Raises InputError where the tasks measured no composition or no zero-shot.
+    Raises InputError where the tasks measured no composition or neither of the others.
     """
-    points = [(row["alpha"], row["summary"].get("comp"), row["summary"].get("zeroshot")) for row in rows]
-    if any(comp is None or zeroshot is None for _, comp, zeroshot in points):
-        raise InputError("the rule needs tasks of both kinds, composition and zero-shot; see compoclip ls tasks")
+    points = [(row["alpha"], row["summary"].get("comp"), kept(row["summary"])[1]) for row in rows]
+    if any(comp is None or other is None for _, comp, other in points):
+        raise InputError(
+            "the rule needs tasks of both kinds, composition and zero-shot (or retrieval); see compoclip ls tasks"
+        )
+    name = kept(rows[0]["summary"])[0]
     if keep_zeroshot is None:
-        return max(points, key=lambda p: ((p[1] + p[2]) / 2, -p[0]))[0], "best mean of composition and zero-shot"
+        return max(points, key=lambda p: ((p[1] + p[2]) / 2, -p[0]))[0], f"best mean of composition and {name}"
     base = next((zeroshot for alpha, _, zeroshot in points if alpha == 0.0), None)
     if base is None:
         raise InputError("the rule needs alpha 0, the base, among the blends")
-    kept = [p for p in points if p[2] >= base - keep_zeroshot]
-    words = f"best composition with zero-shot within {keep_zeroshot:g} points of the base"
-    return max(kept, key=lambda p: (p[1], -p[0]))[0], words
+    near = [p for p in points if p[2] >= base - keep_zeroshot]
+    words = f"best composition with {name} within {keep_zeroshot:g} points of the base"
+    return max(near, key=lambda p: (p[1], -p[0]))[0], words
 
 
 def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path, keep_zeroshot: float | None = None) -> None:
@@ -113,14 +128,14 @@ def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path, keep_zerosho
 
     figure = Figure(figsize=(6, 4.2), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    x = [row["summary"]["zeroshot"] for row in rows]
+    x = [kept(row["summary"])[1] for row in rows]
     y = [row["summary"]["comp"] for row in rows]
     axes.plot(x, y, marker="o", color="#2b6cb0")
     for row, left, up in zip(rows, x, y):
         axes.annotate(f"{row['alpha']:g}", (left, up), textcoords="offset points", xytext=(5, 4), fontsize=8)
         if row["alpha"] == chosen:
             axes.plot([left], [up], marker="o", markersize=12, markerfacecolor="none", color="#c53030")
-    base = next((row["summary"]["zeroshot"] for row in rows if row["alpha"] == 0.0), None)
+    base = next((kept(row["summary"])[1] for row in rows if row["alpha"] == 0.0), None)
     if keep_zeroshot is not None and base is not None:
         axes.axvline(base - keep_zeroshot, color="#c53030", linestyle="--", linewidth=1)
         words = f"{keep_zeroshot:g} below the base's"
@@ -129,7 +144,7 @@ def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path, keep_zerosho
     for limits, set_limits in ((axes.get_xlim(), axes.set_xlim), (axes.get_ylim(), axes.set_ylim)):
         missing = max(0.0, SPAN - (limits[1] - limits[0])) / 2
         set_limits(limits[0] - missing, limits[1] + missing)
-    axes.set_xlabel("zero-shot (%)")
+    axes.set_xlabel(f"{kept(rows[0]['summary'])[0]} (%)")
     axes.set_ylabel("composition (%)")
     axes.set_title(f"blends from the base (0) to the tuned model (1); {chosen:g} chosen", fontsize=10)
     figure.savefig(path)
@@ -144,11 +159,12 @@ def sweep_to(
     keep_zeroshot: float | None = None,
     limit: int | None = None,
     alphas: Sequence[float] = SWEEP,
+    run: Path | None = None,
 ) -> dict[str, Any]:
     """Measure the blends, draw `sweep.png`, pick one by the rule and write it as `model/`; returns `sweep.json`."""
     names = [tuned] if isinstance(tuned, str) else list(tuned)
     start, end = opened(base, names)
-    found = dict(measured(start, end, tasks, data_root, alphas, limit))
+    found = dict(measured(start, end, tasks, data_root, alphas, limit, run))
     rows = [{"alpha": alpha, "summary": results["summary"]} for alpha, results in found.items()]
     alpha, rule = choose(rows, keep_zeroshot)
     facts = {"rule": rule, "alpha": alpha, "blends": rows}

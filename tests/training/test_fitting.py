@@ -155,6 +155,18 @@ def test_the_held_out_photos_are_a_task_that_is_measured_again(sixty: Path, tmp_
     assert "--run DIR" in capsys.readouterr().err
 
 
+def test_blends_are_swept_on_the_held_out_rows(sixty: Path, tmp_path: Path) -> None:
+    from compoclip.blending import sweep_to
+
+    run = sixty / "run"
+    facts = sweep_to("tiny", str(run), "heldout", None, tmp_path / "out", alphas=(0.0, 1.0), run=run)
+    stored = [json.loads((run / name).read_text())["summary"] for name in ("results-base.json", "results.json")]
+    for row, summary in zip(facts["blends"], stored):
+        assert row["summary"]["comp"] == pytest.approx(summary["comp"], abs=1e-6)
+    assert facts["rule"] == "best mean of composition and retrieval"
+    assert (tmp_path / "out" / "sweep.png").is_file()
+
+
 def test_plain_contrast_is_measured_on_the_same_rows(sixty: Path, tmp_path: Path) -> None:
     program("train", "clip", *flags(sixty), "--steps", "1", "--output-dir", tmp_path / "plain")
     rows = [

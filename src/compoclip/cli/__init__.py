@@ -121,7 +121,10 @@ def blend(
     keep_zeroshot: Annotated[
         float | None, typer.Option(help="Pick the best composition within N points of the base's zero-shot.")
     ] = None,
-    tasks: Annotated[str, typer.Option(help="Tasks for --sweep.")] = "world",
+    tasks: Annotated[str, typer.Option(help="Tasks for --sweep; heldout with --run.")] = "world",
+    run: Annotated[
+        Path | None, typer.Option(help="Run directory whose held-out images the task `heldout` asks about.")
+    ] = None,
     data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most this many rows a subset for --sweep.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the blended model, or for the sweep's results.")] = None,
@@ -142,7 +145,7 @@ def blend(
     if alpha is not None:
         print(blend_to(base, tuned, alpha, out))
         return
-    facts = sweep_to(base, tuned, tasks, data_root, out, keep_zeroshot, limit)
+    facts = sweep_to(base, tuned, tasks, data_root, out, keep_zeroshot, limit, run=run)
     print(f"alpha {facts['alpha']:g}: {facts['rule']}")
     print(out)
 
