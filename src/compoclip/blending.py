@@ -88,7 +88,7 @@ def measured(
         yield alpha, evaluate(blend(base, tuned, alpha), names, data_root, limit, controls=False, extra=extra)
 
 
-def kept(summary: dict[str, Any]) -> tuple[str, float | None]:
+def kept(summary: dict[str, Any]) -> tuple[str, Any]:
     """What fine-tuning may cost, by name and in percent: zero-shot, or retrieval both ways where that was measured."""
     ways = [value for key in ("i2t", "t2i") if (value := summary.get(key)) is not None]
     if summary.get("zeroshot") is not None or not ways:
