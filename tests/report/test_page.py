@@ -212,11 +212,11 @@ def test_composition_that_needs_the_picture_leads_and_the_rest_stands_apart(tmp_
     _, words = read(write_report([base, tuned], tmp_path))
     told = "negclip is best at composition that needs the picture: it prefers the true caption in 80.0 % of 100 rows"
     assert f"{told}, where base does in 50.0 %: +30.0 points" in words
-    assert "composition: needs the picture text alone can do it zero-shot" in words
+    assert "composition: needs the picture n = 100 text alone can do it n = 100 zero-shot" in words
     places = [words.index(f"{title} ") for title in ("Needs the picture", "Text alone can do it", "A bag of words can")]
     assert places == sorted(places)
-    assert "mean swap-object base 50.0" in words[places[0] :]
-    assert "mean word-order base 50.0" in words[places[1] :]
+    assert "mean n = 100 swap-object n = 100 base 50.0" in words[places[0] :]
+    assert "mean n = 100 word-order n = 100 base 50.0" in words[places[1] :]
     assert words.count("composition that needs the picture (%)") == 2  # the plot's axis, wide and narrow
 
 
