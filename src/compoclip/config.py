@@ -56,6 +56,10 @@ class TrainConfig(BaseModel):
     epoch_samples: int | None = Field(None, ge=1, description="samples of an epoch, for data that is streamed")
     shuffle_buffer: int = Field(2000, ge=1, description="samples that a stream shuffles among each other, in memory")
     world_scenes: int = Field(4096, ge=1, description="scenes drawn when data is `world`")
+    world_fours: bool = Field(
+        False,
+        description="world scenes come in fours that differ in what belongs to what alone, for hard_images",
+    )
     world_broad: float = Field(0.0, ge=0, le=1, description="share of these that are of the broad world, in all styles")
 
     hard_images: int = Field(

@@ -43,7 +43,7 @@ def build_negatives(
 
     source = config.data
     if source == "world":
-        scenes = WorldSource(config.seed, config.world_scenes, config.world_broad)
+        scenes = WorldSource(config.seed, config.world_scenes, config.world_broad, config.world_fours)
         captions = [f"{scene.image_id}\t{text}" for scene in scenes for text in scene.captions]
         source = str(out.parent / "captions.tsv")
         write_text(source, "image\tcaption\n" + "\n".join(captions) + "\n")

@@ -24,7 +24,7 @@ def open_whole(config: TrainConfig) -> Source | None:
         return None
     whole: Source
     if config.data == "world":
-        whole = WorldSource(config.seed, config.world_scenes, config.world_broad)
+        whole = WorldSource(config.seed, config.world_scenes, config.world_broad, config.world_fours)
     else:
         whole = open_source(config.data, config.image_root, config.image_key, config.caption_key, config.split)
     say(f"data: {whole.name}: {whole.report}")

@@ -12,19 +12,21 @@ from compoclip.data.sources.base import Sample, Source
 
 
 @lru_cache(maxsize=1)
-def _drawn(seed: int, count: int, broad: float) -> world.Captioned:
+def _drawn(seed: int, count: int, broad: float, fours: bool) -> world.Captioned:
     """Several runs on one set follow each other in a demo; drawing takes longer than a run's set-up."""
-    return world.finetune_set(seed, count, broad)
+    return world.finetune_set(seed, count, broad, fours)
 
 
 class WorldSource(Source):
     """The first `count` fine-tuning scenes of a seed, each with its true captions; of them a share of `broad` from the
-    broad world."""
+    broad world. With `fours` they come in fours that differ in what belongs to what, and each names the other three as
+    its similar images (NegCLIP's hard images)."""
 
-    def __init__(self, seed: int, count: int, broad: float = 0.0) -> None:
+    def __init__(self, seed: int, count: int, broad: float = 0.0, fours: bool = False) -> None:
         mixed = f", {100 * broad:g} % of the broad world" if broad else ""
+        mixed += ", in fours" if fours else ""
         self.name = f"world (seed {seed}, {count} scenes{mixed})"
-        self._set = _drawn(seed, count, broad)
+        self._set, self.fours = _drawn(seed, count, broad, fours), fours
         self.report = Report(samples=count, captions=sum(map(len, self._set.captions)), rows=count)
         self.fingerprint = hashlib.sha256(repr((seed, count, self._set.captions)).encode()).hexdigest()
 
@@ -33,4 +35,14 @@ class WorldSource(Source):
 
     def __getitem__(self, index: int) -> Sample:
         image = PixelImage(self._set.images[index], f"scene {index}")
-        return Sample(image, tuple(self._set.captions[index]), f"scene-{index}")
+        captions = tuple(self._set.captions[index])
+        return Sample(image, captions, f"scene-{index}", negative_rows=self._alike(index, len(captions)))
+
+    def _alike(self, index: int, captions: int) -> tuple[tuple[int, ...], ...] | None:
+        first = index - index % world.FOUR
+        group = range(first, min(first + world.FOUR, len(self)))
+        return (tuple(row for row in group if row != index),) * captions if self.fours else None
+
+    def place_of_row(self, row: int) -> tuple[int, int] | None:
+        """A scene's row is its number; which of its captions is drawn as for any sample."""
+        return (row, -1) if 0 <= row < len(self) else None

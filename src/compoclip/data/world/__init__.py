@@ -16,6 +16,7 @@ from compoclip.data.world.draw import COLOURS, IMAGE_SIZE, STYLES, draw
 from compoclip.data.world.half_truths import HalfTruth, half_truth, half_truths
 from compoclip.data.world.scene import RELATIONS, Scene, Thing, holds
 from compoclip.data.world.sets import (
+    FOUR,
     Captioned,
     Labelled,
     finetune_scene,
@@ -31,6 +32,7 @@ from compoclip.data.world.shapes import SHAPES
 __all__ = [
     "CHANCE",
     "COLOURS",
+    "FOUR",
     "IMAGE_SIZE",
     "KINDS",
     "RELATIONS",

@@ -92,23 +92,44 @@ def pretrain_batch(seed: int, step: int, size: int) -> tuple[NDArray[np.uint8], 
     return _stack(scenes), [scene.caption for scene in scenes]
 
 
-def finetune_scene(seed: int, index: int) -> Scene:
-    """Two things and how they stand, in the plainest style. Captions: statements from both sides, a plain pair."""
+def finetune_scene(seed: int, index: int, exchange: int = 0) -> Scene:
+    """Two things and how they stand, in the plainest style. Captions: statements from both sides, a plain pair.
+
+    exchange: 1 the colours of the two things, 2 their places, 3 their shapes; the captions keep their wording. The four
+    scenes hold the same colours, shapes and places, and only what belongs to what tells them apart.
+    """
     rng = generator(seed, "finetune", index)
     scene = pair(rng, FINETUNE_STYLE)
+    a, b = scene.things
+    if exchange in (2, 3):
+        a, b = a._replace(x=b.x, y=b.y), b._replace(x=a.x, y=a.y)
+    if exchange in (1, 3):
+        a, b = a._replace(colour=b.colour), b._replace(colour=a.colour)
+    scene = replace(scene, things=(a, b))
     first = statement(scene, rng)
     captions = (str(first), str(statement(scene, rng, size_share=0.3)), str(first.turned()), together(scene, rng))
     return replace(scene, captions=tuple(dict.fromkeys(captions)))
 
 
-def finetune_set(seed: int, n: int, broad: float = 0.0) -> Captioned:
+FOUR = 4  # scenes that differ in what belongs to what
+
+
+def finetune_set(seed: int, n: int, broad: float = 0.0, fours: bool = False) -> Captioned:
     """The first `n` fine-tuning scenes, each with its three or four captions.
 
     A share of `broad` (0 to 1) of them, evenly spread, are scenes of the broad world in their place, with one caption
-    each: such as the base was taught on, none of those that taught the bundled one.
+    each: such as the base was taught on, none of those that taught the bundled one. With `fours`, scenes come in fours
+    of one `finetune_scene` and its exchanges, and the share of `broad` is one of fours.
     """
     spread = (5**0.5 - 1) / 2
-    scenes = [pretrain_scene(seed, FRESH + i) if i * spread % 1 < broad else finetune_scene(seed, i) for i in range(n)]
+
+    def scene(index: int) -> Scene:
+        number, exchange = divmod(index, FOUR) if fours else (index, 0)
+        if number * spread % 1 < broad:
+            return pretrain_scene(seed, FRESH + index)
+        return finetune_scene(seed, number, exchange)
+
+    scenes = [scene(index) for index in range(n)]
     return Captioned(_stack(scenes), [list(scene.captions) for scene in scenes])
 
 
