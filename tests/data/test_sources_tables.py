@@ -45,8 +45,7 @@ def test_every_format_groups_captions_by_image(photos: Path, suffix: str, image:
     assert source[0].image.load().getpixel((0, 0)) == (0, 5, 9)
     assert source[0].negatives is None
     assert (source.report.samples, source.report.captions, source.report.rows) == (2, 3, 3)
-    assert source.sample_of_row(2) == 0
-    assert source.sample_of_row(9) is None
+    assert source.place_of_row(2) is None  # kept for tables that name rows alone
     assert source[-1].image_id == "b.jpg"
 
 

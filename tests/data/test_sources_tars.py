@@ -304,7 +304,6 @@ def test_hugging_face_data_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert [s.captions for s in source] == [("a", "b"), ("c",)]
     assert source[1].image.load().getpixel((0, 0))[0] == 74
     assert source.report.skipped == {"empty caption": 1}
-    assert source.sample_of_row(2) == 1
     assert len(open_source(tmp_path / "set", split="Test")) == 1
     with pytest.raises(InputError, match=r"no split 'val' \(splits there: test, train\)"):
         open_source(tmp_path / "set", split="val")
