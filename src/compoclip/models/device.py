@@ -36,10 +36,18 @@ def numbers(device: torch.device, precision: str) -> contextlib.AbstractContextM
     stack = contextlib.ExitStack()
     if precision != "fp32":
         stack.enter_context(torch.autocast(device.type, torch.bfloat16 if precision == "bf16" else torch.float16))
-        # the fused attention's backward pass takes most of a step on a CPU in half precision
-        if device.type == "cpu":
-            stack.enter_context(sdpa_kernel(SDPBackend.MATH))
+        stack.enter_context(plain_attention(device, precision))
     return stack
+
+
+def plain_attention(device: torch.device, precision: str) -> contextlib.AbstractContextManager[object]:
+    """On a CPU in half precision, attention without the fused kernel, whose backward pass takes most of a step.
+
+    A backward pass that computes activations again (`grad_checkpointing`) must run in it too.
+    """
+    if device.type == "cpu" and precision != "fp32":
+        return sdpa_kernel(SDPBackend.MATH)
+    return contextlib.nullcontext()
 
 
 def check_precision(precision: str) -> str:

@@ -55,7 +55,7 @@ def _with_average(methods: Sequence[Method], part: str) -> list[Column]:
     """The average of each task of a part, where it has several subsets, and then the subsets."""
     own = subset_columns(methods, part)
     tasks = list(dict.fromkeys(column.strata[0][0] for column in own))
-    averages = {column.strata[0][0]: column for column in task_columns(methods, part)}
+    averages = {column.strata[0][0]: column for column in task_columns(methods, part) if column.strata}
     out = []
     for task in tasks:
         mine = [column for column in own if column.strata[0][0] == task]

@@ -19,7 +19,7 @@ from compoclip.environment import environment
 from compoclip.errors import InputError, RunError
 from compoclip.losses import objective
 from compoclip.models import Model, load, save
-from compoclip.models.device import resolve_device
+from compoclip.models.device import plain_attention, resolve_device
 from compoclip.models.teacher import Teacher
 from compoclip.training.backward import backward
 from compoclip.training.batch_texts import TextPlan
@@ -145,7 +145,7 @@ def _train(
                 lr = cosine_lr(step, total, config.lr, config.warmup)
                 set_lr(optimizer, lr)
                 optimizer.zero_grad(set_to_none=True)
-                with naming_the_setting(config), compiled():
+                with plain_attention(model.device, config.precision), naming_the_setting(config), compiled():
                     factor = scaler.scale(torch.ones((), device=model.device))  # 1 but for fp16
                     follow = margins.follow if margins is not None and not batch.single else None
                     wanted = alone if batch.single else goal
