@@ -22,6 +22,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from compoclip.language.parser import Parsed, Parser
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 NOUNS = ("dog", "cat", "horse", "man", "woman", "car", "bench", "kite", "pizza", "bus", "tree", "ball", "bird", "boat")
@@ -41,14 +43,15 @@ def made_captions(path: Path, count: int) -> None:
             out.write(f"photos/{number // 5:09d}.jpg\t{text}\n")
 
 
-class SplitParser:
+class SplitParser(Parser):
     """Words at white space, all of them nouns: the form of a parse without its work."""
 
     name = version = "white space"
 
-    def parse(self, captions: Iterable[str], batch_size: int = 256) -> Iterator[object]:
-        from compoclip.language.parser import Parsed
+    def __init__(self) -> None:
+        """No pipeline is loaded."""
 
+    def parse(self, captions: Iterable[str], batch_size: int = 256) -> Iterator[Parsed]:
         for text in captions:
             words = text.split()
             starts = [0]
@@ -68,11 +71,11 @@ def peak(pid: int | str = "self") -> float:
 
 
 def measure(captions: int, kinds: str, parser: bool, workers: int) -> dict[str, float]:
-    from compoclip.negatives import engine
+    from compoclip.negatives import shards
     from compoclip.negatives.build import build
 
     if not parser:
-        engine.shared_parser = lambda model=None: SplitParser()  # type: ignore[assignment, misc, return-value]
+        shards.shared_parser = lambda model=None: SplitParser()  # type: ignore[assignment]
     of_workers: dict[int, float] = {}
     done = threading.Event()
 
