@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from rich.table import Table
@@ -10,6 +10,7 @@ from rich.text import Text
 
 from compoclip.report.pool import Cell, Column, Results, cell, pool, subset_columns, summary_columns
 
+MOST_WIDE = 14  # of a word that keeps its column from becoming narrower
 COLOURS = {"better": "green", "worse": "red", "same": "dim"}
 
 
@@ -28,6 +29,11 @@ def text(found: Cell) -> Text:
     return out
 
 
+def _longest_word(texts: Iterable[str]) -> int:
+    """Width that breaks no word of the texts; a label may be a path, which is folded all the same."""
+    return min(MOST_WIDE, max(len(word) for text in texts for word in (text.split() or [""])))
+
+
 def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Table:
     """A rich table of methods and their four figures (`detail`: and every subset), with paired 95 % intervals of the
     differences to `results[base]`. Runs of equal label are pooled as seeds."""
@@ -40,8 +46,8 @@ def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Ta
     caption = "percent; second line: difference to the first row and its 95 % interval"
     if any(cell(method, methods[0], column).other_rows for method in methods for column in columns):
         caption += "; ≠ other rows: not measured on the rows of the first, so not to be compared"
-    out = Table(caption=caption if len(methods) > 1 else "percent", show_lines=len(methods) > 1)
-    out.add_column("model", overflow="fold")
+    out = Table(caption=caption if len(methods) > 1 else "percent", show_lines=len(methods) > 1, pad_edge=False)
+    out.add_column("model", overflow="fold", min_width=_longest_word(m.label for m in methods))
     if seeds:
         out.add_column("seeds", justify="right")
     for column in columns:
