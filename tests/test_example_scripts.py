@@ -1,13 +1,15 @@
-"""Every script in examples/, run as it stands on `tiny`."""
+"""Every script and the notebook in examples/, run as they stand on `tiny`."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,7 @@ def test_every_script_is_named_on_the_page_and_tested_here() -> None:
     page, tests = (EXAMPLES / "README.md").read_text(), Path(__file__).read_text()
     scripts = {path.name for path in EXAMPLES.glob("*.py")} - {"photos.py"}
     assert len(scripts) == 6
+    assert "`quick_start.ipynb`" in page
     for name in scripts:
         assert f"`{name}`" in page
         assert f'@example("{name.removesuffix(".py")}")' in tests
@@ -86,3 +89,37 @@ def test_llm_negatives(script: ModuleType, tmp_path: Path, monkeypatch: pytest.M
     with FakeServer() as server:
         kinds = script.main(tmp_path / "captions.txt", tmp_path / "out", server.url, "m")
     assert kinds["llm:swap-nouns"] + kinds["swap-nouns"] > 5
+
+
+@pytest.mark.slow
+def test_the_notebook_runs_cell_by_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without Jupyter: its code is one program, and what it shows as pictures are the last lines of cells."""
+    notebook = json.loads((EXAMPLES / "quick_start.ipynb").read_text(encoding="utf-8"))
+    assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+    assert set(notebook) == {"cells", "metadata", "nbformat", "nbformat_minor"}
+    names = [cell["id"] for cell in notebook["cells"]]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", name) for name in names)
+    for cell in notebook["cells"]:  # the schema's required keys; outputs are left out, so that changes can be read
+        keys = {"cell_type", "id", "metadata", "source"}
+        assert set(cell) == keys | ({"execution_count", "outputs"} if cell["cell_type"] == "code" else set())
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), space)
+            if cell["id"] == "settings":
+                assert space["STEPS"] > 20
+                space |= {"STEPS": 4, "PHOTOS": 20}
+    sys.modules.pop("photos", None)
+    assert space["page"].stat().st_size > 10_000
+    assert (tmp_path / "quick-start" / "why.png").stat().st_size > 10_000
+    lines = (space["run"] / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(lines[-1])["step"] == 4
+    plain = (space["texts"] @ space["pixels"].T)[:, 0].tolist()
+    assert plain == pytest.approx(space["tuned"].score(space["picture"], space["captions"]).tolist(), abs=1e-5)
+    assert plain != pytest.approx(space["base"].score(space["picture"], space["captions"]).tolist(), abs=1e-4)
