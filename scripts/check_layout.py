@@ -5,7 +5,7 @@ Run:  python scripts/check_layout.py        (part of `make lint`; exit status 1 
 - A package imports at module level only from those above it in `LAYERS`; so there are no circles between packages.
 - Modules of the whole project form no circle of imports at module level.
 - A file has at most 350 lines, unless its first docstring gives a reason in a line that begins with "Long because".
-- A file's name occurs once in a package of the first level.
+- A file's name occurs once in a package of the first level, a class's name once in the project.
 """
 
 from __future__ import annotations
@@ -135,13 +135,23 @@ def twice(source: Path) -> list[str]:
     return [f"one name for two files: {', '.join(found)}" for found in places.values() if len(found) > 1]
 
 
+def one_class_a_name(source: Path) -> list[str]:
+    """Names of classes that occur twice in the project."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(source.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(f"{path.relative_to(source)}:{node.lineno}")
+    return [f"one name for two classes: {name} in {', '.join(at)}" for name, at in places.items() if len(at) > 1]
+
+
 def main() -> int:
     source = ROOT / "src" / "compoclip"
     edges = graph(source)
     files = [
         path for folder in ("src", "benchmarks", "scripts", "tests") for path in sorted((ROOT / folder).rglob("*.py"))
     ]
-    faults = upward(edges) + circles(edges) + too_long(files) + twice(source)
+    faults = upward(edges) + circles(edges) + too_long(files) + twice(source) + one_class_a_name(source)
     print(*faults, sep="\n", end="\n" if faults else "")
     print(f"layout: {len(edges)} modules, {len(files)} files, {len(faults)} faults")
     return 1 if faults else 0

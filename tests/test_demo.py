@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from compoclip.demo import METHODS, Plan, run_demo
+from compoclip.demo import METHODS, DemoConfig, run_demo
 from compoclip.errors import InputError
 
-SMALL = Plan(steps=2, batch_size=16, scenes=64, limit=6, alphas=(0.5,), side_by_side=1)
+SMALL = DemoConfig(steps=2, batch_size=16, scenes=64, limit=6, alphas=(0.5,), side_by_side=1)
 
 
 @pytest.mark.slow

@@ -60,6 +60,12 @@ def test_one_name_for_two_files(check: ModuleType, package: Path) -> None:
     assert check.twice(package) == ["one name for two files: middle/inner/one.py, middle/one.py"]
 
 
+def test_one_name_for_two_classes(check: ModuleType, package: Path) -> None:
+    (package / "low" / "a.py").write_text("class Row: ...\nclass Table:\n    class Cell: ...\n")
+    (package / "high" / "b.py").write_text("class Cell: ...\nclass Rows: ...\n")
+    assert check.one_class_a_name(package) == ["one name for two classes: Cell in high/b.py:1, low/a.py:3"]
+
+
 def test_long_files_give_a_reason(check: ModuleType, tmp_path: Path) -> None:
     texts = {"long.py": '"""Words."""\n', "told.py": '"""Words.\n\nLong because it is a table.\n"""\n', "short.py": ""}
     for name, text in texts.items():

@@ -19,7 +19,7 @@ from tests.data.conftest import write_tar
 
 from compoclip.data.report import Report
 from compoclip.data.sources import open_source
-from compoclip.evaluation.task import Request
+from compoclip.evaluation.task import TaskOptions
 from compoclip.evaluation.tasks import retrieval
 from compoclip.negatives.captions import caption_rows
 
@@ -223,7 +223,7 @@ def test_every_format_gives_the_same(stem: list[str], captions: list[list[str]],
             assert [image for _, _, image in rows] == [s.image_id for s in source for _ in s.captions]
             assert (report.captions, report.rows) == (source.report.captions, source.report.rows), name
 
-            subset, told = retrieval.read_set(place, Request(root))
+            subset, told = retrieval.read_set(place, TaskOptions(root))
             shown = sorted((p.load().getpixel((0, 0)), list(t)) for p, t in zip(subset.pictures(), subset.texts))
             assert shown == wanted, f"evaluation: {name}"
             assert told == str(source.report)

@@ -39,7 +39,7 @@ BLENDS = "blends.json"
 
 
 @dataclass(frozen=True)
-class Plan:
+class DemoConfig:
     """Sizes of a demo. Every method gets the same data, negatives, steps, batch and learning rate."""
 
     steps: int = 200
@@ -52,11 +52,11 @@ class Plan:
     side_by_side: int = 2  # methods at one time, of one thread each: small matrices gain nothing from a second thread
 
 
-FULL = Plan()
-QUICK = Plan(steps=30, batch_size=64, scenes=1920, limit=60, alphas=(0.5,))
+FULL = DemoConfig()
+QUICK = DemoConfig(steps=30, batch_size=64, scenes=1920, limit=60, alphas=(0.5,))
 
 
-def settings(recipe: str, plan: Plan, seed: int, out: Path) -> TrainConfig:
+def settings(recipe: str, plan: DemoConfig, seed: int, out: Path) -> TrainConfig:
     """A method's run: its recipe's objective and teacher, the demo's data and schedule."""
     return resolve(
         recipe,
@@ -86,7 +86,7 @@ def settings(recipe: str, plan: Plan, seed: int, out: Path) -> TrainConfig:
     )
 
 
-def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = None) -> Path:
+def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: DemoConfig | None = None) -> Path:
     """Fine-tune `tiny` by every method, measure each, write `report.html`; returns its path.
 
     A demo that was stopped goes on where it was. Raises InputError where `out` holds a demo with other settings.
@@ -126,7 +126,7 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: Plan | None = 
     return page
 
 
-def _every_method(plan: Plan, seed: int, out: Path) -> None:
+def _every_method(plan: DemoConfig, seed: int, out: Path) -> None:
     """Run every method, `plan.side_by_side` at a time where there are as many cores, each saying what it does in a
     log of its own."""
     at_once = min(plan.side_by_side, os.cpu_count() or 1)
@@ -149,7 +149,7 @@ def _every_method(plan: Plan, seed: int, out: Path) -> None:
             console.print(f"   {jobs[job]}: done, {(time.monotonic() - started) / 60:.1f} minutes after the start")
 
 
-def run_alone(label: str, recipe: str, plan: Plan, seed: int, out: Path, log: Path) -> None:
+def run_alone(label: str, recipe: str, plan: DemoConfig, seed: int, out: Path, log: Path) -> None:
     """`run_method` in a process of its own: one thread, messages to `log`."""
     import torch
 
@@ -159,7 +159,7 @@ def run_alone(label: str, recipe: str, plan: Plan, seed: int, out: Path, log: Pa
         run_method(label, recipe, plan, seed, out)
 
 
-def run_method(label: str, recipe: str, plan: Plan, seed: int, out: Path) -> None:
+def run_method(label: str, recipe: str, plan: DemoConfig, seed: int, out: Path) -> None:
     """Train, measure, and measure the blends with the base: `results.json` and `blends.json` in the run's folder."""
     config = settings(recipe, plan, seed, out)
     run = train(config, resume=_resumable(config))
@@ -185,14 +185,14 @@ def _resumable(config: TrainConfig) -> bool:
     return True
 
 
-def measured(model: Model, label: str, folder: Path, plan: Plan) -> dict[str, Any]:
+def measured(model: Model, label: str, folder: Path, plan: DemoConfig) -> dict[str, Any]:
     path = folder / "results.json"
     if path.exists():
         return read_results(path)
     return evaluate(model, "world", limit=plan.limit, label=label, output_path=path)
 
 
-def build_negatives(out: Path, plan: Plan, seed: int) -> None:
+def build_negatives(out: Path, plan: DemoConfig, seed: int) -> None:
     source = WorldSource(seed, plan.scenes)
     rows = [f"{sample.image_id}\t{sample.captions[0]}" for sample in source]
     table_path = out / "captions.tsv"
@@ -230,7 +230,7 @@ def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
     return shown
 
 
-def _notes(plan: Plan, seed: int, minutes: float) -> list[str]:
+def _notes(plan: DemoConfig, seed: int, minutes: float) -> list[str]:
     return [
         f"Every method: {plan.steps} steps of {plan.batch_size} scenes, learning rate {plan.lr:g}, "
         f"{plan.negatives} negatives a caption, seed {seed}; {minutes:.1f} minutes in all on this machine.",

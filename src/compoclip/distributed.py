@@ -66,7 +66,7 @@ class Ranks:
         """Give parameters and buffers the values that they have on the first rank."""
 
 
-class Joined(Ranks):
+class ProcessGroup(Ranks):
     """This process among those of a torch.distributed group."""
 
     def __init__(self) -> None:
@@ -212,7 +212,7 @@ def joined() -> Iterator[Ranks]:
         "cpu:gloo,cuda:nccl" if gpus else "gloo", timeout=PATIENCE, store=store, rank=rank, world_size=count
     )
     try:
-        ranks = Joined()
+        ranks = ProcessGroup()
         with contextlib.ExitStack() as stack:
             if ranks.rank:
                 silent = stack.enter_context(open(os.devnull, "w"))

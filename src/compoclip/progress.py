@@ -36,7 +36,7 @@ def say(text: str) -> None:
         console.print(text, markup=False, soft_wrap=True)
 
 
-class _Lines(Progress):
+class _LineProgress(Progress):
     """Bars, and below them a line for what each has to say, so that nothing is cut at 80 columns."""
 
     def get_renderables(self) -> Iterator[RenderableType]:
@@ -73,7 +73,7 @@ class Bar:
             cls._running += 1
             if cls._shared is not None:
                 return cls._shared
-            cls._shared = _Lines(
+            cls._shared = _LineProgress(
                 TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=28 if console.width >= WIDE else 12),
                 MofNCompleteColumn(),

@@ -15,7 +15,7 @@ from compoclip.data.loader import BatchStream
 from compoclip.data.order import permutation
 from compoclip.data.sources import Source, open_source
 from compoclip.errors import InputError
-from compoclip.training.heldout import Part
+from compoclip.training.heldout import SourceSubset
 
 from .conftest import jpeg
 from .test_loader import key
@@ -94,7 +94,7 @@ def test_needed_images_are_those_of_the_batches(table: Source) -> None:
 
 
 def test_rows_that_are_not_trained_on_are_never_drawn_and_told(table: Source) -> None:
-    part = Part(table, [i for i in range(PHOTOS) if i != 4], "training")
+    part = SourceSubset(table, [i for i in range(PHOTOS) if i != 4], "training")
     told = named_rows_account(part, table)
     names = [row for row in range(1, ROWS) if row % 9 != 4]
     held = sum(other % 9 == 4 for row in names for other in named(row) if 0 <= other < ROWS)
@@ -118,7 +118,7 @@ def test_a_column_of_nothing_and_none_at_all(tmp_path: Path, table: Source) -> N
     plain = open_source(tmp_path / "t.tsv", caption_key="title")
     assert named_rows_account(plain, plain) is None
     with pytest.raises(InputError, match="at least two images"):
-        HardImages(Part(table, [0], "one"), NamedRows(table), 1, 0)
+        HardImages(SourceSubset(table, [0], "one"), NamedRows(table), 1, 0)
     assert empty.fingerprint != table.fingerprint  # other hard images are other data
 
 

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from compoclip.data import remote
-from compoclip.data.remote import Shard
+from compoclip.data.remote import RemoteShard
 from compoclip.data.shard_reader import Shards, SourceReader, parse_streams
 from compoclip.data.tar_stream import TarStream
 from compoclip.errors import InputError, RunError
@@ -159,7 +159,7 @@ def test_a_server_that_drops_connections_loses_nothing(folder: Path, address: st
     near, far = stream(f"stream:{folder}/{{0..3}}.tar"), stream(f"{address}/{{0..3}}.tar")
     assert captions(far, 20) == captions(near, 20)
     assert Dropping.asked > 40
-    with Shard(f"{address}/2.tar", 700) as shard:
+    with RemoteShard(f"{address}/2.tar", 700) as shard:
         assert shard.read() == (folder / "2.tar").read_bytes()[700:]
     with pytest.raises(InputError, match=r"9\.tar: 404"):
         stream(f"{address}/9.tar")

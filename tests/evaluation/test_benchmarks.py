@@ -12,7 +12,7 @@ from tests.evaluation.fakes import Table, picture, png, shared_photos, write, wr
 
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
-from compoclip.evaluation.task import Request
+from compoclip.evaluation.task import TaskOptions
 from compoclip.evaluation.tasks import TASKS, aro
 from compoclip.evaluation.tasks.aro import excluded_relations
 
@@ -203,9 +203,7 @@ def test_aro_reads_only_the_region(tmp_path: Path) -> None:
     write(tmp_path / "aro" / "images" / "0.png", png(image))
     row = region(0, "good", "bad", relation_name="eating") | {"image_path": "0.png"}
     write(tmp_path / "aro" / "visual_genome_relation.json", [row])
-    subset = (
-        TASKS["aro"].load(__import__("compoclip.evaluation.task", fromlist=["Request"]).Request(tmp_path)).subsets[0]
-    )
+    subset = TASKS["aro"].load(TaskOptions(tmp_path)).subsets[0]
     cut = subset.pictures()[0].load()
     assert cut.size == (2, 3)
     assert cut.getpixel((0, 0)) == (7, 0, 0)
@@ -254,7 +252,7 @@ def test_valse_keeps_valid_rows_and_weighs_pieces(tmp_path: Path) -> None:
 
 
 def test_valse_reads_every_official_row(shared: Path, tmp_path: Path) -> None:
-    loaded = TASKS["valse"].load(Request(shared_photos(tmp_path, shared, "valse")))
+    loaded = TASKS["valse"].load(TaskOptions(shared_photos(tmp_path, shared, "valse")))
     size = {s.name: len(s.pictures()) + s.missing for s in loaded.subsets}
     assert sum(size.values()) == 7702
     assert (size["existence"], size["counting-adversarial"], size["coreference-hard"]) == (505, 691, 104)

@@ -74,12 +74,12 @@ def test_every_outcome_by_hand(tmp_path: Path) -> None:
 
 
 def test_swap_reads_the_region_alone(tmp_path: Path) -> None:
-    from compoclip.evaluation.task import Request
+    from compoclip.evaluation.task import TaskOptions
     from compoclip.evaluation.tasks import TASKS
 
     hard(tmp_path, SWAP, rows([OUTCOMES[0]], "1.jpg", bbox_x=1, bbox_y=0, bbox_w=3, bbox_h=2))
     images(tmp_path, "hard_positives/images/1.jpg")
-    subset = TASKS["hard_positives"].load(Request(tmp_path)).subsets[0]
+    subset = TASKS["hard_positives"].load(TaskOptions(tmp_path)).subsets[0]
     assert subset.pictures()[0].load().size == (3, 2)
 
 

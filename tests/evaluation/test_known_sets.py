@@ -25,7 +25,7 @@ from compoclip.evaluation.aggregate import DEGLA_SETS, ELEVATER
 from compoclip.evaluation.known_sets import KnownSet, aligned, imagenets, known, known_sets, name_of, plain
 from compoclip.evaluation.known_tasks import read_known
 from compoclip.evaluation.labelled import read_labelled
-from compoclip.evaluation.task import DataMissing, Request
+from compoclip.evaluation.task import DataMissing, TaskOptions
 from compoclip.report.pool import pool, summary_columns
 
 TWENTY, NINETEEN, ALL = (tuple(TASKS[name].parts) for name in ("elevater", "vtab", "imagenet_robustness"))
@@ -327,7 +327,7 @@ def test_kitti_is_pressed_whole_into_a_square(tmp_path: Path) -> None:
     wide.paste((0, 2, 0), (0, 0, 60, 20))
     folders(tmp_path / "elevater" / "kitti-distance", {"0": [0], "3": [3]})
     write(tmp_path / "elevater" / "kitti-distance" / "2" / "w.png", png(wide))
-    read = read_known(tmp_path, "kitti-distance", Request(tmp_path))
+    read = read_known(tmp_path, "kitti-distance", TaskOptions(tmp_path))
     assert read is not None
     pictures = read[0].pictures()
     assert {p.load().size for p in pictures} == {(224, 224)}
@@ -493,7 +493,7 @@ def test_imagenet_in_the_tree_of_the_toolkit(base: str, tmp_path: Path) -> None:
     write(root / "val.json", {"images": images, "annotations": marks, "categories": categories})
     write(root / "train.json", {"images": [], "annotations": [], "categories": categories})
     zipped(root / "val_images.zip", {f"val/{i}.JPEG": shot(k) for i, k in enumerate((4, 7, 999, 1))})
-    (found,) = TASKS["imagenet"].load(Request(tmp_path)).subsets
+    (found,) = TASKS["imagenet"].load(TaskOptions(tmp_path)).subsets
     assert found.labels.tolist() == [4, 7, 999, 0]
     assert [p.where.split("@")[-1].split(":")[-1] for p in found.images] == [f"val/{i}.JPEG" for i in range(4)]
 

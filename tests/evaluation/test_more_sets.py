@@ -19,7 +19,7 @@ from tests.evaluation.test_known_sets import Sighted, shot
 from compoclip.errors import InputError
 from compoclip.evaluation import TASKS, evaluate
 from compoclip.evaluation.known_sets import imagenets, known, known_sets
-from compoclip.evaluation.task import Request
+from compoclip.evaluation.task import TaskOptions
 
 ALL = tuple(TASKS["imagenet_robustness"].parts)
 
@@ -83,7 +83,7 @@ def test_objectnet_by_its_own_tables(tmp_path: Path, one_prompt: dict[str, Any])
     assert (subset["n"], subset["classes"], subset["accuracy"]) == (3, 2, pytest.approx(200 / 3))
     write(base / "mappings" / "objectnet_to_imagenet_1k.json", {"Chair": "folding chair"})
     with pytest.raises(InputError, match="no image in a folder of a class that ImageNet has"):
-        TASKS["imagenet_robustness"].load(Request(tmp_path / "objectnet"))
+        TASKS["imagenet_robustness"].load(TaskOptions(tmp_path / "objectnet"))
 
 
 def stl(root: Path, shown: list[int], lies: list[int]) -> None:
@@ -99,7 +99,7 @@ def stl(root: Path, shown: list[int], lies: list[int]) -> None:
 
 def test_stl10_as_its_binary_files(tmp_path: Path) -> None:
     stl(tmp_path / "stl10" / "stl10_binary", [0, 4, 9, 9], [0, 4, 9, 2])
-    (subset,) = TASKS["stl10"].load(Request(tmp_path)).subsets
+    (subset,) = TASKS["stl10"].load(TaskOptions(tmp_path)).subsets
     assert subset.labels.tolist() == [0, 4, 9, 2]
     pixels = np.asarray(subset.images[1].load())
     assert pixels.shape == (96, 96, 3)
@@ -119,10 +119,10 @@ def test_stl10_as_its_binary_files(tmp_path: Path) -> None:
     assert evaluate(Colour(), "stl10", tmp_path)["tasks"]["stl10"]["score"] == 75.0
     (tmp_path / "stl10/stl10_binary/test_y.bin").write_bytes(b"\x01")
     with pytest.raises(InputError, match=r"test_X.bin: 110592 bytes for the 1 labels"):
-        TASKS["stl10"].load(Request(tmp_path))
+        TASKS["stl10"].load(TaskOptions(tmp_path))
     stl(tmp_path / "stl10" / "stl10_binary", [0], [10])
     with pytest.raises(InputError, match="a label is outside the 10"):
-        TASKS["stl10"].load(Request(tmp_path))
+        TASKS["stl10"].load(TaskOptions(tmp_path))
 
 
 def tars(root: Path, names: list[str], shown: list[int], lies: list[int], number: int) -> None:
@@ -152,7 +152,7 @@ def test_vtabs_own_sets_from_clip_benchmarks_tars(tmp_path: Path) -> None:
     }  # fmt: skip
     assert entry["rule"] == "mean of 19 (4 of 19 sets)"
     (tmp_path / "wds_vtab-dsprites_label_x_position" / "classnames.txt").unlink()
-    unread = TASKS["vtab"].load(Request(tmp_path)).found["not read"]
+    unread = TASKS["vtab"].load(TaskOptions(tmp_path)).found["not read"]
     assert "its class names are needed; put classnames.txt there" in unread["dsprites-position"]
 
 

@@ -12,7 +12,7 @@ from tests.evaluation.fakes import RandomModel, picture, png, shared_photos, wri
 
 from compoclip.evaluation import TASKS, evaluate
 from compoclip.evaluation.scoring import Grid
-from compoclip.evaluation.task import Request
+from compoclip.evaluation.task import TaskOptions
 
 SUGARCREPE = {
     "add_att": 692,
@@ -70,7 +70,7 @@ def test_every_row_is_read_as_it_stands(task: str, shared: Path, tmp_path: Path)
     (tmp_path / task).symlink_to(shared / "reference" / "annotations" / task)
     names = {image for found in rows.values() for image, _, _ in found}
     write_tar(tmp_path / "images.tar", dict.fromkeys(sorted(names), BLANK))
-    loaded = TASKS[task].load(Request(tmp_path))
+    loaded = TASKS[task].load(TaskOptions(tmp_path))
     assert {s.name for s in loaded.subsets} == set(sizes)
     for subset in loaded.subsets:
         assert isinstance(subset, Grid)
@@ -111,7 +111,7 @@ def test_vl_checklist_reads_the_56_corpora_that_its_project_names(tmp_path: Path
     for k, (path, folder) in enumerate(corpora):
         write(tmp_path / "vl_checklist" / path, [[f"{k}.jpg", {"POS": [f"a {k}"], "NEG": ["b"]}]])
         write(tmp_path / folder / f"{k}.jpg", BLANK)
-    loaded = TASKS["vl_checklist"].load(Request(tmp_path))
+    loaded = TASKS["vl_checklist"].load(TaskOptions(tmp_path))
     absent = TASKS["vl_checklist"].absent(loaded)
     assert set(absent) == {"rows"}  # a row each, of thousands
     assert absent["rows"]["Relation_spatial/vg/spatial"] == 30_650 - 1
@@ -120,7 +120,7 @@ def test_vl_checklist_reads_the_56_corpora_that_its_project_names(tmp_path: Path
     assert next(iter(TASKS["vl_checklist"].rules(counts))) == "mean of groups"
     for path in ("data/Relation/vg/spatial.json", "data/Attribute/vaw/size.json"):
         (tmp_path / "vl_checklist" / path).unlink()
-    part = TASKS["vl_checklist"].load(Request(tmp_path))
+    part = TASKS["vl_checklist"].load(TaskOptions(tmp_path))
     lost = ["Attribute_size/vaw/size", "Relation_spatial/vg/spatial"]
     assert TASKS["vl_checklist"].absent(part)["sets"] == lost
     counts = {s.name: len(s.pictures()) for s in part.subsets}

@@ -13,7 +13,7 @@ from tests.evaluation.fakes import RandomModel, picture, png, write, write_tar
 
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
-from compoclip.evaluation.task import DataMissing, Request
+from compoclip.evaluation.task import DataMissing, TaskOptions
 from compoclip.evaluation.tasks import TASKS, retrieval
 
 PHOTO = png(picture(3))
@@ -27,7 +27,7 @@ def classes(root: Path, count: int = 12, each: int = 3, name: str = "{}") -> Pat
 
 
 def zeroshot(root: Path) -> tuple[int, list[str], list[int]]:
-    (subset,) = TASKS["zeroshot"].load(Request(root)).subsets
+    (subset,) = TASKS["zeroshot"].load(TaskOptions(root)).subsets
     return len(subset.pictures()), list(subset.class_names), subset.labels.tolist()  # type: ignore[attr-defined]
 
 
@@ -35,7 +35,7 @@ def test_an_unquoted_comma_cuts_no_caption(tmp_path: Path) -> None:
     write(tmp_path / "captions.csv", "image,caption\n0.png,a dog, a cat and a bird\n1.png,a cow\n")
     for k in range(2):
         write(tmp_path / f"{k}.png", PHOTO)
-    subset, told = retrieval.read_set(tmp_path, Request(tmp_path))
+    subset, told = retrieval.read_set(tmp_path, TaskOptions(tmp_path))
     assert subset.texts == [["a cow"]]
     assert "skipped 1 ragged row" in told
     from compoclip.evaluation.tables import read_table
@@ -48,11 +48,11 @@ def test_the_same_name_in_another_folder_is_missing(tmp_path: Path) -> None:
     rows = "".join(f"{folder}/{k:03d}.png\tc{k}\n" for folder in ("train", "val") for k in range(4))
     write(tmp_path / "captions.tsv", "image\tcaption\n" + rows)
     write_tar(tmp_path / "images.tar", {f"val/{k:03d}.png": png(picture(k)) for k in range(4)})
-    subset, _ = retrieval.read_set(tmp_path, Request(tmp_path))
+    subset, _ = retrieval.read_set(tmp_path, TaskOptions(tmp_path))
     assert (len(subset.texts), subset.missing) == (4, 4)
     write(tmp_path / "captions.tsv", "image\tcaption\ntrain/000.png\tc\n")
     with pytest.raises(DataMissing, match=r"'train/000\.png' is not in"):
-        retrieval.read_set(tmp_path, Request(tmp_path))
+        retrieval.read_set(tmp_path, TaskOptions(tmp_path))
 
 
 def test_hidden_folders_and_litter_are_no_classes(tmp_path: Path) -> None:
@@ -112,19 +112,19 @@ def test_own_photos_are_turned_and_those_of_benchmarks_only_when_asked(tmp_path:
     write(tmp_path / "retrieval" / "set" / "a.jpg", turned(3))
     root = classes(tmp_path, 2)
     write(root / "0" / "9.jpg", turned(6))
-    own = TASKS["retrieval"].load(Request(tmp_path)).subsets[0].pictures()[0]
+    own = TASKS["retrieval"].load(TaskOptions(tmp_path)).subsets[0].pictures()[0]
     assert [own.load().getpixel(at)[0] > 128 for at in ((0, 0), (15, 0))] == [False, True]  # type: ignore[index]
-    shot = TASKS["zeroshot"].load(Request(tmp_path)).subsets[0].pictures()[3]
+    shot = TASKS["zeroshot"].load(TaskOptions(tmp_path)).subsets[0].pictures()[3]
     assert shot.load().size == (8, 16)
     for split in ("train", "test"):
         for name in ("x", "y"):
             write(tmp_path / "linear_probe" / "own" / split / name / "0.jpg", turned(6))
-    probed = TASKS["linear_probe"].load(Request(tmp_path)).subsets[0].pictures()
+    probed = TASKS["linear_probe"].load(TaskOptions(tmp_path)).subsets[0].pictures()
     assert {picture.load().size for picture in probed} == {(8, 16)}
     row = {"filename": "b.jpg", "caption": "a", "negative_caption": "b"}
     write(tmp_path / "sugarcrepe" / "swap_obj.json", {"0": row})
     write(tmp_path / "sugarcrepe" / "images" / "b.jpg", turned(6))
-    official = TASKS["sugarcrepe"].load(Request(tmp_path)).subsets[0].pictures()[0]
+    official = TASKS["sugarcrepe"].load(TaskOptions(tmp_path)).subsets[0].pictures()[0]
     assert official.load().size == (16, 8)
 
     sizes = []
@@ -151,8 +151,8 @@ def test_every_set_says_what_was_read(tmp_path: Path, capsys: pytest.CaptureFixt
     write(tmp_path / "retrieval" / "set" / "captions.tsv", "image\tcaption\n0.png\tone\n0.png\ttwo\n0.png\t\n")
     write(tmp_path / "retrieval" / "set" / "0.png", PHOTO)
     classes(tmp_path, 2)
-    found = TASKS["retrieval"].load(Request(tmp_path)).found
-    TASKS["zeroshot"].load(Request(tmp_path))
+    found = TASKS["retrieval"].load(TaskOptions(tmp_path)).found
+    TASKS["zeroshot"].load(TaskOptions(tmp_path))
     told = " ".join(capsys.readouterr().err.split())
     assert "1 images, 2 captions; skipped 1 empty caption" in told
     assert "6 images; 0 images missing" in told
@@ -164,14 +164,14 @@ def test_a_set_that_cannot_be_read_is_no_set_that_is_not_there(tmp_path: Path) -
         write(tmp_path / "retrieval" / name / "captions.tsv", table)
         write(tmp_path / "retrieval" / name / "0.png", PHOTO)
     with pytest.raises(InputError, match=r"bad/captions\.tsv: no image column"):
-        TASKS["retrieval"].load(Request(tmp_path))
+        TASKS["retrieval"].load(TaskOptions(tmp_path))
 
 
 def test_a_folder_without_captions_among_the_sets_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path / "retrieval" / "good" / "captions.tsv", "image\tcaption\n0.png\tone\n")
     write(tmp_path / "retrieval" / "good" / "0.png", PHOTO)
     write(tmp_path / "retrieval" / "notes" / "read.me", "x")
-    assert len(TASKS["retrieval"].load(Request(tmp_path)).subsets) == 1
+    assert len(TASKS["retrieval"].load(TaskOptions(tmp_path)).subsets) == 1
     assert "notes: no set of captions" in capsys.readouterr().err
 
 

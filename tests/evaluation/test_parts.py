@@ -100,9 +100,9 @@ def test_what_is_absent_of_every_task_is_told(task: str, tmp_path: Path) -> None
 
 
 def _request(root: Path) -> Any:
-    from compoclip.evaluation.task import Request
+    from compoclip.evaluation.task import TaskOptions
 
-    return Request(root)
+    return TaskOptions(root)
 
 
 def test_every_composition_task_knows_its_subsets() -> None:

@@ -16,7 +16,7 @@ from compoclip.data.checking import check_entry
 from compoclip.errors import InputError
 from compoclip.evaluation import task_data
 from compoclip.evaluation.aggregate import SIZES
-from compoclip.evaluation.task import DataMissing, Request
+from compoclip.evaluation.task import DataMissing, TaskOptions
 from compoclip.evaluation.tasks import TASKS
 
 
@@ -79,7 +79,7 @@ def test_what_is_fetched_lies_where_the_task_looks(tmp_path: Path, name: str) ->
         made(tmp_path / stem)
     task = {"coco-karpathy": "retrieval"}.get(name, name.replace("-", "_"))
     with pytest.raises(InputError) as told:
-        TASKS[task].load(Request(tmp_path))
+        TASKS[task].load(TaskOptions(tmp_path))
     if isinstance(told.value, DataMissing):
         assert "image" in str(told.value) or "photo" in str(told.value)
 

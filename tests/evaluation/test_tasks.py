@@ -16,7 +16,7 @@ from compoclip.evaluation.aggregate import SIZES
 from compoclip.evaluation.evaluate import evaluate
 from compoclip.evaluation.locations import rows_of
 from compoclip.evaluation.scoring import ZeroShot
-from compoclip.evaluation.task import DataMissing, Request
+from compoclip.evaluation.task import DataMissing, TaskOptions
 from compoclip.evaluation.tasks import retrieval
 
 PHOTOS = {f"{i:012d}.jpg": png(picture(i)) for i in range(3)}
@@ -109,7 +109,7 @@ def test_sugarcrepe_reads_every_official_row(shared: Path, tmp_path: Path) -> No
     for name, size in SIZES.items():
         rows = rows_of(shared / "reference" / "annotations" / "sugarcrepe" / f"{name}.json")
         assert len(rows) == size
-    loaded = TASKS["sugarcrepe"].load(Request(shared_photos(tmp_path, shared, "sugarcrepe")))
+    loaded = TASKS["sugarcrepe"].load(TaskOptions(shared_photos(tmp_path, shared, "sugarcrepe")))
     assert sum(len(s.pictures()) for s in loaded.subsets) == 444
     assert sum(s.missing for s in loaded.subsets) == 7511 - 444
 
@@ -123,7 +123,7 @@ def test_retrieval_from_a_table_with_splits(tmp_path: Path) -> None:
     )
     for i in range(2):
         write(folder / "images" / f"{i}.png", png(picture(i)))
-    subset = TASKS["retrieval"].load(Request(tmp_path)).subsets[0]
+    subset = TASKS["retrieval"].load(TaskOptions(tmp_path)).subsets[0]
     assert subset.name == "mine"
     assert subset.texts == [["one", 'quoted "word"']]  # type: ignore[attr-defined]
     assert subset.missing == 1
@@ -160,7 +160,7 @@ def test_retrieval_from_webdataset_tars(tmp_path: Path) -> None:
     write_tar(tmp_path / "mine" / "train-00000.tar", train)
     members = {"a.jpg": png(picture(0)), "a.json": b'{"captions": ["one", "two"]}', "b.jpg": png(picture(1))}
     write_tar(tmp_path / "mine" / "test-00000.tar", members | {"b.txt": b"three\nfour\n"})
-    subset = TASKS["retrieval"].load(Request(tmp_path)).subsets[0]
+    subset = TASKS["retrieval"].load(TaskOptions(tmp_path)).subsets[0]
     assert subset.texts == [["one", "two"], ["three", "four"]]  # type: ignore[attr-defined]
     assert [p.load().getpixel((0, 0))[0] for p in subset.pictures()] == [0, 1]
 
@@ -178,21 +178,21 @@ def test_bad_caption_tables_are_named(tmp_path: Path, text: str, says: str) -> N
     write(tmp_path / "captions.tsv", text)
     write(tmp_path / "images" / "0.png", png(picture(0)))
     with pytest.raises(InputError, match=says):
-        TASKS["retrieval"].load(Request(tmp_path))
+        TASKS["retrieval"].load(TaskOptions(tmp_path))
 
 
 def test_bad_shards_are_named(tmp_path: Path) -> None:
     write_tar(tmp_path / "r" / "t-0.tar", {"a.jpg": b"x", "a.json": b"{}"})
     with pytest.raises(InputError, match=r"1 no caption \(first: .*a\.json"):
-        TASKS["retrieval"].load(Request(tmp_path))
+        TASKS["retrieval"].load(TaskOptions(tmp_path))
     write_tar(tmp_path / "r" / "t-0.tar", {"a.jpg": b"x", "a.json": b'{"captions": ["x"]}', "b.jpg": b"x"})
-    subset = TASKS["retrieval"].load(Request(tmp_path))
+    subset = TASKS["retrieval"].load(TaskOptions(tmp_path))
     assert subset.subsets[0].texts == [["x"]]  # type: ignore[attr-defined]
     assert "1 image without a caption file (first" in str(subset.found["read"])
     empty = tmp_path / "r" / "empty"
     empty.mkdir()
     with pytest.raises(DataMissing, match="looked at"):
-        TASKS["retrieval"].load(Request(empty))
+        TASKS["retrieval"].load(TaskOptions(empty))
 
 
 def classes(root: Path, kind: str) -> Path:
@@ -213,12 +213,12 @@ def classes(root: Path, kind: str) -> Path:
 @pytest.mark.parametrize("kind", ["folder", "tar", "zip"])
 def test_zeroshot_layouts(tmp_path: Path, kind: str) -> None:
     classes(tmp_path / "zeroshot" / "pets", kind)
-    subset = TASKS["zeroshot"].load(Request(tmp_path)).subsets[0]
+    subset = TASKS["zeroshot"].load(TaskOptions(tmp_path)).subsets[0]
     assert isinstance(subset, ZeroShot)
     assert subset.class_names == ["big cat", "dog"]
     assert subset.labels.tolist() == [0, 0, 0, 1, 1, 1]
     assert subset.prompts == ["a photo of a big cat.", "a photo of a dog."]
-    limited = TASKS["zeroshot"].load(Request(tmp_path, limit=2)).subsets[0]
+    limited = TASKS["zeroshot"].load(TaskOptions(tmp_path, limit=2)).subsets[0]
     assert isinstance(limited, ZeroShot)
     assert limited.labels.tolist() == [0, 1]
 
@@ -234,7 +234,7 @@ def test_zeroshot_names_templates_and_metric(tmp_path: Path) -> None:
     assert got["accuracy"] == pytest.approx(100 * (2 / 3 + 1 / 3) / 2)
     assert (got["metric"], got["templates"], got["chance"]) == ("mean_per_class", 2, 50.0)
     write(root / "classnames.txt", "dog\thound\nbig_cat\tlion\n")
-    subset = TASKS["zeroshot"].load(Request(tmp_path)).subsets[0]
+    subset = TASKS["zeroshot"].load(TaskOptions(tmp_path)).subsets[0]
     assert subset.class_names == ["lion", "hound"]  # type: ignore[attr-defined]
 
 
@@ -251,15 +251,15 @@ def test_zeroshot_names_templates_and_metric(tmp_path: Path) -> None:
 def test_bad_zeroshot_files_are_named(tmp_path: Path, file: str, text: str, says: str) -> None:
     write(classes(tmp_path / "zeroshot" / "pets", "folder") / file, text)
     with pytest.raises(InputError, match=says):
-        TASKS["zeroshot"].load(Request(tmp_path))
+        TASKS["zeroshot"].load(TaskOptions(tmp_path))
 
 
 def test_zeroshot_needs_classes(tmp_path: Path) -> None:
     write(tmp_path / "zeroshot" / "x" / "one" / "0.png", png(picture(0)))
     with pytest.raises(DataMissing, match="two or more class folders"):
-        TASKS["zeroshot"].load(Request(tmp_path))
+        TASKS["zeroshot"].load(TaskOptions(tmp_path))
     with pytest.raises(DataMissing, match="looked for"):
-        TASKS["zeroshot"].load(Request(tmp_path / "zeroshot" / "x" / "one"))
+        TASKS["zeroshot"].load(TaskOptions(tmp_path / "zeroshot" / "x" / "one"))
 
 
 def test_a_broken_image_is_named(tmp_path: Path) -> None:

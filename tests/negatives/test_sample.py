@@ -10,7 +10,7 @@ import pytest
 from compoclip.negatives import balance
 from compoclip.negatives.build import build
 from compoclip.negatives.inspect import inspect
-from compoclip.negatives.sample import Sample
+from compoclip.negatives.sample import BottomKSample
 from compoclip.negatives.store import iterate
 
 
@@ -20,7 +20,7 @@ def test_a_sample_is_the_smallest_hashes_in_any_order(size):
     wanted = sorted(keys, key=lambda key: hashlib.blake2b(key.encode(), digest_size=8).digest())[:size]
     for seed in range(3):
         random.Random(seed).shuffle(keys)
-        sample: Sample[str] = Sample(size)
+        sample: BottomKSample[str] = BottomKSample(size)
         for key in keys:
             sample.offer(key, key.upper())
             assert len(sample._kept) <= 2 * size + 1

@@ -199,7 +199,7 @@ class CellImage(ImageRef):
 
 
 @lru_cache(maxsize=64)
-def open_part(path: str) -> Part:
+def open_part(path: str) -> TableFile:
     """A Parquet or Arrow file."""
     return _parquet(Path(path)) if path.endswith(".parquet") else _arrow(Path(path))
 
@@ -209,7 +209,7 @@ _lock = Lock()
 
 
 @dataclass(frozen=True)
-class Part:
+class TableFile:
     """One file of a table, in row groups of `sizes` rows. `full`: is it known without reading that none is empty?"""
 
     path: Path
@@ -266,7 +266,7 @@ def objects(column: Any) -> list[Any]:
         return [None] if len(column) == 1 else [objects(column[k : k + 1])[0] for k in range(len(column))]
 
 
-def _parquet(path: Path) -> Part:
+def _parquet(path: Path) -> TableFile:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -290,10 +290,10 @@ def _parquet(path: Path) -> Part:
             return False
         return found is not None and found.has_null_count and found.null_count == 0
 
-    return Part(path, schema, [meta.row_group(group).num_rows for group in range(meta.num_row_groups)], read, full)
+    return TableFile(path, schema, [meta.row_group(group).num_rows for group in range(meta.num_row_groups)], read, full)
 
 
-def _arrow(path: Path) -> Part:
+def _arrow(path: Path) -> TableFile:
     import pyarrow as pa
 
     try:
@@ -306,4 +306,4 @@ def _arrow(path: Path) -> Part:
         root = name if name in table.schema.names else name.rpartition(".")[0]
         return pa.table({root: batches[group].column(root)})
 
-    return Part(path, table.schema, [batch.num_rows for batch in batches], read)
+    return TableFile(path, table.schema, [batch.num_rows for batch in batches], read)

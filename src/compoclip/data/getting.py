@@ -14,7 +14,7 @@ from compoclip.data.catalog import Download, Entry, Hub, entry
 from compoclip.data.checking import check_entry
 from compoclip.data.fetch import Fetched, fetch_file, note_of
 from compoclip.data.training_sets import locate, training_sets
-from compoclip.data.unpack import Damaged, unpack
+from compoclip.data.unpack import DamagedArchive, unpack
 from compoclip.data.unpacked import record, record_path, unfinished
 from compoclip.errors import InputError, RunError
 
@@ -125,7 +125,7 @@ def _fetch(download: Download, root: Path, keep_archives: bool, files: Files) ->
     if download.unpack is not None:
         try:
             row["unpacked"] = unpack(done.path, root / download.unpack)
-        except Damaged as error:
+        except DamagedArchive as error:
             own = note_of(done.path)
             if not own.exists():  # the user's own, or proven by its checksum
                 raise

@@ -28,7 +28,7 @@ def is_stream(spec: str) -> bool:
     return spec.startswith(("stream:", PIPE)) or "://" in spec
 
 
-class Shard(io.RawIOBase):
+class RemoteShard(io.RawIOBase):
     """A file of bytes to be read once, from `offset` on.
 
     A pipe's command is run by the shell: it comes from the command line or the run's configuration and from nowhere

@@ -11,7 +11,7 @@ from compoclip.data.images.names import IMAGE_SUFFIXES, safe_name
 from compoclip.data.images.refs import MAX_IMAGE_BYTES, ImageRef
 from compoclip.data.images.tars import DAMAGED, MAX_TEXT_BYTES
 from compoclip.data.order import digest, permutation
-from compoclip.data.remote import PIPE, Shard
+from compoclip.data.remote import PIPE, RemoteShard
 from compoclip.data.sources.base import Sample
 from compoclip.data.sources.paired import TEXTS, captions_of, split_key
 from compoclip.data.sources.rows import Reading
@@ -88,7 +88,7 @@ def shard_samples(name: str, offset: int, reading: Reading) -> Iterator[tuple[in
             wrong = tuple(tuple(row) for row in negatives) if negatives is not None else None
             yield start, Sample(image, tuple(captions), f"{name}:{key}", wrong)  # keys come again in other shards
 
-    shard = Shard(name, offset)
+    shard = RemoteShard(name, offset)
     try:
         with tarfile.open(fileobj=shard, mode="r|", bufsize=2**20) as tar:
             reader: Any = tar

@@ -40,7 +40,7 @@ BROKEN = (
 MAX_RATIO = 200  # unpacked to packed size; photos do not shrink, and text does by a tenth
 
 
-class Damaged(RunError):
+class DamagedArchive(RunError):
     """An archive that is broken or ends early."""
 
 
@@ -82,7 +82,7 @@ def _members(archive: Path) -> Iterator[list[_Member]]:
                 yield list(_tar_members(archive, tar))
     except BROKEN as error:
         why = " ".join(str(error).split()) or type(error).__name__
-        raise Damaged(f"{archive}: cannot be unpacked ({why}); remove it and fetch it again") from None
+        raise DamagedArchive(f"{archive}: cannot be unpacked ({why}); remove it and fetch it again") from None
 
 
 def _head(archive: Path) -> bytes:

@@ -28,7 +28,7 @@ from compoclip.evaluation.known_tasks import LAYOUTS
 from compoclip.evaluation.known_tasks import loader as recognition_loader
 from compoclip.evaluation.locations import rows_of
 from compoclip.evaluation.questions import Layout, columns, loader
-from compoclip.evaluation.task import Average, Averages, Loaded, Request, Task
+from compoclip.evaluation.task import Average, Averages, Loaded, Task, TaskOptions
 
 FACTS = ("title", "rule", "chance", "citation", "version", "source", "licence", "size", "own")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -37,7 +37,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 def benchmark(
     name: str,
     *,
-    load: Callable[[Request], Loaded] | None = None,
+    load: Callable[[TaskOptions], Loaded] | None = None,
     averages: Averages | None = None,
     prepare: Callable[[Path], list[str]] | None = None,
     parts: Mapping[str, int] | None = None,

@@ -14,7 +14,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.feature_file import FeatureFile
 
 
-class Pair:
+class FunctionEncoder:
     """Two functions as one model: `image(list of PIL images)` and `text(list of texts)`, each giving (N, D)."""
 
     def __init__(self, image: Callable[[Any], Any], text: Callable[[Any], Any], name: str = "functions") -> None:
@@ -28,12 +28,12 @@ class Pair:
 
 
 def as_encoder(model: Any, name: str | None = None) -> Any:
-    """A model as `evaluate` takes it: an object with both methods as it is, a pair of functions as a `Pair`.
+    """A model as `evaluate` takes it: an object with both methods as it is, a pair of functions as a `FunctionEncoder`.
 
     Raises InputError for anything else.
     """
     if isinstance(model, (tuple, list)) and len(model) == 2 and all(callable(part) for part in model):
-        return Pair(model[0], model[1], name or "functions")
+        return FunctionEncoder(model[0], model[1], name or "functions")
     absent = [m for m in ("encode_image", "encode_text") if not callable(getattr(model, m, None))]
     if absent:
         raise InputError(

@@ -19,7 +19,7 @@ from compoclip.evaluation.encoders import open_encoder
 from compoclip.evaluation.feature_file import FeatureFile, save_features
 from compoclip.evaluation.scoring import Encoded, Grid, Outcome
 from compoclip.evaluation.scoring.comparisons import check_rule
-from compoclip.evaluation.task import DataMissing, Loaded, Request, Task
+from compoclip.evaluation.task import DataMissing, Loaded, Task, TaskOptions
 from compoclip.evaluation.tasks import TASKS
 from compoclip.io import check_writable
 
@@ -36,7 +36,9 @@ def chosen(tasks: str | Sequence[str]) -> tuple[list[str], bool]:
     return list(dict.fromkeys(names)), False
 
 
-def load_tasks(tasks: Sequence[Task], request: Request, skip_absent: bool) -> tuple[dict[str, Loaded], dict[str, str]]:
+def load_tasks(
+    tasks: Sequence[Task], request: TaskOptions, skip_absent: bool
+) -> tuple[dict[str, Loaded], dict[str, str]]:
     """Rows of each task, and why a task was skipped (only where `skip_absent`)."""
     loaded, skipped = {}, {}
     for task in tasks:
@@ -108,7 +110,7 @@ def evaluate(
     together(ranks, lambda: check_writable(*places))  # now, and not when all is measured
     model = open_encoder(model)
     started = time.perf_counter()
-    request = Request(Path(data_root) if data_root is not None else None, limit, ties)
+    request = TaskOptions(Path(data_root) if data_root is not None else None, limit, ties)
     loaded, skipped = together(ranks, lambda: load_tasks([known[name] for name in names], request, every))
     bank = _encode(model, loaded, batch_size, cache_dir, ranks, save_features_to, rotate)
     if bank is None:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from compoclip.data.columnar import CellImage, ColumnarTable, split_files
-from compoclip.data.images import View
+from compoclip.data.images import ImageView
 from compoclip.evaluation.pictures import Picture
 
 Row = tuple[str, dict[str, Any]]
@@ -54,4 +54,4 @@ def _picture(table: ColumnarTable, name: str, number: int) -> Picture | None:
     path, row = table.place(number)
     known = isinstance(cell, dict) and isinstance(cell.get("path"), str)  # its name in the benchmark's own files
     image = CellImage(str(path), name, row, name=PurePosixPath(cell["path"]).name if known else "", rotate=False)
-    return View(image, content="sha256:" + hashlib.sha256(image.bytes_of(cell)).hexdigest(), rotate=False)
+    return ImageView(image, content="sha256:" + hashlib.sha256(image.bytes_of(cell)).hexdigest(), rotate=False)

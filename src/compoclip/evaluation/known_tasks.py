@@ -13,13 +13,13 @@ from compoclip.errors import InputError
 from compoclip.evaluation.known_sets import FOLDERS, aligned, find, folder_names, known
 from compoclip.evaluation.labelled import LabelledImages
 from compoclip.evaluation.scoring import Subset, ZeroShot
-from compoclip.evaluation.task import DataMissing, Loaded, Request
+from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions
 
 SIDE = 224  # pixels of the square that a set is pressed to where ELEVATER does not crop it
 
 
 def read_known(
-    root: Path, name: str, request: Request, metric: str | None = None
+    root: Path, name: str, request: TaskOptions, metric: str | None = None
 ) -> tuple[Subset, dict[str, Any]] | None:
     """The test images of a set as a form, and what was found; None where its data is not there.
 
@@ -53,7 +53,7 @@ def recognition(
     classes: Sequence[str],
     templates: Sequence[str],
     metric: str,
-    request: Request,
+    request: TaskOptions,
     namesakes: bool = True,
 ) -> Subset:
     """Labelled images as a form: of one class each, or of several."""
@@ -61,14 +61,14 @@ def recognition(
     return ZeroShot(name, data.pictures, labels, classes, templates, metric, data.missing, rule, namesakes=same)
 
 
-def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callable[[Request], Loaded]:
+def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callable[[TaskOptions], Loaded]:
     """A task's reader over known sets; `metric` in place of each set's own.
 
     A folder that only shares its name with a set (a raw copy of KITTI, say) is told and passed over; what lies in
     `elevater` is meant, and a fault in it is raised.
     """
 
-    def load(request: Request) -> Loaded:
+    def load(request: TaskOptions) -> Loaded:
         root = request.root(task)
         subsets, facts, unread = [], {}, {}
         for name in names:

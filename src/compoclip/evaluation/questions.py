@@ -15,7 +15,7 @@ from compoclip.evaluation.hf_copies import read_rows
 from compoclip.evaluation.locations import Finder, find_files, find_images, renamed, rows_of, texts
 from compoclip.evaluation.pictures import Picture, Stores, is_image
 from compoclip.evaluation.scoring import CHOICE, Grid, Shape, Subset
-from compoclip.evaluation.task import DataMissing, Loaded, Request
+from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions
 
 Row = Mapping[str, Any]
 Box = tuple[int, int, int, int]
@@ -108,10 +108,10 @@ class Layout:
         return stated.get(subset, stated.get("", usual)) if isinstance(stated, Mapping) else stated
 
 
-def loader(layout: Layout) -> Callable[[Request], Loaded]:
+def loader(layout: Layout) -> Callable[[TaskOptions], Loaded]:
     """A task's reader: a grid a subset, the rows whose images are not there counted as missing."""
 
-    def load(request: Request) -> Loaded:
+    def load(request: TaskOptions) -> Loaded:
         root = request.root(layout.task)
         tables, read, where = layout.read(root)
         subsets: list[Subset] = []
@@ -146,7 +146,7 @@ def _finder(layout: Layout, root: Path, stems: Sequence[str], rows: Sequence[Que
     return Finder(store, layout.instead)
 
 
-def _grid(layout: Layout, name: str, rows: Sequence[Question], find: Finder, request: Request) -> Grid:
+def _grid(layout: Layout, name: str, rows: Sequence[Question], find: Finder, request: TaskOptions) -> Grid:
     """The rows whose every image is there; the others are counted as missing."""
     here: list[tuple[list[Picture], Question]] = []
     for row in rows:

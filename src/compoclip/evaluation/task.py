@@ -20,7 +20,7 @@ class DataMissing(InputError):
 
 
 @dataclass(frozen=True)
-class Request:
+class TaskOptions:
     """What the user asked for: where the data lies, at most `limit` rows a subset, and the tie rule where chosen."""
 
     data_root: Path | None = None
@@ -82,7 +82,7 @@ class Task:
     rule: str
     chance: str
     citation: str
-    load: Callable[[Request], Loaded]
+    load: Callable[[TaskOptions], Loaded]
     averages: Averages
     parts: Mapping[str, int] = field(default_factory=dict)
     own: bool = False

@@ -10,7 +10,7 @@ from compoclip.data.checking import NAMED, check_entry
 from compoclip.data.getting import get
 from compoclip.errors import InputError
 from compoclip.evaluation.locations import noting_absent
-from compoclip.evaluation.task import DataMissing, Request
+from compoclip.evaluation.task import DataMissing, TaskOptions
 from compoclip.evaluation.tasks import TASKS
 
 
@@ -65,7 +65,7 @@ def check_task(task: str, root: str | Path) -> dict[str, Any]:
     absent: dict[str, Any] = {"sets": list(task_of.parts)} if task_of.parts and not task_of.own else {}
     with noting_absent() as names:
         try:
-            loaded = task_of.load(Request(root))
+            loaded = task_of.load(TaskOptions(root))
         except DataMissing as error:
             problem = str(error)
         else:

@@ -28,7 +28,7 @@ UNSEEN = listed("captions", "units.unseen")
 THINGS_IN_ING = listed("captions", "view.things_in_ing")
 
 
-class Unit(NamedTuple):
+class PhraseUnit(NamedTuple):
     """A part of a caption that is true by itself. `heads`: the tokens of its nouns."""
 
     text: str
@@ -36,39 +36,39 @@ class Unit(NamedTuple):
     heads: tuple[int, ...]
 
 
-def noun_phrases(parsed: Parsed) -> list[Unit]:
+def noun_phrases(parsed: Parsed) -> list[PhraseUnit]:
     """Noun phrases with their determiners and modifiers, in the order of the caption; no pronouns.
 
     What an "of" leads to belongs to them ("a bank of lockers"), and one without an article has that of the first of
     its row ("a man and woman").
     """
     heads = [i for i in range(len(parsed.words)) if _is_head(parsed, i)]
-    return [Unit(text, "entity", (head,)) for head in heads if (text := _phrase(parsed, head))]
+    return [PhraseUnit(text, "entity", (head,)) for head in heads if (text := _phrase(parsed, head))]
 
 
-def relations(parsed: Parsed) -> list[Unit]:
+def relations(parsed: Parsed) -> list[PhraseUnit]:
     """Subject, relation and object as a short text, in the order of the caption.
 
     From verbs with a subject and an object or a prepositional object, participles behind a noun ("a dog chasing a
     ball"), and prepositions between two noun phrases.
     """
     phrases = {unit.heads[0]: unit.text for unit in noun_phrases(parsed)}
-    found: dict[str, Unit] = {}
+    found: dict[str, PhraseUnit] = {}
     for subject, words, thing in _triples(parsed):
         if subject in phrases and thing in phrases and subject != thing:
             text = f"{phrases[subject]} {' '.join(_agreeing(parsed, subject, words))} {phrases[thing]}"
             if len(text.split()) <= MAX_WORDS:
-                found.setdefault(text, Unit(text, "relation", (subject, thing)))
+                found.setdefault(text, PhraseUnit(text, "relation", (subject, thing)))
     return list(found.values())
 
 
-def units(parsed: Parsed) -> list[Unit]:
+def units(parsed: Parsed) -> list[PhraseUnit]:
     """Relations and noun phrases of a caption, without the one that is the whole caption, and without repeats.
 
     Phrases that name nothing to be seen ("the distance") are parts of relations alone.
     """
     whole = parsed.text.rstrip(" .!").casefold()
-    found: dict[str, Unit] = {}
+    found: dict[str, PhraseUnit] = {}
     seen = (unit for unit in noun_phrases(parsed) if parsed.words[unit.heads[0]].lower() not in UNSEEN)
     for unit in [*relations(parsed), *seen]:
         if unit.text.casefold() != whole:

@@ -15,7 +15,7 @@ from torch import Tensor
 from compoclip.errors import InputError
 from compoclip.io import read_json, sha256_file
 from compoclip.models.infer import HEAD_WIDTH, infer_config, known_name
-from compoclip.models.layouts import Layout, published, tidy
+from compoclip.models.layouts import ImportedState, published, tidy
 from compoclip.models.model import Model
 from compoclip.models.weights import first_line, read_tensors, refuse
 
@@ -90,7 +90,7 @@ def import_file(
     return model, found
 
 
-def _tell_layout(layout: Layout, found: Found, lora_alpha: float | None) -> None:
+def _tell_layout(layout: ImportedState, found: Found, lora_alpha: float | None) -> None:
     words = {"open_clip": "OpenAI's and open_clip's", "huggingface": "Hugging Face CLIPModel's"}[layout.family]
     where = f"under {layout.wrapper!r}" if layout.wrapper else "the file itself"
     found.add("layout", f"{words} names", f"{where}, prefix {layout.prefix!r}" if layout.prefix else where)

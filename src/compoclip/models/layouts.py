@@ -26,7 +26,7 @@ def table() -> dict[str, Any]:
 
 
 @dataclass
-class Layout:
+class ImportedState:
     """A state dict in open_clip's names, and how it was found in its file."""
 
     state: dict[str, Tensor]
@@ -38,8 +38,8 @@ class Layout:
     lora: Merged | None = None
 
 
-def tidy(found: Any, where: str, lora_alpha: float | None = None) -> Layout:
-    """What a file holds -> `Layout`. Every tensor is placed, or left out for a reason that is told.
+def tidy(found: Any, where: str, lora_alpha: float | None = None) -> ImportedState:
+    """What a file holds -> `ImportedState`. Every tensor is placed, or left out for a reason that is told.
 
     Raises InputError for a file without CLIP weights, with two models, with weights that are no numbers, and for keys
     that no rule places, naming the first.
@@ -58,7 +58,7 @@ def tidy(found: Any, where: str, lora_alpha: float | None = None) -> Layout:
     kept = as_floats(kept, where)
     if "logit_scale" in kept:
         kept["logit_scale"] = kept["logit_scale"].reshape(())
-    return Layout(kept, family, wrapper, prefix, beside, dropped, merged)
+    return ImportedState(kept, family, wrapper, prefix, beside, dropped, merged)
 
 
 def recognised(found: Any) -> bool:

@@ -25,7 +25,7 @@ from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.local import run_local
 from compoclip.negatives.on_ray import need_ray, run_ray
-from compoclip.negatives.shards import Job, Plan, tally_path
+from compoclip.negatives.shards import BuildPlan, Job, tally_path
 from compoclip.negatives.store import MANIFEST, SCHEMA, epoch_folder
 from compoclip.negatives.table import ENOUGH_CAPTIONS, CaptionTable
 from compoclip.negatives.tars import TarsOut
@@ -150,7 +150,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
                     return unfinished
         ready = all(done(out, number) for number in range(count))
         words = Vocabulary.from_captions(table.texts()).counts if own and not ready else None
-        plan = Plan(
+        plan = BuildPlan(
             *(names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"]),
             questions,
             options["units"],
@@ -164,7 +164,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
     return manifest
 
 
-def _make(table: CaptionTable, plan: Plan, out: Path, count: int, options: dict[str, Any]) -> None:
+def _make(table: CaptionTable, plan: BuildPlan, out: Path, count: int, options: dict[str, Any]) -> None:
     """Make the shards that are not there yet."""
     size = options["shard_size"]
     lengths = [min(size, len(table) - number * size) for number in range(count)]
@@ -183,7 +183,7 @@ def _make(table: CaptionTable, plan: Plan, out: Path, count: int, options: dict[
             progress.advance(lengths[number])
 
 
-def _job(table: CaptionTable, number: int, size: int, out: Path, plan: Plan) -> Job:
+def _job(table: CaptionTable, number: int, size: int, out: Path, plan: BuildPlan) -> Job:
     first = number * size
     replies = read_kept(out, number) if plan.questions is not None else None
     return Job(number, table.part(first, first + size), first, replies)

@@ -36,20 +36,20 @@ NAMED = "named person"  # CC3M has "person" for every name
 TINY = 40  # a vocabulary with fewer visible nouns is a small world: any of them can stand for any other
 
 
-class Table(NamedTuple):
+class WeightedWords(NamedTuple):
     """Words and the running sums of their integer weights; both empty where there is nothing to choose from."""
 
     words: tuple[str, ...]
     cumulative: tuple[int, ...]
 
 
-def _table(weights: dict[str, int]) -> Table:
+def _table(weights: dict[str, int]) -> WeightedWords:
     words = sorted(word for word, weight in weights.items() if weight > 0 and not is_blocked(word))
-    return Table(tuple(words), tuple(accumulate(weights[word] for word in words)))
+    return WeightedWords(tuple(words), tuple(accumulate(weights[word] for word in words)))
 
 
 @lru_cache(maxsize=20_000)
-def noun_candidates(word: str, vocabulary: Vocabulary, unfit: frozenset[str] = frozenset()) -> Table:
+def noun_candidates(word: str, vocabulary: Vocabulary, unfit: frozenset[str] = frozenset()) -> WeightedWords:
     """What can stand in for this noun lemma, but `unfit`, weighted so that each word comes in as often as it goes."""
     fair = vocabulary.lemmas if word == NAMED else fair_nouns(vocabulary)  # who is named may be what many are
     return _table({other: fair.get(other, 0) for other in _noun_candidates(word, vocabulary) if other not in unfit})
@@ -113,7 +113,7 @@ def given_way() -> dict[str, tuple[str, ...]]:
 
 
 @lru_cache(maxsize=16)
-def compounds(vocabulary: Vocabulary) -> dict[str, Table]:
+def compounds(vocabulary: Vocabulary) -> dict[str, WeightedWords]:
     """noun -> it and the compounds in which captions say it ("hydrant": mostly "fire hydrant"), by how often."""
     found: dict[str, dict[str, int]] = {}
     lexicon, visible = shared_lexicon(), visible_nouns(vocabulary)
@@ -289,25 +289,25 @@ def plausible(word: str) -> bool:
 
 
 @lru_cache(maxsize=20_000)
-def verb_table(verbs: tuple[str, ...], vocabulary: Vocabulary) -> Table:
+def verb_table(verbs: tuple[str, ...], vocabulary: Vocabulary) -> WeightedWords:
     """These verbs, weighted by how often the captions use them in any form."""
     return _table({verb: vocabulary.lemma_count(verb, "v") for verb in verbs})
 
 
 @lru_cache(maxsize=20_000)
-def weighted_words(words: tuple[str, ...], vocabulary: Vocabulary) -> Table:
+def weighted_words(words: tuple[str, ...], vocabulary: Vocabulary) -> WeightedWords:
     """These words, weighted by how often the captions use them as they stand."""
     return _table({word: vocabulary.word(word) for word in words})
 
 
 @lru_cache(maxsize=20_000)
-def adverb_candidates(word: str, vocabulary: Vocabulary) -> Table:
+def adverb_candidates(word: str, vocabulary: Vocabulary) -> WeightedWords:
     """Adverbs that contradict this one."""
     return _table({other: vocabulary.word(other) for other in members("r").get(word, ())})
 
 
 @lru_cache(maxsize=20_000)
-def adjective_candidates(word: str, vocabulary: Vocabulary) -> Table:
+def adjective_candidates(word: str, vocabulary: Vocabulary) -> WeightedWords:
     """Adjectives that contradict this one: of the same class (another colour), or its opposites."""
     close = near_synonyms(word) | {word}
     weights = {other: vocabulary.word(other) for other in members("a").get(word, ())}

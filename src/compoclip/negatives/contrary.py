@@ -15,7 +15,7 @@ from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.meaning import MUTUAL_VERBS, POSTURE
-from compoclip.negatives.view import COLOUR_NAMES, View
+from compoclip.negatives.view import COLOUR_NAMES, CaptionView
 
 COLOURS = frozenset(ADJECTIVE_CLASSES["colour"].split())
 MANY_COLOURS = words("captions", "contrary.many_colours")
@@ -51,7 +51,7 @@ _GARMENTS = words("captions", "contrary.garments")
 _OF_FOOD = words("captions", "contrary.of_food")
 
 
-def told_apart(view: View, i: int, x: int, j: int, y: int) -> bool:
+def told_apart(view: CaptionView, i: int, x: int, j: int, y: int) -> bool:
     """Adjectives i of noun x and j of noun y: is the caption false for certain once they have changed places?"""
     one, other = view.lower[i], view.lower[j]
     if other in near_synonyms(one):
@@ -73,7 +73,7 @@ def told_apart(view: View, i: int, x: int, j: int, y: int) -> bool:
     return view.lower[x] != view.lower[y] or not _side_by_side(view, i, x, j)
 
 
-def _side_by_side(view: View, i: int, x: int, j: int) -> bool:
+def _side_by_side(view: CaptionView, i: int, x: int, j: int) -> bool:
     """Does nothing stand between that tells two things of one name apart: "a red square and a blue square"?"""
     return all(
         view.lower[k] in POSTURE
@@ -89,7 +89,7 @@ def _side_by_side(view: View, i: int, x: int, j: int) -> bool:
     )
 
 
-def _stem(view: View, noun: int) -> str:
+def _stem(view: CaptionView, noun: int) -> str:
     return lemma(view.lower[noun], "n") if view.parsed.tags[noun] == "NNS" else view.lower[noun]
 
 

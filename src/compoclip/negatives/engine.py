@@ -18,7 +18,7 @@ from compoclip.negatives.plausible import WORD as TOKENS
 from compoclip.negatives.plausible import marked
 from compoclip.negatives.store import caption_key
 from compoclip.negatives.types import Negative
-from compoclip.negatives.view import View
+from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import WORD, Vocabulary, default_vocabulary
 from compoclip.negatives.written import Piece, Written
 
@@ -77,7 +77,7 @@ class Generator:
         for index, one in enumerate(written):
             others_here = others[index] if others else ()
             known = frozenset(word for text in others_here for word in WORD.findall(text.lower()))
-            views = [View(next(parsed), known | self._elsewhere(one, piece)) for piece in one.pieces]
+            views = [CaptionView(next(parsed), known | self._elsewhere(one, piece)) for piece in one.pieces]
             yield self._negatives(one, views, ids[index], Judge(one.text, others_here))
 
     def _read(self, caption: str) -> Written:
@@ -95,12 +95,12 @@ class Generator:
         rest = written.text[: piece.start] + written.text[piece.start + len(piece.text) :]
         return frozenset(WORD.findall(rest.lower()))
 
-    def _negatives(self, written: Written, views: list[View], caption_id: str, judge: Judge) -> list[Negative]:
+    def _negatives(self, written: Written, views: list[CaptionView], caption_id: str, judge: Judge) -> list[Negative]:
         found: list[Negative] = []
         if not any(view.words for view in views):
             return found
         content = [kind for kind in self.kinds if not kind.order]
-        caption = Caption(written, views, caption_id, judge)
+        caption = ParsedCaption(written, views, caption_id, judge)
         held = self._fill(found, caption, content, self.per_caption)
         if not self.thin:
             self._fill(found, caption, held, self.per_caption, loose=True)
@@ -110,7 +110,7 @@ class Generator:
         return found
 
     def _fill(
-        self, found: list[Negative], caption: Caption, kinds: Sequence[Kind], most: int, loose: bool = False
+        self, found: list[Negative], caption: ParsedCaption, kinds: Sequence[Kind], most: int, loose: bool = False
     ) -> list[Kind]:
         """One negative of each kind in turn, until there are `most` or no kind has another.
 
@@ -135,13 +135,13 @@ class Generator:
             streams = alive
         return [kind for kind, draw in zip(kinds, draws) if draw.held]
 
-    def _stream(self, kind: Kind, caption: Caption, draw: Draw) -> Iterator[Proposal]:
+    def _stream(self, kind: Kind, caption: ParsedCaption, draw: Draw) -> Iterator[Proposal]:
         """What a kind proposes, as texts of the whole caption."""
         if caption.written.as_is and kind.exchange is None:
             return kind.propose(caption.views[0], draw, self.vocabulary)
         return self._proposals(kind, caption, draw)
 
-    def _proposals(self, kind: Kind, caption: Caption, draw: Draw) -> Iterator[Proposal]:
+    def _proposals(self, kind: Kind, caption: ParsedCaption, draw: Draw) -> Iterator[Proposal]:
         """What a kind proposes for the caption's sentences, in drawn order."""
         written = caption.written
         if kind.single and (len(caption.views) > 1 or written.style):
@@ -173,11 +173,11 @@ class Generator:
         return -round(self.vocabulary.contexts.loss(old, new), 3)
 
 
-class Caption(NamedTuple):
+class ParsedCaption(NamedTuple):
     """A caption while its negatives are made."""
 
     written: Written
-    views: list[View]
+    views: list[CaptionView]
     caption_id: str
     judge: Judge
 

@@ -13,7 +13,7 @@ from compoclip.language.inflect import indefinite_article
 from compoclip.language.lexicon import is_blocked
 from compoclip.negatives.blind import Pair, blind, tokens
 from compoclip.negatives.judge import normalised
-from compoclip.negatives.sample import Sample
+from compoclip.negatives.sample import BottomKSample
 from compoclip.negatives.store import MANIFEST, iterate
 from compoclip.negatives.types import Negative
 
@@ -28,7 +28,7 @@ class _Measured:
     def __init__(self, size: int) -> None:
         self.n = self.covered = 0
         self.count: Counter[str] = Counter()
-        self.pairs: Sample[Pair] = Sample(size)
+        self.pairs: BottomKSample[Pair] = BottomKSample(size)
 
     def add(self, caption_id: str, caption: str, negative: Negative) -> None:
         own, new = tokens(caption), tokens(negative.text)
@@ -62,7 +62,7 @@ def inspect(folder: str | Path, blind_limit: int = BLIND_LIMIT, samples: int = _
     Raises InputError where the folder holds no finished build.
     """
     measured: defaultdict[str, _Measured] = defaultdict(lambda: _Measured(max(blind_limit, samples)))
-    captions: Sample[str] = Sample(CAPTION_LIMIT if blind_limit else 0)
+    captions: BottomKSample[str] = BottomKSample(CAPTION_LIMIT if blind_limit else 0)
     rows = covered = duplicates = 0
     for caption_id, caption, negatives in iterate(folder):
         rows += 1

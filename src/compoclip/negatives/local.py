@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from compoclip.errors import RunError
-from compoclip.negatives.shards import Job, Plan, ShardMaker, import_parser_alone, write
+from compoclip.negatives.shards import BuildPlan, Job, ShardMaker, import_parser_alone, write
 
 
-def run_local(jobs: Iterator[Job], plan: Plan, out: Path, workers: int) -> Iterator[int]:
+def run_local(jobs: Iterator[Job], plan: BuildPlan, out: Path, workers: int) -> Iterator[int]:
     """Make and write shards; their numbers come back as they are done.
 
     Raises RunError where a worker process dies.
@@ -45,11 +45,11 @@ def run_local(jobs: Iterator[Job], plan: Plan, out: Path, workers: int) -> Itera
             pool.shutdown(cancel_futures=True)
 
 
-_PLAN: tuple[Plan, Path]
+_PLAN: tuple[BuildPlan, Path]
 _MAKER: ShardMaker | None = None
 
 
-def _start(plan: Plan, out: Path) -> None:
+def _start(plan: BuildPlan, out: Path) -> None:
     global _PLAN
     os.environ["OMP_NUM_THREADS"] = "1"
     _PLAN = plan, out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from compoclip.language.classes import ADJECTIVE_CLASSES, near_synonyms
 from compoclip.language.words import words
 from compoclip.negatives.candidates import is_animate, visible_field
-from compoclip.negatives.view import Noun, View
+from compoclip.negatives.view import CaptionView, Noun
 
 BOTH_WAYS = words("captions", "meaning.both_ways")
 BESIDE = words("captions", "meaning.beside")
@@ -36,19 +36,19 @@ MUTUAL_VERBS = words("captions", "meaning.mutual_verbs")
 POSTURE = words("captions", "meaning.posture")
 
 
-def conjuncts(view: View, a: int, b: int) -> bool:
+def conjuncts(view: CaptionView, a: int, b: int) -> bool:
     """Do tokens a and b stand in one coordination ("a, b and c")?"""
     return _chain(view, a) == _chain(view, b)
 
 
-def _chain(view: View, position: int) -> int:
+def _chain(view: CaptionView, position: int) -> int:
     parsed = view.parsed
     while parsed.deps[position] == "conj" and parsed.heads[position] != position:
         position = parsed.heads[position]
     return position
 
 
-def same_meaning_nouns(view: View, a: Noun, b: Noun) -> bool:
+def same_meaning_nouns(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns say the same? "keyboard and monitor", "a dog next to a cat"."""
     if same_things(a, b) and {a.lemma, b.lemma} & GENERIC:
         return True  # "a man" is "a person" too, be there two of the others
@@ -60,7 +60,7 @@ def same_things(a: Noun, b: Noun) -> bool:
     return b.lemma in near_synonyms(a.lemma)
 
 
-def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
+def same_meaning_phrases(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns with everything that stands before them say the same?"""
     if conjuncts(view, a.head, b.head) or same_things(a, b) or _of_another(view, a, b) or _mates(view, a, b):
         return True
@@ -124,7 +124,7 @@ def same_meaning_phrases(view: View, a: Noun, b: Noun) -> bool:
     return len(rest) == 1 and rest[0].rstrip("es") in MUTUAL_VERBS
 
 
-def _of_another(view: View, a: Noun, b: Noun) -> bool:
+def _of_another(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Has one of two the one and another the other: "one is holding a camera and another a toy"?"""
     if view.parsed.deps[a.head] not in ("dobj", "pobj"):
         return False
@@ -135,7 +135,7 @@ def _of_another(view: View, a: Noun, b: Noun) -> bool:
     )
 
 
-def _mates(view: View, a: Noun, b: Noun) -> bool:
+def _mates(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Is one the other's friend, or do both do what is said: "his friend helps him", "a child swims with a woman"?"""
     one, other = (PEOPLE if noun.lemma == "person" else visible_field(noun.lemma) for noun in (a, b))
     if one == other == PEOPLE:
@@ -150,7 +150,7 @@ def _mates(view: View, a: Noun, b: Noun) -> bool:
     return any(view.parsed.tags[i].startswith("V") for i in between)
 
 
-def _both_of(view: View, a: Noun, b: Noun) -> bool:
+def _both_of(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Do the same words stand before both: "a glass of wine and a glass of water"?"""
     lower = view.lower
     return (
@@ -160,11 +160,11 @@ def _both_of(view: View, a: Noun, b: Noun) -> bool:
     )
 
 
-def _things(view: View, start: int, end: int) -> bool:
+def _things(view: CaptionView, start: int, end: int) -> bool:
     return any(tag in ("NN", "NNS") for tag in view.parsed.tags[start:end])
 
 
-def _between(view: View, a: Noun, b: Noun) -> list[str]:
+def _between(view: CaptionView, a: Noun, b: Noun) -> list[str]:
     """The words between two nouns' phrases that neither name or describe other things nor say how things stand."""
     tags, lower = view.parsed.tags, view.lower
     kept = []
@@ -178,7 +178,7 @@ def _between(view: View, a: Noun, b: Noun) -> list[str]:
     return kept
 
 
-def _told_apart(view: View, a: Noun, b: Noun) -> bool:
+def _told_apart(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Does each noun have its own number or colour, so that the swap changes who has which?
 
     Sizes and the like do not tell apart: "a large airplane and a truck" may well show a large truck. Nor does what is
@@ -195,5 +195,5 @@ def _told_apart(view: View, a: Noun, b: Noun) -> bool:
     return first != second and bool((first and second) or (first ^ second) & VIVID)
 
 
-def _numeral(view: View, noun: Noun) -> set[str]:
+def _numeral(view: CaptionView, noun: Noun) -> set[str]:
     return {view.lower[c] for c in view.children[noun.head] if c < noun.head and view.parsed.deps[c] == "nummod"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError, RunError
-from compoclip.negatives.shards import Job, Plan, Shard, ShardMaker, import_parser_alone, write
+from compoclip.negatives.shards import BuildPlan, Job, Shard, ShardMaker, import_parser_alone, write
 
 AHEAD = 2  # shards an actor holds: one in work, one waiting
 TRIES = 3  # workers that may die over one shard
@@ -34,7 +34,7 @@ def need_ray() -> Any:
 class Worker:
     """What runs in an actor."""
 
-    def __init__(self, plan: Plan, versions: Callable[[str | None], dict[str, str]]) -> None:
+    def __init__(self, plan: BuildPlan, versions: Callable[[str | None], dict[str, str]]) -> None:
         self.plan, self._versions = plan, versions
         self._maker: ShardMaker | None = None
 
@@ -50,7 +50,7 @@ class Worker:
 
 def run_ray(
     jobs: Iterator[Job],
-    plan: Plan,
+    plan: BuildPlan,
     out: Path,
     workers: int,
     versions: Callable[[str | None], dict[str, str]],
@@ -89,7 +89,7 @@ def _connected(ray: Any, address: str | None, workers: int) -> Iterator[None]:
 def _run(
     ray: Any,
     jobs: Iterator[Job],
-    plan: Plan,
+    plan: BuildPlan,
     out: Path,
     workers: int,
     versions: Callable[[str | None], dict[str, str]],

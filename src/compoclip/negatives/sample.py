@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Sample(Generic[T]):
+class BottomKSample(Generic[T]):
     """The `size` items whose keys have the smallest hashes; memory for twice as many."""
 
     def __init__(self, size: int) -> None:

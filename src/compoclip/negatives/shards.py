@@ -34,7 +34,7 @@ class Job(NamedTuple):
     replies: dict[str, Answer] | None = None
 
 
-class Plan(NamedTuple):
+class BuildPlan(NamedTuple):
     """What every shard of a build depends on, and nothing else."""
 
     kinds: tuple[str, ...]
@@ -57,7 +57,7 @@ class Shard(NamedTuple):
 class ShardMaker:
     """A process's generator for one plan; making one reads the parser and the lexicon, so it is kept."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: BuildPlan) -> None:
         self.plan = plan
         self.generator: Generator | None = None
         self.foils: Generator | None = None

@@ -25,7 +25,7 @@ from compoclip.progress import track
 BLOCK = 1 << 20  # bytes copied at a time
 
 
-class _Span(NamedTuple):
+class _SampleSpan(NamedTuple):
     """A member of a tar with everything that stands before it since the last one: bytes start to end of the file."""
 
     start: int
@@ -114,7 +114,7 @@ def _copy_bytes(source: BinaryIO, out: BinaryIO, count: int) -> None:
         count -= len(block)
 
 
-def _spans(path: Path) -> list[_Span]:
+def _spans(path: Path) -> list[_SampleSpan]:
     """Every member's place. Raises InputError for what a tar of samples does not hold, naming the member."""
     report = Report()
     for _ in tar_members(path, report):  # counts links, devices, unsafe names and damage
@@ -128,6 +128,6 @@ def _spans(path: Path) -> list[_Span]:
             key, extension = split_key(safe_name(info.name) or "")
             if extension == NEGATIVES_EXTENSION:
                 raise InputError(f"{path}:{info.name}: this tar holds negatives already; start from the one without")
-            found.append(_Span(start, end, key, split_key(info.name)[0]))
+            found.append(_SampleSpan(start, end, key, split_key(info.name)[0]))
             start = end
     return found

@@ -42,7 +42,7 @@ class Noun(NamedTuple):
     mass: bool  # cannot be counted: no article of its own where a count noun would have one
 
 
-class View:
+class CaptionView:
     """One caption's tokens, the first one without its sentence-initial capital, and its nouns."""
 
     __slots__ = (

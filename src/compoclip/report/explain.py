@@ -25,7 +25,7 @@ Map = NDArray[np.float32]  # (rows, columns) of patches, sums to 1
 
 
 @dataclass(frozen=True)
-class Reading:
+class Explanation:
     """How one model reads an image and C captions.
 
     scores: cosines (C,); local: FSC-CLIP's local scores (C,), or None where the towers have no tokens in the joint
@@ -54,7 +54,7 @@ class Difference:
 
 
 @torch.no_grad()
-def read(model: Model, image: Image.Image, captions: Sequence[str], name: str | None = None) -> Reading:
+def read(model: Model, image: Image.Image, captions: Sequence[str], name: str | None = None) -> Explanation:
     """Scores and word-to-patch maps of one model.
 
     Raises InputError for no caption, and for one without a word.
@@ -67,17 +67,17 @@ def read(model: Model, image: Image.Image, captions: Sequence[str], name: str | 
     label = name or str(model.info.get("name"))
     view = _view(model, pixels[0])
     if not has_patch_tokens(getattr(model.clip, "visual", None)):
-        return Reading(label, scores, None, [], view, "its image tower has no patch tokens in the joint space")
+        return Explanation(label, scores, None, [], view, "its image tower has no patch tokens in the joint space")
     model.module.eval()
     ids = model.tokenize(captions)
     visual = model.image_features(pixels.to(model.device), dense=True)
     try:
         text = model.text_features(ids, dense=True)
     except InputError as error:
-        return Reading(label, scores, None, [], view, str(error))
+        return Explanation(label, scores, None, [], view, str(error))
     patches, tokens, mask = visual.tokens, text.tokens, text.mask
     if patches is None or tokens is None or mask is None:
-        return Reading(label, scores, None, [], view, "its towers give no tokens")
+        return Explanation(label, scores, None, [], view, "its towers give no tokens")
     scale = model.clip.logit_scale.exp()
     local = local_score(patches, tokens[None], mask[None], scale)[0]
     weights = patch_weights(tokens @ patches[0].T, "minmax")  # (C, T, P)
@@ -86,7 +86,7 @@ def read(model: Model, image: Image.Image, captions: Sequence[str], name: str | 
         [(word, _map(weights[row, places], shape)) for word, places in _words(model, ids[row], mask[row])]
         for row in range(len(captions))
     ]
-    return Reading(label, scores, local.tolist(), words, view)
+    return Explanation(label, scores, local.tolist(), words, view)
 
 
 def differences(first: str, other: str) -> list[Difference]:
@@ -105,7 +105,7 @@ def differences(first: str, other: str) -> list[Difference]:
     return [Difference(" ".join(a[i:j]), " ".join(b[k:m])) for tag, i, j, k, m in blocks if tag != "equal"]
 
 
-def as_data(readings: Sequence[Reading], captions: Sequence[str], image: str) -> dict[str, Any]:
+def as_data(readings: Sequence[Explanation], captions: Sequence[str], image: str) -> dict[str, Any]:
     """Everything that the picture shows, as plain data."""
     return {
         "image": image,

@@ -11,7 +11,7 @@ import numpy as np
 
 from compoclip.errors import InputError
 from compoclip.io import write_bytes
-from compoclip.report.explain import Reading, differences
+from compoclip.report.explain import Explanation, differences
 
 COLUMNS = 10  # word maps in a line
 KEY = "bright patches weigh most in a word's local score; framed words differ from the first caption"
@@ -19,7 +19,7 @@ FORMATS = (".png", ".svg", ".pdf")
 BASE, TUNED = "#8a8f98", "#0072b2"  # Okabe and Ito's blue against grey
 
 
-def draw(readings: Sequence[Reading], captions: Sequence[str], path: str | Path) -> None:
+def draw(readings: Sequence[Explanation], captions: Sequence[str], path: str | Path) -> None:
     """Write the picture (.png, .svg or .pdf). One block a caption; with two models, the maps of each.
 
     Words in which a caption differs from the first are bold and framed. Raises InputError for another suffix.
@@ -47,7 +47,7 @@ def draw(readings: Sequence[Reading], captions: Sequence[str], path: str | Path)
     write_bytes(path, buffer.getvalue())
 
 
-def _scores(part: Any, readings: Sequence[Reading], captions: Sequence[str]) -> None:
+def _scores(part: Any, readings: Sequence[Explanation], captions: Sequence[str]) -> None:
     picture, bars = part.subplots(1, 2, width_ratios=[1, 2.6])
     picture.imshow(readings[0].view)
     picture.set_title("what the model sees", fontsize=9)
@@ -71,7 +71,7 @@ def _scores(part: Any, readings: Sequence[Reading], captions: Sequence[str]) -> 
         bars.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=len(readings))
 
 
-def _maps(part: Any, reading: Reading, row: int, captions: Sequence[str], lines: int) -> None:
+def _maps(part: Any, reading: Explanation, row: int, captions: Sequence[str], lines: int) -> None:
     changed = {word for d in differences(captions[0], captions[row]) for word in d.new.lower().split()}
     local = "" if reading.local is None else f"   (local score {reading.local[row]:.1f})"
     part.suptitle(f"{reading.name}: {captions[row]}{local}".replace("$", r"\$"), fontsize=9.5, x=0.01, ha="left")

@@ -1,6 +1,6 @@
 """Published rows again: what has to be had, done and measured for one, and whether it comes out."""
 
-from compoclip.reproduce.rows import Row, find, rows
+from compoclip.reproduce.rows import PublishedRow, find, rows
 from compoclip.reproduce.run import reproduce
 
-__all__ = ["Row", "find", "reproduce", "rows"]
+__all__ = ["PublishedRow", "find", "reproduce", "rows"]

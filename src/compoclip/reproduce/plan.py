@@ -12,7 +12,7 @@ from compoclip.errors import InputError
 from compoclip.losses import objective
 from compoclip.recipes.reading import read_recipe
 from compoclip.reproduce.downloads import MILLIONS, base, described, evaluation_entries, total, training_entries
-from compoclip.reproduce.rows import Row
+from compoclip.reproduce.rows import PublishedRow
 
 BYTES = 16  # a trained weight in fp32: itself, its gradient, two moments
 SCALES = ("full", "tiny")
@@ -21,10 +21,10 @@ TINY_STEPS, TINY_SCENES, TINY_BATCH = 20, 256, 16
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReproductionPlan:
     """A row's stages: `configs` one a seed (none where the model is loaded), `set` the training set's name."""
 
-    row: Row
+    row: PublishedRow
     scale: str
     out: Path
     data_root: Path
@@ -34,7 +34,9 @@ class Plan:
     limit: int | None = None
 
 
-def make(row: Row, out: Path, data_root: Path, scale: str = "full", changes: dict[str, Any] | None = None) -> Plan:
+def make(
+    row: PublishedRow, out: Path, data_root: Path, scale: str = "full", changes: dict[str, Any] | None = None
+) -> ReproductionPlan:
     """The plan of a row; `changes` replace the recipe's settings. Raises InputError for a row that cannot be had."""
     if scale not in SCALES:
         raise InputError(f"--scale {scale}: choose {' or '.join(SCALES)}")
@@ -42,7 +44,7 @@ def make(row: Row, out: Path, data_root: Path, scale: str = "full", changes: dic
         raise InputError(f"{row.id} ({row.label}) cannot be reproduced: {row.none}")
     tasks = row.tasks if scale == "full" else ("world",)
     if row.recipe is None:
-        return Plan(row, scale, out, data_root, None, (), tasks)
+        return ReproductionPlan(row, scale, out, data_root, None, (), tasks)
     recipe = read_recipe(row.recipe)
     name = str(recipe.get("data", "")).split(" ")[0]
     own: dict[str, Any] = {}
@@ -66,10 +68,10 @@ def make(row: Row, out: Path, data_root: Path, scale: str = "full", changes: dic
         if not brings and config.negatives is None and config.negatives_per_caption > 0 and config.negative_kinds:
             config = config.model_copy(update={"negatives": str(out / "negatives")})
         configs.append(config)
-    return Plan(row, scale, out, data_root, name if scale == "full" else None, tuple(configs), tasks)
+    return ReproductionPlan(row, scale, out, data_root, name if scale == "full" else None, tuple(configs), tasks)
 
 
-def lines(plan: Plan) -> list[str]:
+def lines(plan: ReproductionPlan) -> list[str]:
     """The plan in words, one step a line."""
     row = plan.row
     out = [f"{row.id}: {row.label} ({row.table}), {row.how}"]

@@ -16,7 +16,7 @@ from compoclip.recipes.reading import read_recipe, recipe_names
 
 
 @dataclass(frozen=True)
-class Row:
+class PublishedRow:
     """One published row.
 
     `figures`: measured figure -> percent; `tolerance`: the same, and `default`, in points. One of `recipe` (trained),
@@ -47,7 +47,7 @@ class Row:
 
 
 @lru_cache(maxsize=1)
-def rows() -> dict[str, Row]:
+def rows() -> dict[str, PublishedRow]:
     """Every row, by `TABLE/ROW`, in the tables' order."""
     here = resources.files("compoclip.reproduce")
     tables = yaml.safe_load((here / "rows.yaml").read_text("utf-8"))
@@ -60,7 +60,7 @@ def rows() -> dict[str, Row]:
     return out
 
 
-def find(name: str) -> Row:
+def find(name: str) -> PublishedRow:
     """A row by its id, or the row that a recipe's own figures make; where nothing is published the row has none, and
     what is measured is told alone. Raises InputError with the nearest names."""
     known = rows()
@@ -107,7 +107,7 @@ def _csv(name: str) -> list[dict[str, str]]:
     return [{"model": model, **{k: str(v) for k, v in cells.items()}} for model, cells in mended.items()]
 
 
-def _row(table_name: str, key: str, table: dict[str, Any], fields: dict[str, Any]) -> Row:
+def _row(table_name: str, key: str, table: dict[str, Any], fields: dict[str, Any]) -> PublishedRow:
     fields = {k: v for k, v in fields.items() if k != "match"}
     figures, tolerance = fields.pop("figures", {}), dict(table.get("tolerance", {}))
     differences = ""
@@ -119,7 +119,7 @@ def _row(table_name: str, key: str, table: dict[str, Any], fields: dict[str, Any
         differences = str(recipe.get("differences", ""))
     tolerance |= fields.pop("tolerance", {})
     tolerance.setdefault("default", 1.0)
-    return Row(
+    return PublishedRow(
         id=f"{table_name}/{key}",
         table=table["title"],
         label=fields.pop("label", key),

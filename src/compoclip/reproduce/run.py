@@ -10,14 +10,14 @@ from compoclip.errors import InputError
 from compoclip.io import write_json
 from compoclip.losses import objective
 from compoclip.models import load
-from compoclip.reproduce.plan import Plan
+from compoclip.reproduce.plan import ReproductionPlan
 from compoclip.reproduce.verdict import Verdict, compare
 from compoclip.stages import announce, build_negatives, claim, trained
 
 NOTE = "reproduce.json"
 
 
-def reproduce(plan: Plan) -> list[Verdict]:
+def reproduce(plan: ReproductionPlan) -> list[Verdict]:
     """Set up data, build negatives, train, evaluate, compare; writes `reproduce.json` and `verdict.json` in `plan.out`.
 
     A run that was stopped goes on with the stage it was in. Raises InputError where `plan.out` holds another row, and
@@ -40,7 +40,7 @@ def reproduce(plan: Plan) -> list[Verdict]:
     return verdicts
 
 
-def _data(plan: Plan) -> dict[str, Any]:
+def _data(plan: ReproductionPlan) -> dict[str, Any]:
     """Where the training set lies; fetched first where it is not there."""
     if plan.set is None:
         return {}
@@ -55,7 +55,7 @@ def _data(plan: Plan) -> dict[str, Any]:
         return locate(plan.set, plan.data_root)
 
 
-def _negatives(plan: Plan, config: TrainConfig) -> None:
+def _negatives(plan: ReproductionPlan, config: TrainConfig) -> None:
     """Build the negatives of the recipe, for as many epochs as it trains."""
     if not config.negatives or config.negatives == "generate":
         return
@@ -64,7 +64,7 @@ def _negatives(plan: Plan, config: TrainConfig) -> None:
     build_negatives(config, Path(config.negatives), config.negative_kinds, config.negatives_per_caption, epochs, units)
 
 
-def _checkpoint(plan: Plan) -> Path | str:
+def _checkpoint(plan: ReproductionPlan) -> Path | str:
     """The row's model as an open_clip folder; `tiny` itself, through the same door, at tiny scale."""
     from compoclip.export import convert
 
@@ -87,7 +87,7 @@ def _checkpoint(plan: Plan) -> Path | str:
     return folder
 
 
-def _evaluate(plan: Plan, model: str, path: Path) -> dict[str, Any]:
+def _evaluate(plan: ReproductionPlan, model: str, path: Path) -> dict[str, Any]:
     from compoclip.evaluation import evaluate, read_results
 
     if path.exists():

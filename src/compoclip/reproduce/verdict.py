@@ -11,7 +11,7 @@ import numpy as np
 from compoclip.errors import InputError
 from compoclip.evaluation.aggregate import aggregate, mean
 from compoclip.evaluation.results import individual
-from compoclip.reproduce.rows import Row
+from compoclip.reproduce.rows import PublishedRow
 
 NAMES = {  # what an averaging rule calls it -> what a row does
     "fsc-clip": {"comp_avg": "comp", "21_tasks_avg": "zeroshot", "i2t_avg": "i2t", "t2i_avg": "t2i"},
@@ -49,7 +49,7 @@ def measured(results: dict[str, Any], rule: str) -> dict[str, float]:
     return out
 
 
-def compare(row: Row, results: Sequence[dict[str, Any]], scale: str = "full") -> list[Verdict]:
+def compare(row: PublishedRow, results: Sequence[dict[str, Any]], scale: str = "full") -> list[Verdict]:
     """A verdict a published figure; several results (seeds) are averaged."""
     found = [measured(r, row.rule) for r in results]
     if scale == "tiny":  # the world's own summary stands beside figures of other benchmarks

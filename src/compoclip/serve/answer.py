@@ -14,7 +14,7 @@ from PIL import Image
 from compoclip.decode import open_image
 from compoclip.errors import InputError
 from compoclip.models import Model
-from compoclip.report.explain import Map, Reading, differences, read
+from compoclip.report.explain import Explanation, Map, differences, read
 from compoclip.serve.limits import Limits
 
 KINDS = ("degla", "replace-relations", "count", "negation")
@@ -75,7 +75,7 @@ class Answerer:
 
 
 def _caption(
-    row: int, captions: Sequence[str], readings: Sequence[Reading], bounds: tuple[float, float], rivals: range
+    row: int, captions: Sequence[str], readings: Sequence[Explanation], bounds: tuple[float, float], rivals: range
 ) -> dict[str, Any]:
     """One caption: each model's score, whether it is its highest, and its words with their maps."""
     changed = {word for d in differences(captions[0], captions[row]) for word in d.new.lower().split()}
@@ -97,7 +97,7 @@ def _caption(
     }
 
 
-def _map(reading: Reading, row: int, place: int, word: str) -> str | None:
+def _map(reading: Explanation, row: int, place: int, word: str) -> str | None:
     """The map of a word as a small picture; None where this model's tokenizer has no such word there."""
     own = reading.words[row] if reading.words else []
     return address(coloured(own[place][1])) if place < len(own) and own[place][0] == word else None

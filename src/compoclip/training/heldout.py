@@ -12,14 +12,14 @@ from compoclip.data.report import Report
 from compoclip.data.sources.base import Sample, Source
 from compoclip.evaluation.pictures import Picture
 from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset
-from compoclip.evaluation.task import Average, Loaded, Request, Task
+from compoclip.evaluation.task import Average, Loaded, Task, TaskOptions
 from compoclip.negatives.types import Negative
 
 GIVEN = "given"  # kind of negatives that the data brings along
 LARGEST = 1000  # images; more would make the evaluation the longest part of a short run
 
 
-class Part(Source):
+class SourceSubset(Source):
     """Some samples of another source, by index."""
 
     def __init__(self, whole: Source, indices: Sequence[int], name: str) -> None:
@@ -67,7 +67,7 @@ def split(source: Source, amount: float) -> tuple[Source, Source | None]:
         return source, None
     taken = set(kept)
     rest = [index for index in range(len(source)) if index not in taken]
-    return Part(source, rest, "training"), Part(source, kept, "held out")
+    return SourceSubset(source, rest, "training"), SourceSubset(source, kept, "held out")
 
 
 def held_out_account(amount: float, whole: Source, kept: Source | None) -> str:
@@ -86,7 +86,7 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[Negative]]) -> T
     negatives: by caption id; those that come with the data are of the kind `given`.
     """
 
-    def load(request: Request) -> Loaded:
+    def load(request: TaskOptions) -> Loaded:
         samples = [part[i] for i in range(len(part))][: request.limit]
         readable: list[tuple[Picture, Sample]] = []
         missing = 0

@@ -22,7 +22,7 @@ NATS = 4.0  # less plausible by so much, a negative is drawn 1/e as often
 LEAST = 0.5  # share of captions with negatives below which a run is warned of it
 
 
-class Joined:
+class JoinedNegatives:
     """Negatives by caption id. A caption whose text has changed since the build has none.
 
     Ids of files without images are hashes of the text. Where the build and the data have no id in common (a table built
@@ -90,7 +90,7 @@ class Coverage:
     total: int = 0  # sum of their hashes
 
 
-def cover(source: Source, joined: Joined | None) -> Coverage:
+def cover(source: Source, joined: JoinedNegatives | None) -> Coverage:
     """Count the captions that have negatives, from a build or the data's own."""
     found = Coverage()
     for sample in source:
@@ -103,7 +103,7 @@ def cover(source: Source, joined: Joined | None) -> Coverage:
     return found
 
 
-def check_coverage(whole: Source, joined: Joined | None, folder: Path | None) -> None:
+def check_coverage(whole: Source, joined: JoinedNegatives | None, folder: Path | None) -> None:
     """Say how many captions of the data have negatives, and compare the build's manifest with the data.
 
     Raises InputError where none has any. Sets `joined.by_text` where no id is in common.
@@ -127,7 +127,7 @@ def check_coverage(whole: Source, joined: Joined | None, folder: Path | None) ->
         _compare(read_json(folder / MANIFEST), found, folder, joined.by_text)
 
 
-def check_units(whole: Source, joined: Joined, wanted: Wanted, folder: Path) -> None:
+def check_units(whole: Source, joined: JoinedNegatives, wanted: Wanted, folder: Path) -> None:
     """Say how many captions of the data have units. Raises InputError where none has any that the objective reads."""
     here = [(sample, number) for sample in whole for number in range(len(sample.captions))]
     if joined.units_by_id and not any(joined._units(*place) for place in here):
@@ -139,7 +139,7 @@ def check_units(whole: Source, joined: Joined, wanted: Wanted, folder: Path) -> 
     say(f"captions with units: {covered} of {len(here)}")
 
 
-def _none(whole: Source, joined: Joined | None, folder: Path | None) -> str:
+def _none(whole: Source, joined: JoinedNegatives | None, folder: Path | None) -> str:
     if joined is None or folder is None:
         return (
             "this objective needs hard negatives: build them (compoclip negatives build) and give --negatives DIR, "
@@ -166,13 +166,13 @@ def _compare(manifest: Any, found: Coverage, folder: Path, by_text: bool) -> Non
 
 def read_joined(
     rows: Iterable[tuple[str, str, list[Any]]], kinds: frozenset[str], tokenizer: Any, plausible: bool = False
-) -> Joined:
+) -> JoinedNegatives:
     """Rows of a build. kinds: those to keep, as far as a caption has any of them; none for all.
 
     plausible: weigh each negative by how plausible it is beside its caption (exp(nats / 4), at most 1).
     Raises InputError where the build does not say so.
     """
-    found = Joined()
+    found = JoinedNegatives()
     for caption_id, caption, negatives in rows:
         own = [row for row in negatives if row.kind in kinds] or negatives
         texts = [Weighed.of(row.text, _weight(row)) if plausible and row.twin is None else row.wrong for row in own]

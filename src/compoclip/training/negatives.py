@@ -16,13 +16,13 @@ from compoclip.io import sha256_file
 from compoclip.language.parser import parser_version
 from compoclip.negatives.types import Negative
 from compoclip.progress import say
-from compoclip.training.joined import Joined, check_coverage, check_units, read_joined
+from compoclip.training.joined import JoinedNegatives, check_coverage, check_units, read_joined
 
 
 class RunNegatives(Protocol):
     """The negatives of a run."""
 
-    def of_epoch(self, epoch: int) -> Joined | FreshNegatives:
+    def of_epoch(self, epoch: int) -> JoinedNegatives | FreshNegatives:
         """What the batches of an epoch draw from."""
         ...
 
@@ -53,9 +53,9 @@ class BuiltNegatives:
         self.plausible = plausible
         self.folders, self.kinds, self.tokenizer, self.units = list(folders), kept_kinds(kinds), tokenizer, units
         self.by_text = False
-        self._read: tuple[int, Joined] | None = None
+        self._read: tuple[int, JoinedNegatives] | None = None
 
-    def of_epoch(self, epoch: int) -> Joined:
+    def of_epoch(self, epoch: int) -> JoinedNegatives:
         from compoclip.negatives.store import iterate, iterate_units
 
         place = epoch % len(self.folders)

@@ -18,13 +18,13 @@ from compoclip.negatives.llm.answers import Answer, counted, read_answer
 from compoclip.negatives.llm.asking import HOPELESS, Asking, backoff, run_session
 from compoclip.negatives.llm.client import LONGEST_WAIT, Rejected, Transient, retry_after
 from compoclip.negatives.llm.options import LLMOptions
-from compoclip.negatives.llm.requests import Request
+from compoclip.negatives.llm.requests import LLMRequest
 from compoclip.negatives.llm.spending import Spending
 
 
-def request(number: int, characters: int = 40) -> Request:
+def request(number: int, characters: int = 40) -> LLMRequest:
     body = {"messages": [{"content": "x" * characters}], "max_tokens": 10, "n": number}
-    return Request(number, str(number), "swap-nouns", 0, body, "", f"{number:016x}")
+    return LLMRequest(number, str(number), "swap-nouns", 0, body, "", f"{number:016x}")
 
 
 class Server:
@@ -56,7 +56,7 @@ def ask(server: Server, requests: Any, spending: Spending | None = None, proven:
     kept: list[int] = []
     spending = spending or Spending(None, None)
 
-    def record(one: Request, answer: Answer) -> None:
+    def record(one: LLMRequest, answer: Answer) -> None:
         kept.append(one.place)
         spending.add(answer.prompt_tokens or 0, answer.completion_tokens or 0, one.body)
 
@@ -73,7 +73,7 @@ def ask(server: Server, requests: Any, spending: Spending | None = None, proven:
 def test_requests_are_read_no_further_than_twice_the_concurrency(concurrency: int) -> None:
     drawn = 0
 
-    def source() -> Iterator[Request]:
+    def source() -> Iterator[LLMRequest]:
         nonlocal drawn
         for number in range(100):
             drawn += 1

@@ -1,6 +1,6 @@
 """One image store: where a photo lies (folder, tar, zip, table cell), found by its name and read in place."""
 
-from compoclip.data.images.refs import FileImage, ImageRef, PixelImage, TarImage, View, ZipImage
+from compoclip.data.images.refs import FileImage, ImageRef, ImageView, PixelImage, TarImage, ZipImage
 from compoclip.data.images.stores import (
     FolderStore,
     Store,
@@ -17,12 +17,12 @@ __all__ = [
     "FileImage",
     "FolderStore",
     "ImageRef",
+    "ImageView",
     "PixelImage",
     "Store",
     "Stores",
     "TarImage",
     "TarStore",
-    "View",
     "ZipImage",
     "ZipStore",
     "beside",

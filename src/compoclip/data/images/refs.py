@@ -74,22 +74,22 @@ class ImageRef(ABC):
         """The same image with another `rotate`."""
         return self if rotate == self.rotate else replace(self, rotate=rotate)
 
-    def crop(self, x: int, y: int, width: int, height: int) -> View:
+    def crop(self, x: int, y: int, width: int, height: int) -> ImageView:
         """The same image cut to a box in pixels, before any preprocessing."""
         if width <= 0 or height <= 0:
             raise InputError(f"{self.where}: box {x},{y},{width},{height} is empty; width and height must be positive")
-        return View(self, (x, y, x + width, y + height), rotate=self.rotate)
+        return ImageView(self, (x, y, x + width, y + height), rotate=self.rotate)
 
-    def whole(self, side: int) -> View:
+    def whole(self, side: int) -> ImageView:
         """The same image pressed to a square of `side` pixels (bicubic), so that a centre crop loses no part of it."""
-        return View(self, side=side, rotate=self.rotate)
+        return ImageView(self, side=side, rotate=self.rotate)
 
     def content_hash(self) -> str:
         return "sha256:" + hashlib.sha256(self.encoded()).hexdigest()
 
 
 @dataclass(frozen=True)
-class View(ImageRef):
+class ImageView(ImageRef):
     """Another image cut to a box (left, top, right, bottom), pressed to a square, or known by the hash of its file."""
 
     image: ImageRef
@@ -123,7 +123,7 @@ class View(ImageRef):
             image = image.crop(self.box)
         return image if self.side is None else image.resize((self.side, self.side), Image.Resampling.BICUBIC)
 
-    def turned(self, rotate: bool) -> View:
+    def turned(self, rotate: bool) -> ImageView:
         return replace(self, image=self.image.turned(rotate), rotate=rotate)
 
 

@@ -57,20 +57,20 @@ def walk(tar: tarfile.TarFile, path: Path, report: Report) -> Iterator[tarfile.T
     try:
         yield from sound(tar)
     except DAMAGED as error:
-        cut = isinstance(error, Cut) or not isinstance(error, Damaged)
+        cut = isinstance(error, TruncatedTar) or not isinstance(error, DamagedTar)
         report.skip("truncated tar" if cut else "damaged tar", str(path), str(error))
 
 
-class Damaged(tarfile.ReadError):
+class DamagedTar(tarfile.ReadError):
     """A tar that holds what no tar holds."""
 
 
-class Cut(Damaged):
+class TruncatedTar(DamagedTar):
     """A tar whose end is missing."""
 
 
 def sound(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The headers of a tar. Raises Damaged for what tarfile passes over in silence.
+    """The headers of a tar. Raises DamagedTar for what tarfile passes over in silence.
 
     That is: headers that point backwards, a damaged header in place of the end, no end, a second tar glued on behind.
     """
@@ -78,19 +78,19 @@ def sound(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
     reached = -1
     while (info := tar.next()) is not None:
         if info.offset <= reached or info.size < 0:
-            raise Damaged(f"a header at byte {info.offset} points backwards")
+            raise DamagedTar(f"a header at byte {info.offset} points backwards")
         reached = info.offset
         yield info
         keeper.members.clear()  # tarfile keeps every header it has read; a large tar would fill memory
     keeper.fileobj.seek(keeper.offset)
     mark = keeper.fileobj.read(tarfile.BLOCKSIZE)
     if len(mark) < tarfile.BLOCKSIZE:
-        raise Cut("the end mark is missing")
+        raise TruncatedTar("the end mark is missing")
     if mark.strip(b"\0"):
-        raise Damaged(f"a damaged header at byte {keeper.offset}; what follows was not read")
+        raise DamagedTar(f"a damaged header at byte {keeper.offset}; what follows was not read")
     while block := keeper.fileobj.read(1 << 20):  # to the end: a compressed tar proves its checksum there
         if block.strip(b"\0"):
-            raise Damaged(f"more data behind the end mark at byte {keeper.offset}; what follows was not read")
+            raise DamagedTar(f"more data behind the end mark at byte {keeper.offset}; what follows was not read")
 
 
 def _refuse_compressed(path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from compoclip.data.report import Report
 from compoclip.data.sources.base import existing_file
-from compoclip.data.sources.rows import Row, Table
+from compoclip.data.sources.rows import Table, TableRow
 from compoclip.errors import InputError
 
 MAX_JOINED = 50  # lines that one quoted cell may run over
@@ -75,7 +75,7 @@ def _delimiter(path: Path, header: str) -> str:
     return "\t" if path.suffix.lower() in (".tsv", ".tab") and "," not in header else ","
 
 
-def _rows(path: Path, columns: list[str], delimiter: str, above: int, report: Report) -> Iterator[Row]:
+def _rows(path: Path, columns: list[str], delimiter: str, above: int, report: Report) -> Iterator[TableRow]:
     width, index = len(columns), 0
     with _opened(path) as handle:
         lines = _Lines(handle)
@@ -87,7 +87,7 @@ def _rows(path: Path, columns: list[str], delimiter: str, above: int, report: Re
                 continue
             cells = _record(text.rstrip("\r\n"), lines, delimiter, width) if _is_text(text) else None
             if cells is not None:
-                yield Row(number, index, dict(zip(columns, cells)))
+                yield TableRow(number, index, dict(zip(columns, cells)))
             elif _is_text(text):
                 detail = f"{width} columns expected; put quotes around a text that holds {delimiter!r}"
                 report.skip("ragged row", f"{path}:{number}", detail)

@@ -12,7 +12,7 @@ from compoclip.data.columnar import CellImage, ColumnarTable, split_files
 from compoclip.data.images import ImageRef
 from compoclip.data.report import Report
 from compoclip.data.sources.columns import NAMES, SPLIT_NAMES, same_split
-from compoclip.data.sources.rows import NoSplit, Options, Row, Table
+from compoclip.data.sources.rows import NoSplit, Options, Table, TableRow
 from compoclip.data.sources.table import LAYOUTS, image_name
 from compoclip.errors import InputError
 from compoclip.io import read_json
@@ -28,7 +28,7 @@ def open_columnar(paths: Sequence[Path], where: Path, options: Options) -> Table
     light = [name for name in table.columns if (name.strip().lower() in usual or name in named) and name not in held]
     names: dict[str, _CellNames] = {}
 
-    def image_at(row: Row, column: str, id_column: str | None) -> tuple[ImageRef | None, str | None]:
+    def image_at(row: TableRow, column: str, id_column: str | None) -> tuple[ImageRef | None, str | None]:
         if column not in names:
             names[column] = _CellNames(table, column)
         known = image_name(row.cells.get(id_column)) if id_column and id_column not in held else None
@@ -37,11 +37,11 @@ def open_columnar(paths: Sequence[Path], where: Path, options: Options) -> Table
     return Table(where, table.columns, lambda report: _rows(table, light, report), held, image_at)
 
 
-def _rows(table: ColumnarTable, light: list[str], report: Report) -> Iterator[Row]:
+def _rows(table: ColumnarTable, light: list[str], report: Report) -> Iterator[TableRow]:
     for index, cells in table.batches(light, report):
         size = len(next(iter(cells.values()))) if cells else 0
         for k in range(size):
-            yield Row(index + k + 1, index + k, {name: values[k] for name, values in cells.items()})
+            yield TableRow(index + k + 1, index + k, {name: values[k] for name, values in cells.items()})
 
 
 class _CellNames:

@@ -9,7 +9,7 @@ from typing import Any
 
 from compoclip.data.report import Report
 from compoclip.data.sources.base import existing_file
-from compoclip.data.sources.rows import Row, Table
+from compoclip.data.sources.rows import Table, TableRow
 from compoclip.errors import InputError
 from compoclip.io import parse_json, read_json
 
@@ -51,11 +51,11 @@ def _columns(rows: Iterable[Any]) -> list[str]:
     return list(dict.fromkeys(key for row in rows if isinstance(row, dict) for key in row))
 
 
-def _objects(path: Path, rows: Iterable[tuple[int, Any]], report: Report) -> Iterator[Row]:
+def _objects(path: Path, rows: Iterable[tuple[int, Any]], report: Report) -> Iterator[TableRow]:
     """Rows of numbered values; a value that is no object, or an error in place of one, is counted."""
     for index, (number, value) in enumerate(rows):
         if isinstance(value, dict):
-            yield Row(number, index, value)
+            yield TableRow(number, index, value)
             continue
         report.rows += 1
         if isinstance(value, UnicodeDecodeError):
@@ -65,7 +65,7 @@ def _objects(path: Path, rows: Iterable[tuple[int, Any]], report: Report) -> Ite
             report.skip("bad JSON", f"{path}:{number}", why)
 
 
-def _lines(path: Path, report: Report) -> Iterator[Row]:
+def _lines(path: Path, report: Report) -> Iterator[TableRow]:
     def values() -> Iterator[tuple[int, Any]]:
         with open(path, "rb") as handle:
             for number, raw in enumerate(handle, start=1):

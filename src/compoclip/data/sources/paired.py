@@ -37,7 +37,7 @@ PICTURES = tuple(suffix[1:] for suffix in (*IMAGE_SUFFIXES, *OTHER_PICTURES))
 Files = Iterable[tuple[str, ImageRef]]  # names below a root, each with the file behind it
 
 
-class Pair(NamedTuple):
+class ImageTextPair(NamedTuple):
     """A photo and its captions; `name` is that of its file, and `negatives` has one list a caption, or is None."""
 
     key: str
@@ -70,7 +70,7 @@ def tar_records(tars: Sequence[Path], reading: Reading) -> Iterator[Record]:
         keep.check(", ".join(map(str, tars[:3])))
 
 
-def tar_pairs(tar: Path, reading: Reading, keep: SplitFilter | None = None) -> Iterator[Pair]:
+def tar_pairs(tar: Path, reading: Reading, keep: SplitFilter | None = None) -> Iterator[ImageTextPair]:
     """Samples of one tar with at least one caption, in the order of their images; the rest is counted.
 
     Raises InputError where the tar cannot be opened.
@@ -130,7 +130,7 @@ def free_name(key: str, tar: Path, taken: Callable[[str], bool]) -> str:
 
 def _pairs(
     files: Files, reading: Reading, keep: SplitFilter, split_of: Callable[[str], str], orphans: bool = False
-) -> Iterator[Pair]:
+) -> Iterator[ImageTextPair]:
     """Photos of the split with at least one caption. orphans: count texts without a photo (a folder has other ones)."""
     report = reading.report
     images: dict[str, tuple[str, ImageRef]] = {}
@@ -155,7 +155,7 @@ def _pairs(
             continue
         captions, negatives = captions_of(key, image.where, found, reading)
         if captions:
-            yield Pair(key, name, image, captions, negatives)
+            yield ImageTextPair(key, name, image, captions, negatives)
     for found in texts.values() if orphans else ():
         report.skip("caption file without an image", next(iter(found.values())).where)
 

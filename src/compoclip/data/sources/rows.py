@@ -23,7 +23,7 @@ class NoSample(InputError):
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of a table. `number` is what a person sees (the line of a text file); `index` counts data rows from 0."""
 
     number: int
@@ -40,9 +40,9 @@ class Table:
 
     path: Path
     columns: list[str]
-    rows: Callable[[Report], Iterable[Row]]
+    rows: Callable[[Report], Iterable[TableRow]]
     held: tuple[str, ...] = ()
-    image_at: Callable[[Row, str, str | None], tuple[ImageRef | None, str | None]] | None = None
+    image_at: Callable[[TableRow, str, str | None], tuple[ImageRef | None, str | None]] | None = None
 
 
 @dataclass(frozen=True)

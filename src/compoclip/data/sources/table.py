@@ -24,7 +24,7 @@ from compoclip.data.sources.rows import Reading, Record, SplitFilter, Table
 
 
 @dataclass(frozen=True)
-class Layout:
+class ColumnLayout:
     """Which columns a table's parts are in, as `names.yaml` explains; "" for what it does not have."""
 
     caption: str
@@ -47,7 +47,7 @@ class Layout:
         return set(self.needed) <= set(columns) and (not self.texts or any(column in columns for column in self.texts))
 
 
-LAYOUTS = {name: Layout(**fields) for name, fields in NAMES["layouts"].items()}
+LAYOUTS = {name: ColumnLayout(**fields) for name, fields in NAMES["layouts"].items()}
 
 
 def image_name(value: object) -> str | None:
@@ -64,10 +64,10 @@ def coco_path(name: str | None) -> str | None:
     return f"train2014/COCO_train2014_{int(name):012d}.jpg" if name and name.isdecimal() else name
 
 
-def _layout(table: Table, reading: Reading) -> Layout:
+def _layout(table: Table, reading: Reading) -> ColumnLayout:
     options, where = reading.options, str(table.path)
     published = options.image_key is None and options.caption_key is None
-    found = next((own for own in LAYOUTS.values() if published and own.fits(table.columns)), Layout(""))
+    found = next((own for own in LAYOUTS.values() if published and own.fits(table.columns)), ColumnLayout(""))
     if found.image:
         return found
     usual = (*(held.strip().lower() for held in table.held), *IMAGE_COLUMNS)
@@ -79,10 +79,10 @@ def _layout(table: Table, reading: Reading) -> Layout:
     if found.caption:
         return replace(found, image=image)
     others = [column for column in table.columns if column != image]
-    return Layout(find_column(others, options.caption_key, CAPTION_COLUMNS, "caption", where, report), image)
+    return ColumnLayout(find_column(others, options.caption_key, CAPTION_COLUMNS, "caption", where, report), image)
 
 
-def table_records(table: Table, reading: Reading, layout: Layout | None = None) -> Iterator[Record]:
+def table_records(table: Table, reading: Reading, layout: ColumnLayout | None = None) -> Iterator[Record]:
     """A record a row, those of other splits left out. Raises InputError for a wrong column or a wrong split."""
     layout, report, where = layout or _layout(table, reading), reading.report, str(table.path)
     split_column, id_column = optional_column(table.columns, SPLIT_COLUMNS), optional_column(table.columns, ID_COLUMNS)
@@ -130,7 +130,7 @@ def _captions(value: object, plural: bool, spot: str, report: Report) -> list[st
     return [text for text in (usable_caption(item, spot, report) for item in values) if text is not None]
 
 
-def _negatives(layout: Layout, cells: Mapping[str, object], spot: str, report: Report) -> list[tuple[str, str]]:
+def _negatives(layout: ColumnLayout, cells: Mapping[str, object], spot: str, report: Report) -> list[tuple[str, str]]:
     """(negative, its kind or "") of a row: a list of texts or of CE-CLIP's objects, or columns of one each."""
     pairs: list[tuple[object, str]] = []
     if layout.lists:

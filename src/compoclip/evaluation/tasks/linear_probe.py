@@ -19,7 +19,7 @@ from compoclip.evaluation.labelled import LabelledImages, own_metric, read_label
 from compoclip.evaluation.probe import hold_out
 from compoclip.evaluation.scoring import LinearProbe, Subset
 from compoclip.evaluation.scoring.classification import SEVERAL, SINGLE
-from compoclip.evaluation.task import DataMissing, Loaded, Request
+from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions
 
 FOLDER = "linear_probe"
 Labels = NDArray[Any]
@@ -38,7 +38,7 @@ def _own(folder: Path, splits: Sequence[LabelledImages]) -> tuple[list[str], lis
     return names, [np.array([place[n] for n in data.names or []], dtype=np.int64)[data.labels] for data in splits]
 
 
-def read_set(folder: Path, request: Request) -> tuple[LinearProbe, dict[str, Any]]:
+def read_set(folder: Path, request: TaskOptions) -> tuple[LinearProbe, dict[str, Any]]:
     """A set with the splits train, test and, where it is there, val.
 
     Raises DataMissing where train or test is not there, InputError where labels do not fit.
@@ -79,7 +79,7 @@ def read_set(folder: Path, request: Request) -> tuple[LinearProbe, dict[str, Any
     return probe, {"place": str(folder), "layout": train.layout, "validation": split}
 
 
-def load(request: Request) -> Loaded:
+def load(request: TaskOptions) -> Loaded:
     root = request.root("linear_probe")
     folders = sorted(path for path in (root / FOLDER).glob("*") if path.is_dir())
     if not folders:

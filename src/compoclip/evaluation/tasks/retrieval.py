@@ -16,7 +16,7 @@ from compoclip.evaluation.captioned import Known
 from compoclip.evaluation.locations import Finder, find_images, note_absent
 from compoclip.evaluation.pictures import Picture, is_image, open_store
 from compoclip.evaluation.scoring import Retrieval
-from compoclip.evaluation.task import DataMissing, Loaded, Request, look
+from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions, look
 from compoclip.progress import say
 
 Samples = list[tuple[Picture | None, list[str]]]
@@ -42,7 +42,7 @@ def open_set(place: Path) -> Source:
     return open_source(place)
 
 
-def read_set(place: Path, request: Request) -> tuple[Retrieval, str]:
+def read_set(place: Path, request: TaskOptions) -> tuple[Retrieval, str]:
     """One set of a user's own, and what was read of it. Raises DataMissing where none of its images is there."""
     try:
         source = open_set(place)
@@ -57,10 +57,10 @@ def read_set(place: Path, request: Request) -> tuple[Retrieval, str]:
     return form, str(source.report)
 
 
-def known_loader(task: str, sets: Sequence[Known]) -> Callable[[Request], Loaded]:
+def known_loader(task: str, sets: Sequence[Known]) -> Callable[[TaskOptions], Loaded]:
     """The reader of a task over published sets alone."""
 
-    def load(request: Request) -> Loaded:
+    def load(request: TaskOptions) -> Loaded:
         subsets, _, unread = read_known(task, sets, request)
         if not subsets:
             looked = ", ".join(dict.fromkeys(str(request.root(task) / k.folders[0] / k.files[0]) for k in sets[:12]))
@@ -70,7 +70,7 @@ def known_loader(task: str, sets: Sequence[Known]) -> Callable[[Request], Loaded
     return load
 
 
-def read_known(task: str, sets: Iterable[Known], request: Request) -> tuple[list[Retrieval], list[str], list[str]]:
+def read_known(task: str, sets: Iterable[Known], request: TaskOptions) -> tuple[list[Retrieval], list[str], list[str]]:
     """Published sets by their official files, where these are, and why one whose file is there could not be read."""
     root, subsets, places, unread = request.root(task), [], [], []
     for known in sets:
@@ -88,14 +88,14 @@ def read_known(task: str, sets: Iterable[Known], request: Request) -> tuple[list
     return subsets, places, unread
 
 
-def _form(name: str, samples: Samples, request: Request) -> Retrieval:
+def _form(name: str, samples: Samples, request: TaskOptions) -> Retrieval:
     here = [(picture, texts) for picture, texts in samples if picture is not None]
     kept = list(request.cut(here))
     missing = len(samples) - len(here)
     return Retrieval(name, [p for p, _ in kept], [t for _, t in kept], missing=missing, rule=request.ties or "strict")
 
 
-def _loaded(subsets: Sequence[Retrieval], found: dict[str, Any], request: Request) -> Loaded:
+def _loaded(subsets: Sequence[Retrieval], found: dict[str, Any], request: TaskOptions) -> Loaded:
     rows = {s.name: len(s.images) + s.missing for s in subsets if request.limit is None}
     return Loaded(list(subsets), found, rows)
 
@@ -124,7 +124,7 @@ def _has_samples(place: Path, root: Path) -> bool:
     return bool(suffixes & {".txt", ".json"}) and not suffixes & {".npy", ".cls"} and any(map(is_image, names))
 
 
-def load(request: Request) -> Loaded:
+def load(request: TaskOptions) -> Loaded:
     root = request.root("retrieval")
     subsets: list[Retrieval] = []
     read, absent = {}, []

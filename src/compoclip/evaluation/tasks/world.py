@@ -10,7 +10,7 @@ import numpy as np
 from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.pictures import from_array
 from compoclip.evaluation.scoring import CHOICE, TRUTH_IN_ORDER, Grid, Retrieval, Subset, ZeroShot
-from compoclip.evaluation.task import Loaded, Request
+from compoclip.evaluation.task import Loaded, TaskOptions
 
 TEST_SEED = 9_000_001  # far from the small seeds that training draws from
 PAIRS, LABELLED, CAPTIONED = 400, 500, 500  # rows a composition kind, images a style, images of the retrieval set
@@ -29,7 +29,7 @@ def _drawn(limit: int) -> tuple[Any, Any, Any, Any]:
     )
 
 
-def load(request: Request) -> Loaded:
+def load(request: TaskOptions) -> Loaded:
     rule = request.ties or "strict"
     pairs, halves, labelled_sets, captioned = _drawn(request.limit or 1 << 30)
     subsets: list[Subset] = []

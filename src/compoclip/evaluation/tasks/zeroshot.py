@@ -13,7 +13,7 @@ from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, o
 from compoclip.evaluation.pictures import beside, open_store
 from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.tables import read_lines
-from compoclip.evaluation.task import DataMissing, Loaded, Request, look
+from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions, look
 from compoclip.evaluation.tasks.retrieval import table_of
 from compoclip.progress import say
 
@@ -52,7 +52,7 @@ def class_names(folder: Path, data: LabelledImages) -> list[str]:
     return lines
 
 
-def read_set(folder: Path, request: Request) -> Subset:
+def read_set(folder: Path, request: TaskOptions) -> Subset:
     data = read_labelled(folder)
     if data is None:
         raise DataMissing(f"{folder}: needs images in two or more class folders (CLASS/FILE), or a tar of them")
@@ -81,7 +81,7 @@ def _qualifies(folder: Path, root: Path) -> bool:
     return place is not None and len(by_class(open_store(place))) >= 2
 
 
-def load(request: Request) -> Loaded:
+def load(request: TaskOptions) -> Loaded:
     root = request.root("zeroshot")
     folders = look(root, PLACES, lambda folder: _qualifies(folder, root))
     if not folders:

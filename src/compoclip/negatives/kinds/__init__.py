@@ -23,7 +23,7 @@ from compoclip.negatives.kinds import (
 )
 from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
 Proposal = tuple[str, tuple[Edit, ...]]  # a caption, and what was changed
@@ -38,9 +38,9 @@ class Kind(NamedTuple):
 
     name: str
     description: str
-    propose: Callable[[View, Draw, Vocabulary], Iterator[Proposal]]
+    propose: Callable[[CaptionView, Draw, Vocabulary], Iterator[Proposal]]
     single: bool = False
-    exchange: Callable[[View, View, Draw, Vocabulary], Iterator[tuple[Proposal, Proposal]]] | None = None
+    exchange: Callable[[CaptionView, CaptionView, Draw, Vocabulary], Iterator[tuple[Proposal, Proposal]]] | None = None
 
     @property
     def order(self) -> bool:

@@ -22,7 +22,7 @@ from compoclip.negatives.kinds.replace import drawn
 from compoclip.negatives.kinds.swappable import sound_nouns
 from compoclip.negatives.safety import harmful
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
 DENYING = words("scope", "deny")
@@ -31,7 +31,7 @@ UNSEEN = words("captions", "units.unseen")
 THINGS = frozenset(" ".join(NOUN_CLASSES[name] for name in words("kinds", "absence.classes")).split())
 
 
-def deny(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def deny(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """ "... with no X" at the caption's end, X being what another caption of the image tells of; then, in place of the
     caption, the first thing it names "with no X", X being another thing that it names."""
     caption, lower = view.parsed.text, view.lower
@@ -55,14 +55,14 @@ def deny(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, 
                 yield Twinned(text, twin), (Edit(0, len(caption), caption, text),)
 
 
-def _told_by_others(view: View) -> set[str]:
+def _told_by_others(view: CaptionView) -> set[str]:
     """Things that other captions of the image name, and this one does not, in any word for them."""
     said = {*view.lower, *(noun.lemma for noun in view.nouns)}
     found = {lemma(word, "n") for word in view.others - COLOURS} & THINGS - said
     return {stem for stem in found if not any(same_thing(stem, noun.lemma) for noun in view.nouns)}
 
 
-def _not_there(view: View, thing: str, draw: Draw, vocabulary: Vocabulary) -> str | None:
+def _not_there(view: CaptionView, thing: str, draw: Draw, vocabulary: Vocabulary) -> str | None:
     """Another thing of its class that no caption of the image names and its scene does not imply."""
     said = {*view.lower, *view.others, *(noun.lemma for noun in view.nouns)}
     taken = said | {lemma(word, "n") for word in view.others} | usually_there(said)

@@ -20,7 +20,7 @@ from compoclip.negatives.kinds.exchange import LIMIT, SPREAD, STEPS, Change, los
 from compoclip.negatives.kinds.swap import alone, described_things, second_of_a_class
 from compoclip.negatives.kinds.swappable import sound_nouns
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import Noun, View
+from compoclip.negatives.view import CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 DEEDS = frozenset({"VBG", "VBZ", "VBP"})
@@ -42,7 +42,9 @@ class Word(NamedTuple):
     noun: Noun | None = None
 
 
-def sentences(one: View, other: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[Proposal, Proposal]]:
+def sentences(
+    one: CaptionView, other: CaptionView, draw: Draw, vocabulary: Vocabulary
+) -> Iterator[tuple[Proposal, Proposal]]:
     """Both sentences with a word of the other one: what reads best first, and nothing that reads much worse."""
     ours, theirs = _words(one), _words(other)
     said = [{word.base for word in found} | set(view.lower) for found, view in ((ours, one), (theirs, other))]
@@ -59,16 +61,16 @@ def sentences(one: View, other: View, draw: Draw, vocabulary: Vocabulary) -> Ite
         yield _with(one, mine), _with(other, its)
 
 
-def nothing(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:
+def nothing(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:
     """What a single sentence gives."""
     return iter(())
 
 
-def _with(view: View, change: Change) -> Proposal:
+def _with(view: CaptionView, change: Change) -> Proposal:
     return view.rewrite([change]), (view.edit(*change),)
 
 
-def _apart(one: View, a: Word, other: View, b: Word) -> bool:
+def _apart(one: CaptionView, a: Word, other: CaptionView, b: Word) -> bool:
     """Are both sentences wrong with the other's word?"""
     if a.noun and b.noun:
         return not same_thing(a.base, b.base)
@@ -81,7 +83,7 @@ def _apart(one: View, a: Word, other: View, b: Word) -> bool:
     return True
 
 
-def _words(view: View) -> list[Word]:
+def _words(view: CaptionView) -> list[Word]:
     parsed, lower = view.parsed, view.lower
     found = []
     for noun in (noun for noun in sound_nouns(view) if noun.lemma not in PICTURES):
@@ -100,6 +102,6 @@ def _words(view: View) -> list[Word]:
     return found
 
 
-def _takes_on(view: View, at: int) -> bool:
+def _takes_on(view: CaptionView, at: int) -> bool:
     """Does the verb have a particle, or another verb, which would stay behind: "picking up", "is trying to pull"?"""
     return any(view.parsed.deps[child] in ("prt", "xcomp") for child in view.children[at])

@@ -13,7 +13,7 @@ from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.replace import drawn, one_of_two, replaced
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
 LISTS: dict[str, str] = {
@@ -25,13 +25,13 @@ LISTS: dict[str, str] = {
 PEOPLED = words("kinds", "attributes.peopled")
 
 
-def of_list(name: str) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:
+def of_list(name: str) -> Callable[[CaptionView, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:
     """The kind for one list. Only the drawn occurrence changes, not every one."""
     groups = [frozenset(ADJECTIVE_CLASSES[part].split()) for part in LISTS[name].split()]
     if name == "state":
         groups.append(PEOPLED)
 
-    def propose(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+    def propose(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
         for i, thing in draw.shuffled(described_things(view)):
             same_list = {other for group in groups if view.lower[i] in group for other in group}
             rest = sum(vocabulary.word(other) for other in same_list if other != view.lower[i])
@@ -44,7 +44,7 @@ def of_list(name: str) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str,
     return propose
 
 
-def materials(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def materials(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Another material of which such a thing could be: "a wooden bench", "a brick wall", "a plastic cup"."""
     found = []
     for i, word in enumerate(view.lower[:-1]):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from compoclip.language.words import words
 from compoclip.negatives.meaning import BESIDE
-from compoclip.negatives.view import THINGS_IN_ING, View
+from compoclip.negatives.view import THINGS_IN_ING, CaptionView
 
 ARTICLES = words("kinds", "boundaries.articles")
 _BEFORE_NOUNS = words("kinds", "boundaries.before_nouns")
@@ -27,7 +27,7 @@ class Need(NamedTuple):
 
 
 def boundaries(
-    view: View, pieces: list[list[int]]
+    view: CaptionView, pieces: list[list[int]]
 ) -> tuple[dict[int, Need], dict[int, tuple[int, int, bool]], dict[int, int]]:
     """What pieces need, and what each brings to the piece before it, by their first tokens; and what is torn.
 
@@ -63,7 +63,7 @@ def boundaries(
 
 
 def crossings(
-    view: View, pieces: list[list[int]], needs: dict[int, Need], brings: dict[int, tuple[int, int, bool]]
+    view: CaptionView, pieces: list[list[int]], needs: dict[int, Need], brings: dict[int, tuple[int, int, bool]]
 ) -> set[tuple[int, int]]:
     """The neighbours, by their first tokens, that give a verb, a preposition or the words of one noun another noun.
 
@@ -86,7 +86,7 @@ def crossings(
     return found
 
 
-def joins(view: View, mixed: list[list[int]], needs: dict[int, Need], torn: dict[int, int]) -> bool:
+def joins(view: CaptionView, mixed: list[list[int]], needs: dict[int, Need], torn: dict[int, int]) -> bool:
     """Does a noun torn from its article come to another noun, verb or preposition? "A bicycle | street sits on a"."""
     tags = view.parsed.tags
     for piece, after in pairwise(mixed):
@@ -99,7 +99,7 @@ def joins(view: View, mixed: list[list[int]], needs: dict[int, Need], torn: dict
     return False
 
 
-def _both_ways(view: View, position: int) -> bool:
+def _both_ways(view: CaptionView, position: int) -> bool:
     """Does what the word says hold the other way round too?
 
     "An older man next to | a woman", "sitting with | a toy", "there is | an elephant | standing near".
@@ -112,18 +112,18 @@ def _both_ways(view: View, position: int) -> bool:
     return word in ("is", "are") and position > 0 and lower[position - 1] == "there"
 
 
-def _listed(view: View, a: int, b: int) -> bool:
+def _listed(view: CaptionView, a: int, b: int) -> bool:
     """Do only the words of a list stand between the two nouns, whatever the parser made of it?"""
     tags = view.parsed.tags[min(a, b) + 1 : max(a, b)]
     return ("CC" in tags or "," in tags) and all(tag in _OF_LISTS for tag in tags)
 
 
-def _alike(view: View, piece: list[int], after: list[int]) -> bool:
+def _alike(view: CaptionView, piece: list[int], after: list[int]) -> bool:
     """Did the same word stand before the second piece? "A city | bus in a city | street"."""
     return view.lower[piece[-1]] == view.lower[after[0] - 1]
 
 
-def _noun_at(view: View, start: int) -> int:
+def _noun_at(view: CaptionView, start: int) -> int:
     """The noun whose phrase starts (or goes on) at `start`; -1 where there is none."""
     parsed = view.parsed
     if parsed.deps[start] in _BEFORE_NOUNS and parsed.heads[start] > start:
@@ -131,7 +131,7 @@ def _noun_at(view: View, start: int) -> int:
     return start if parsed.tags[start][:2] == "NN" and not _deed(view, start) else -1
 
 
-def _root(view: View, head: int) -> int:
+def _root(view: CaptionView, head: int) -> int:
     """The noun that stands for the whole phrase: first of a list, "top" of "top of a table"."""
     deps, heads, lower = view.parsed.deps, view.parsed.heads, view.lower
     for _ in range(len(deps)):
@@ -145,18 +145,18 @@ def _root(view: View, head: int) -> int:
     return head
 
 
-def _deed(view: View, position: int) -> bool:
+def _deed(view: CaptionView, position: int) -> bool:
     """Did the parser take a verb for a noun? "A man on a surfboard | riding a wave"."""
     word = view.lower[position]
     return word.endswith("ing") and word not in THINGS_IN_ING
 
 
-def _in_a_noun_phrase(view: View, start: int, reach: list[int]) -> bool:
+def _in_a_noun_phrase(view: CaptionView, start: int, reach: list[int]) -> bool:
     """Does a word before `start` belong to a noun that stands at `start` or later?"""
     return reach[start] >= start and not _deed(view, start)
 
 
-def _reach(view: View) -> list[int]:
+def _reach(view: CaptionView) -> list[int]:
     """For each position the farthest noun that a word before it belongs to; -1 where there is none."""
     parsed, reach = view.parsed, [-1]
     for dep, head in zip(parsed.deps, parsed.heads):

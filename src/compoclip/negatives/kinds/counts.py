@@ -11,7 +11,7 @@ from compoclip.language.words import words
 from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import Noun, View
+from compoclip.negatives.view import CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -32,7 +32,7 @@ _VISIBLE = frozenset({5, 6, 13, 18, 20})  # animal, artifact, food, person, plan
 UNCOUNTED = words("kinds", "counts.uncounted")
 
 
-def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def count(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Another number of things: "three dogs" or "one dog" for "two dogs"; "two dogs" for "a dog".
 
     Never "a dog" for "two dogs": where there are two there is one.
@@ -65,14 +65,14 @@ def count(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
             yield _with_count(view, noun, noun.article, next(draw.by_weight(several), "two"))
 
 
-def _has_singular(view: View, noun: Noun) -> bool:
+def _has_singular(view: CaptionView, noun: Noun) -> bool:
     """Is it a noun with a form for one and a form for several, as far as the lexicon knows?"""
     return noun.lemma not in VERBS and not (
         noun.plural and noun.lemma == view.lower[noun.head] and noun.lemma[-1] == "s"
     )
 
 
-def _one_of_its_kind(view: View, noun: Noun) -> bool:
+def _one_of_its_kind(view: CaptionView, noun: Noun) -> bool:
     """Is it "a" thing of which there could be several, with no verb or place that speaks of one?"""
     parsed, lower = view.parsed, view.lower
     if (
@@ -122,7 +122,7 @@ def _some_of_them(after: list[str]) -> bool:
     )
 
 
-def _verb_taken_for_noun(view: View, after: int) -> bool:
+def _verb_taken_for_noun(view: CaptionView, after: int) -> bool:
     """Does a singular verb follow that the parser read as a noun: "a bike rider in a helmet corners a trail"?"""
     parsed, lower = view.parsed, view.lower
     for i in range(after, len(lower) - 1):
@@ -139,7 +139,7 @@ def _verb_taken_for_noun(view: View, after: int) -> bool:
     return False
 
 
-def _agrees(view: View, noun: Noun) -> bool:
+def _agrees(view: CaptionView, noun: Noun) -> bool:
     """Does a finite verb of the caption agree with the noun in number?"""
     parsed = view.parsed
     head = parsed.heads[noun.head]
@@ -151,7 +151,7 @@ def _agrees(view: View, noun: Noun) -> bool:
     return any(parsed.tags[v] in _FINITE or any(parsed.tags[c] in _FINITE for c in view.children[v]) for v in verbs)
 
 
-def _numeral(view: View, noun: Noun) -> int | None:
+def _numeral(view: CaptionView, noun: Noun) -> int | None:
     for child in view.children[noun.head]:
         after = view.parsed.tags[noun.head + 1 : noun.head + 2]
         if child < noun.head and view.parsed.deps[child] == "nummod" and not (after and after[0].startswith("NN")):
@@ -167,7 +167,7 @@ def _numeral(view: View, noun: Noun) -> int | None:
     return None
 
 
-def _with_count(view: View, noun: Noun, at: int, number: str) -> tuple[str, tuple[Edit, ...]]:
+def _with_count(view: CaptionView, noun: Noun, at: int, number: str) -> tuple[str, tuple[Edit, ...]]:
     changes, edits = [(at, at + 1, number)], [view.edit(at, at + 1, number)]
     plural = number not in ("one", "1", "a")
     if plural != noun.plural:

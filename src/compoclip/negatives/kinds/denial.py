@@ -10,7 +10,7 @@ from compoclip.language.words import words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import Change
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import Noun, View
+from compoclip.negatives.view import CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 AMOUNTS = words("kinds", "denial.amounts")
@@ -30,7 +30,7 @@ PICTURES = words("kinds", "denial.pictures")
 SOON = 6  # so near after a denial "some" should be "any"
 
 
-def negate(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def negate(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """A verb, or the presence of a thing, is denied: "not riding a horse", "without a hat", "there is no dog"."""
     parsed, lower = view.parsed, view.lower
     changes: list[Change] = []
@@ -55,12 +55,12 @@ def negate(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str
         yield view.rewrite(denied), tuple(_edit(view, *one) for one in denied)
 
 
-def _edit(view: View, start: int, end: int, new: str) -> Edit:
+def _edit(view: CaptionView, start: int, end: int, new: str) -> Edit:
     left = view.parsed.starts[start]
     return Edit(left, left, "", new) if start == end else view.edit(start, end, new)
 
 
-def _any(view: View, denial: Change) -> list[Change]:
+def _any(view: CaptionView, denial: Change) -> list[Change]:
     """The first "some" that follows a "no" or "not" closely becomes "any", as English has it."""
     lower, at = view.lower, denial[1]
     if denial[2].startswith("with"):
@@ -73,7 +73,7 @@ def _any(view: View, denial: Change) -> list[Change]:
     return []
 
 
-def _absent(view: View, noun: Noun) -> Iterator[list[Change]]:
+def _absent(view: CaptionView, noun: Noun) -> Iterator[list[Change]]:
     """The thing is not there, nor what is listed with it: "no dog and no cat", "eating no bananas"."""
     parsed, lower, at = view.parsed, view.lower, noun.phrase
     first, before = lower[at], parsed.tags[at - 1]
@@ -99,7 +99,7 @@ def _absent(view: View, noun: Noun) -> Iterator[list[Change]]:
         yield [(at, at, "no")]
 
 
-def _clear(view: View, at: int) -> bool:
+def _clear(view: CaptionView, at: int) -> bool:
     """Is "not" before (or after an "is" at) this token a plain denial, of all that the sentence is about?"""
     parsed, lower = view.parsed, view.lower
     if not (LOOSELY.isdisjoint(lower[at + 1 : at + 2]) and DENIED.isdisjoint(lower)):
@@ -120,7 +120,7 @@ def _clear(view: View, at: int) -> bool:
     return True
 
 
-def _lacking(view: View, at: int) -> Iterator[Change]:
+def _lacking(view: CaptionView, at: int) -> Iterator[Change]:
     """Without what the caption says is there after this "with"."""
     parsed, lower = view.parsed, view.lower
     thing = next((noun for noun in view.nouns if parsed.heads[noun.head] == at), None)
@@ -138,7 +138,7 @@ def _lacking(view: View, at: int) -> Iterator[Change]:
         yield at, at + 1, "without"
 
 
-def _listed(view: View, noun: Noun) -> list[int]:
+def _listed(view: CaptionView, noun: Noun) -> list[int]:
     """Articles and numbers of the things listed with it: "no dog and a cat" leaves open which is denied."""
     parsed = view.parsed
     things, found = [noun.head], []

@@ -10,7 +10,7 @@ from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.plausible import END, START, plain
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import Noun, View
+from compoclip.negatives.view import CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 # In nats: what a caption's best swap may lose, and what its others may. Swaps that lose more are told from captions by
@@ -30,7 +30,7 @@ class Swap(NamedTuple):
     malus: float = 0.0  # nats, for what the words' sorts say beyond their contexts
 
 
-def of_spans(view: View, one: tuple[int, int], other: tuple[int, int], malus: float = 0.0) -> Swap:
+def of_spans(view: CaptionView, one: tuple[int, int], other: tuple[int, int], malus: float = 0.0) -> Swap:
     """Tokens `one` (start, end) and `other` change places as they are."""
     return Swap((*one, view.said(*other)), (*other, view.said(*one)), malus=malus)
 
@@ -45,7 +45,7 @@ def unlike(a: Noun, b: Noun) -> float:
 
 
 def best_first(
-    view: View, draw: Draw, vocabulary: Vocabulary, swaps: Iterable[Swap]
+    view: CaptionView, draw: Draw, vocabulary: Vocabulary, swaps: Iterable[Swap]
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """The swaps as captions: those that read best first, and none that reads much worse than its caption."""
     swaps = list(swaps)
@@ -70,13 +70,13 @@ def best_first(
         yield view.rewrite(changes), (view.edit(*swap.one), view.edit(*swap.other))
 
 
-def loss(view: View, vocabulary: Vocabulary, changes: list[Change]) -> float:
+def loss(view: CaptionView, vocabulary: Vocabulary, changes: list[Change]) -> float:
     """Log-likelihood (nats) that the caption loses by the changes, by the captions' own runs of words."""
     words, old = _read(view)
     return vocabulary.contexts.loss(old, [START, *filter(None, _spliced(words, sorted(changes))), END])
 
 
-def _read(view: View) -> tuple[list[str], list[str]]:
+def _read(view: CaptionView) -> tuple[list[str], list[str]]:
     """The caption's words for the language model, token by token, and as it reads them."""
     if view.read is None:
         words = plain(view.lower)

@@ -11,7 +11,7 @@ from compoclip.negatives.kinds.boundaries import ARTICLES
 from compoclip.negatives.kinds.shuffle import words_anywhere
 from compoclip.negatives.meaning import BOTH_WAYS, POSTURE
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import MEASURES, RELATIONAL, View
+from compoclip.negatives.view import MEASURES, RELATIONAL, CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
 TRIES = 12
@@ -25,7 +25,9 @@ _LEADING = ARTICLES | {"and", "of", "with"}
 _UNSAID = words("kinds", "orders.unsaid")
 
 
-def nouns_and_adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def nouns_and_adjectives(
+    view: CaptionView, draw: Draw, vocabulary: Vocabulary
+) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Nouns change places with nouns, and adjectives with adjectives."""
     groups = [_tagged(view, ("NN", "NNS")), _tagged(view, ("JJ", "JJR", "JJS"))]
     tags, lower = view.parsed.tags, view.lower
@@ -37,7 +39,7 @@ def nouns_and_adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iter
 
 
 def all_but_nouns_and_adjectives(
-    view: View, draw: Draw, vocabulary: Vocabulary
+    view: CaptionView, draw: Draw, vocabulary: Vocabulary
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Everything but nouns and adjectives changes places."""
     named = {*_tagged(view, ("NN", "NNS", "NNP", "NNPS")), *_tagged(view, ("JJ", "JJR", "JJS"))}
@@ -52,21 +54,21 @@ def all_but_nouns_and_adjectives(
     yield from _permuted(view, draw, [rest], between, anywhere)
 
 
-def within_trigrams(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def within_trigrams(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """The words of each run of three change places among themselves."""
     words = [i for i, word in enumerate(view.words) if word[0].isalnum() and not _stuck(view, i)]
     said = {i for i in words if view.lower[i] not in _UNSAID}
     yield from _permuted(view, draw, [words[at : at + 3] for at in range(0, len(words), 3)], _turns(said))
 
 
-def _stuck(view: View, position: int) -> bool:
+def _stuck(view: CaptionView, position: int) -> bool:
     """Is the token written together with a neighbour that is a word?"""
     spaces, words = view.parsed.spaces, view.words
     before = position > 0 and not spaces[position - 1]
     return before or (position + 1 < len(words) and not spaces[position] and words[position + 1][0] in "'’-n")
 
 
-def _tagged(view: View, tags: tuple[str, ...]) -> list[int]:
+def _tagged(view: CaptionView, tags: tuple[str, ...]) -> list[int]:
     return [i for i, tag in enumerate(view.parsed.tags) if tag in tags and not _stuck(view, i)]
 
 
@@ -80,7 +82,7 @@ def _of_amounts(lower: list[str]) -> list[int]:
 
 
 def _changes(
-    view: View, cuts: list[bool], telling: set[int], inner: range, least: int = 2
+    view: CaptionView, cuts: list[bool], telling: set[int], inner: range, least: int = 2
 ) -> Callable[[list[int]], bool]:
     """Does one of the `telling` tokens come to another of the parts into which the `cuts` divide the caption?
 
@@ -124,7 +126,7 @@ def _stumbles(lower: list[str], order: list[int]) -> bool:
 
 
 def _permuted(
-    view: View, draw: Draw, groups: list[list[int]], *tests: Callable[[list[int]], bool]
+    view: CaptionView, draw: Draw, groups: list[list[int]], *tests: Callable[[list[int]], bool]
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Orders that pass the first of the tests that lets any pass."""
     known = words_anywhere(view)

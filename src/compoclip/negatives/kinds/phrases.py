@@ -15,7 +15,7 @@ from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
 from compoclip.negatives.kinds.swappable import sound_nouns
 from compoclip.negatives.meaning import same_meaning_phrases
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import COLOUR_NAMES, MEASURES, Noun, View
+from compoclip.negatives.view import COLOUR_NAMES, MEASURES, CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 WHOLE = 2.0  # nats; whole phrases carry their own best contexts along, so that the model sees less of what is wrong
@@ -26,7 +26,7 @@ _OF_ONE = words("kinds", "phrases.of_one")
 _NO_SWAP = words("kinds", "phrases.no_swap")
 
 
-def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def noun_phrases(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two noun phrases, articles and adjectives included, change places."""
     pairs = [
         (a, b)
@@ -52,7 +52,7 @@ def noun_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
     yield from best_first(view, draw, vocabulary, swaps)
 
 
-def _amount(view: View, place: Noun, noun: Noun) -> bool:
+def _amount(view: CaptionView, place: Noun, noun: Noun) -> bool:
     """Would the noun make it "a patch of a dog", "a plate of knife" or "all of coats"?"""
     if view.lower[place.phrase - 1] != "of":
         return False
@@ -61,7 +61,7 @@ def _amount(view: View, place: Noun, noun: Noun) -> bool:
     return noun.article >= 0 or not (noun.plural or noun.lemma in MASS)
 
 
-def _torn(view: View, noun: Noun, other: Noun) -> bool:
+def _torn(view: CaptionView, noun: Noun, other: Noun) -> bool:
     """Does a list share one article that the swap would take away: "with a ball and small tire"?"""
     if _shares(view, noun.head) or (view.lower[noun.head + 1 : noun.head + 2] == ["of"] and is_animate(other.lemma)):
         return True  # "a wall of graffiti" makes no "person of graffiti"
@@ -71,7 +71,7 @@ def _torn(view: View, noun: Noun, other: Noun) -> bool:
     return other.article < 0 or any(_shares(view, child) for child in view.children[other.head])
 
 
-def _shares(view: View, head: int) -> bool:
+def _shares(view: CaptionView, head: int) -> bool:
     """Is the noun one of a list, without a determiner, and not said without one?"""
     parsed, lower = view.parsed, view.lower
     if parsed.deps[head] != "conj" or parsed.tags[head] != "NN" or lower[head] in MASS:
@@ -79,7 +79,7 @@ def _shares(view: View, head: int) -> bool:
     return not any(parsed.deps[child] in ("det", "poss", "nummod") for child in view.children[head])
 
 
-def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def verb_phrases(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """What two different things are doing changes places: "a man eating a cake near a dog chasing a cat"."""
     found = []
     for i, tag in enumerate(view.parsed.tags):
@@ -102,7 +102,7 @@ def verb_phrases(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tup
     yield from best_first(view, draw, vocabulary, [of_spans(view, a[:2], b[:2]) for a, b in pairs])
 
 
-def _lives(view: View, doer: int) -> bool:
+def _lives(view: CaptionView, doer: int) -> bool:
     """A park does not play, and a couple of screens does not either."""
     who = lemma(view.lower[doer], "n")
     of_many = view.lower[doer + 1 : doer + 2] == ["of"] and who in MEASURES
@@ -111,7 +111,7 @@ def _lives(view: View, doer: int) -> bool:
     return visible_field(who) in (5, 18) and is_animate(who)
 
 
-def _complete(view: View, start: int, end: int) -> bool:
+def _complete(view: CaptionView, start: int, end: int) -> bool:
     """Does nothing of the verb's stay behind ("walking around", "trying to get"), and no pronoun come along?"""
     tags, lower = view.parsed.tags, view.lower
     if any(tags[i] in ("PRP", "PRP$") for i in range(start, end)) or lower[end - 1] == "along":
@@ -124,18 +124,18 @@ def _complete(view: View, start: int, end: int) -> bool:
     return after in _MAY_FOLLOW or (after == "in" and lower[end + 1 : end + 2] == ["front"])
 
 
-def _stays_behind(view: View, a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
+def _stays_behind(view: CaptionView, a: tuple[int, int, int], b: tuple[int, int, int]) -> bool:
     """Does a pronoun stay that stands for what one of them names: "focuses on the ball as he prepares to hit it"?"""
     rest = (*range(a[1], b[0]), *range(b[1], len(view.lower)))
     return any(view.lower[i] in ("it", "them") for i in rest)
 
 
-def _undetermined(view: View, start: int, end: int) -> list[str]:
+def _undetermined(view: CaptionView, start: int, end: int) -> list[str]:
     """The words without articles: holding a kite and holding another kite is one deed."""
     return [view.lower[i] for i in range(start, end) if view.parsed.tags[i] != "DT"]
 
 
-def doer_of(view: View, verb: int) -> int | None:
+def doer_of(view: CaptionView, verb: int) -> int | None:
     """The noun that does it: what a participle describes, or the subject; for a second verb that of the first."""
     parsed = view.parsed
     for _ in range(4):
@@ -150,7 +150,7 @@ def doer_of(view: View, verb: int) -> int | None:
     return None
 
 
-def _end(view: View, verb: int) -> int:
+def _end(view: CaptionView, verb: int) -> int:
     """Where the verb's phrase ends: after its objects and particles, before other clauses; 0 where it has none."""
     end = verb + 1
     for child in view.children[verb]:
@@ -164,14 +164,14 @@ def _end(view: View, verb: int) -> int:
     return end
 
 
-def _right_edge(view: View, position: int) -> int:
+def _right_edge(view: CaptionView, position: int) -> int:
     edge = position
     while view.children[edge] and max(view.children[edge]) > edge:
         edge = max(view.children[edge])
     return edge
 
 
-def adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def adverbs(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two adverbs of different words change places."""
     parsed = view.parsed
     found = [
@@ -197,7 +197,7 @@ def adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[st
     yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])
 
 
-def _free(view: View, position: int) -> bool:
+def _free(view: CaptionView, position: int) -> bool:
     """Is it one of a pair of opposites that says by itself how or where: "fast", "inside", but not "up a hill"?"""
     word = view.lower[position]
     return (

@@ -24,7 +24,7 @@ from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import VISIBLE, is_animate
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
 Proposal = tuple[str, tuple[Edit, ...]]
@@ -60,17 +60,17 @@ _BODY = 8  # WordNet's lexicographer file of parts of the body
 _CLOTHES = words("kinds", "places.clothes")
 
 
-def relations(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:
+def relations(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:
     """A relation gives way to one that excludes it, several words long or one."""
     yield from _replaced(view, draw, vocabulary, single=False)
 
 
-def prepositions(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:
+def prepositions(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[Proposal]:
     """One preposition of place gives way to another that excludes it."""
     yield from _replaced(view, draw, vocabulary, single=True)
 
 
-def _replaced(view: View, draw: Draw, vocabulary: Vocabulary, single: bool) -> Iterator[Proposal]:
+def _replaced(view: CaptionView, draw: Draw, vocabulary: Vocabulary, single: bool) -> Iterator[Proposal]:
     found: list[tuple[int, int, tuple[str, ...]]] = []
     at = 0
     while at < len(view.lower):
@@ -97,7 +97,7 @@ def _said(relation: str, vocabulary: Vocabulary) -> int:
     return min(vocabulary.word(word) for word in relation.split())
 
 
-def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]] | None:
+def _match(view: CaptionView, at: int, single: bool) -> tuple[int, int, tuple[str, ...]] | None:
     """Where the relation that begins at `at` ends, and what excludes it there."""
     parsed, lower = view.parsed, view.lower
     for length in range(LONGEST, 1, -1):
@@ -152,7 +152,7 @@ def _match(view: View, at: int, single: bool) -> tuple[int, int, tuple[str, ...]
     return (at, at + 1, opposites) if opposites else None
 
 
-def _excluded(view: View, relation: str, thing: int | None, at: int) -> tuple[str, ...]:
+def _excluded(view: CaptionView, relation: str, thing: int | None, at: int) -> tuple[str, ...]:
     """What excludes the relation that begins at `at`, for the thing and for all that is joined to it by "and"."""
     others = _excluded_for(view, relation, thing)
     if not others or thing is None:
@@ -206,21 +206,21 @@ def _excluded(view: View, relation: str, thing: int | None, at: int) -> tuple[st
     return tuple(other for other in others if other not in less) if less else others
 
 
-def _has_gone_before(view: View, at: int) -> bool:
+def _has_gone_before(view: CaptionView, at: int) -> bool:
     """Does the word before the relation belong to somebody's deed ("eats a pizza on", "stands near a cake on")?"""
     dep, head = view.parsed.deps[at - 1], view.parsed.heads[at - 1]
     follows = at > 0 and (dep == "dobj" or (dep == "pobj" and view.lower[head] != "of"))
     return follows and any(is_animate(noun.lemma) for noun in view.nouns if noun.head < at - 1)
 
 
-def _jumped(view: View, thing: int, at: int) -> bool:
+def _jumped(view: CaptionView, thing: int, at: int) -> bool:
     """Does somebody jump over what nobody gets under, or off something and over the thing?"""
     before = view.lower[:at]
     crosses = any(lemma(word, "v") in _CROSSING for word in before)
     return (crosses and _stem(view, thing) not in _RAISED) or "off" in before
 
 
-def _tells_of_somebody(view: View, end: int | None = None) -> bool:
+def _tells_of_somebody(view: CaptionView, end: int | None = None) -> bool:
     """Is there a person or an animal among the words before `end`?"""
     return any(
         word in _SOMEBODY or (tag.startswith("NN") and is_animate(lemma(word, "n")))
@@ -228,7 +228,7 @@ def _tells_of_somebody(view: View, end: int | None = None) -> bool:
     )
 
 
-def _place(view: View, at: int) -> str:
+def _place(view: CaptionView, at: int) -> str:
     """Where the clause says before the relation that somebody is: "curb" of "sits on the curb next to"; "" nowhere."""
     parsed, lower = view.parsed, view.lower
     for before in range(at - 1, max(-1, at - 9), -1):
@@ -242,11 +242,11 @@ def _place(view: View, at: int) -> str:
     return ""
 
 
-def _in_water(view: View, thing: int) -> bool:
+def _in_water(view: CaptionView, thing: int) -> bool:
     return _stem(view, thing) in WATER
 
 
-def _excluded_for(view: View, relation: str, thing: int | None) -> tuple[str, ...]:
+def _excluded_for(view: CaptionView, relation: str, thing: int | None) -> tuple[str, ...]:
     if thing is None or view.parsed.tags[thing] not in ("NN", "NNS"):
         return ()
     noun = next((noun for noun in view.nouns if noun.head == thing), None)
@@ -266,20 +266,20 @@ def _excluded_for(view: View, relation: str, thing: int | None) -> tuple[str, ..
     return others
 
 
-def _object(view: View, at: int) -> int | None:
+def _object(view: CaptionView, at: int) -> int | None:
     return next((c for c in view.children[at] if view.parsed.deps[c] == "pobj" and c > at), None)
 
 
-def _object_after(view: View, end: int) -> int | None:
+def _object_after(view: CaptionView, end: int) -> int | None:
     """The noun that a relation of several words ends before: the head of the phrase that starts at `end`."""
     return next((noun.head for noun in view.nouns if noun.phrase == end), None)
 
 
-def _stem(view: View, position: int) -> str:
+def _stem(view: CaptionView, position: int) -> str:
     return lemma(view.lower[position], "n")
 
 
-def _governor(view: View, at: int) -> str:
+def _governor(view: CaptionView, at: int) -> str:
     """The lemma of the verb that the preposition belongs to; "" where it belongs to a noun or nothing."""
     head = view.parsed.heads[at]
     return lemma(view.lower[head], "v") if head != at and view.parsed.tags[head].startswith("V") else ""

@@ -16,7 +16,7 @@ from compoclip.language.scenes import fits, usually_there
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import (
     NAMED,
-    Table,
+    WeightedWords,
     adjective_candidates,
     compounds,
     is_animate,
@@ -28,7 +28,7 @@ from compoclip.negatives.kinds.exchange import loss
 from compoclip.negatives.kinds.replaceable import gives_way, preposition, really_plural, unborne
 from compoclip.negatives.kinds.swap import described_things
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import Noun, View
+from compoclip.negatives.view import CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 PICTURES = words("kinds", "replace.pictures")
@@ -58,7 +58,7 @@ OPEN = 1.5  # nats that a word of no class may lose in its place, beyond being a
 TRIES = 6  # draws a word before the next word of the caption is taken
 
 
-def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def nouns(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """A noun gives way to another thing of its class that the caption does not name and its scene does not imply.
 
     Nouns of the everyday classes come first, others only where a caption has none of them.
@@ -119,7 +119,9 @@ def whole_name(word: str, vocabulary: Vocabulary, draw: Draw) -> str:
     return table.words[draw.weighted(table.cumulative)] if table else word
 
 
-def _table_of(view: View, noun: Noun, vocabulary: Vocabulary, unfit: frozenset[str]) -> tuple[Table, int]:
+def _table_of(
+    view: CaptionView, noun: Noun, vocabulary: Vocabulary, unfit: frozenset[str]
+) -> tuple[WeightedWords, int]:
     """Candidates that the caption bears, and where the words they replace start.
 
     A whole compound gives way, by the class of the compound ("living room") or else of its head ("fire hydrant").
@@ -139,14 +141,14 @@ def _table_of(view: View, noun: Noun, vocabulary: Vocabulary, unfit: frozenset[s
     return table, noun.start
 
 
-def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def adjectives(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """An adjective gives way to one that cannot be true with it."""
     for i, thing in draw.shuffled(described_things(view)):
         yield from replaced(view, draw, vocabulary, i, thing)
 
 
 def replaced(
-    view: View, draw: Draw, vocabulary: Vocabulary, i: int, thing: int
+    view: CaptionView, draw: Draw, vocabulary: Vocabulary, i: int, thing: int
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """The caption with adjective `i` of noun `thing` replaced, a few times."""
     tag = view.parsed.tags[i]
@@ -181,7 +183,7 @@ def replaced(
         yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
 
 
-def _real(view: View, i: int, thing: int) -> int:
+def _real(view: CaptionView, i: int, thing: int) -> int:
     """The noun that is meant where the parser took a verb for one: "a spotted white dog splashes in the water"."""
     if view.parsed.tags[thing] != "NNS" or thing - 1 <= i or view.parsed.tags[thing - 1] != "NN":
         return thing
@@ -189,7 +191,7 @@ def _real(view: View, i: int, thing: int) -> int:
     return thing - 1 if one or is_animate(view.lower[thing - 1]) else thing
 
 
-def _how_much(view: View, i: int, thing: int, noun: str) -> bool:
+def _how_much(view: CaptionView, i: int, thing: int, noun: str) -> bool:
     """Would "little" in this place say how much: "very little pizza", "little luggage", "a little cooked pizza"?"""
     after = view.lower[thing + 1] if thing + 1 < len(view.lower) else ""
     if any(word in MASS and word not in BOTH_WAYS for word in (noun, after)) or noun in (
@@ -212,7 +214,7 @@ def _breed(colour: str, noun: str) -> bool:
 
 
 @lru_cache(maxsize=50_000)
-def _said_against(stem: str, noun: str, vocabulary: Vocabulary) -> Table:
+def _said_against(stem: str, noun: str, vocabulary: Vocabulary) -> WeightedWords:
     """The adjectives that contradict this one and can be said of this noun lemma, by how often captions use them."""
     words = (*adjective_candidates(stem, vocabulary).words, *also_against(stem, noun))
     return weighted_words(
@@ -220,7 +222,7 @@ def _said_against(stem: str, noun: str, vocabulary: Vocabulary) -> Table:
     )
 
 
-def one_of_two(view: View, thing: int, noun: str, class_: Collection[str]) -> bool:
+def one_of_two(view: CaptionView, thing: int, noun: str, class_: Collection[str]) -> bool:
     """Is another such thing named of which nothing of this class is said ("a deer next to a small deer")?
 
     Then what is denied of the one may be true of the other.
@@ -239,7 +241,7 @@ def one_of_two(view: View, thing: int, noun: str, class_: Collection[str]) -> bo
     return False
 
 
-def _bound(view: View, i: int, stem: str) -> bool:
+def _bound(view: CaptionView, i: int, stem: str) -> bool:
     """Is the adjective half of a phrase that no other adjective fits ("brand new", "light brown", "half empty")?"""
     before = view.lower[i - 1] if i else ""
     after = view.lower[i + 1] if i + 1 < len(view.lower) else ""
@@ -283,7 +285,7 @@ def _bound(view: View, i: int, stem: str) -> bool:
     return f"{view.lower[i]}_{lemma(after, 'n')}" in COLLOCATIONS or (stem in SHADES and after in COLOURS | MATTER)
 
 
-def drawn(table: Table, draw: Draw) -> Iterator[str]:
+def drawn(table: WeightedWords, draw: Draw) -> Iterator[str]:
     """A few different words of the table, by weight."""
     if not table.words:
         return

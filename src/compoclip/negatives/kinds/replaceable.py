@@ -11,7 +11,7 @@ from compoclip.negatives.candidates import is_animate
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.phrases import doer_of
 from compoclip.negatives.meaning import conjuncts
-from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, Noun, View
+from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, CaptionView, Noun
 
 WET = words("kinds", "replaceable.wet")
 DRINKING = words("kinds", "replaceable.drinking")
@@ -50,7 +50,7 @@ UNFIT: dict[str, frozenset[str]] = {
 }
 
 
-def gives_way(view: View, noun: Noun, draw: Draw) -> bool:
+def gives_way(view: CaptionView, noun: Noun, draw: Draw) -> bool:
     """Is the noun a whole name, not a part of one that the parser cut ("fire hydrant"), and free to give way?
 
     Words that seldom make a good negative do so where the draw is a loose one.
@@ -97,19 +97,19 @@ def gives_way(view: View, noun: Noun, draw: Draw) -> bool:
     return BINDING.isdisjoint(described) and (noun.lemma not in GROUND or GROWN.isdisjoint(described))
 
 
-def _looked_through(view: View, noun: Noun) -> bool:
+def _looked_through(view: CaptionView, noun: Noun) -> bool:
     """Is it a pane, or the camera that takes the picture: "behind the glass", "posing for the camera"?"""
     place = preposition(view, noun)
     return (noun.lemma == "glass" and place in SEEN) or (noun.lemma == "camera" and place in FOR)
 
 
-def _just_where(view: View, noun: Noun) -> bool:
+def _just_where(view: CaptionView, noun: Noun) -> bool:
     """Does the part of a body only say where something is ("in his hand")? Else it is there, whatever others are."""
     bare = noun.phrase == noun.start or (noun.phrase == noun.article and noun.phrase + 1 == noun.start)
     return bare and noun.start == noun.head and preposition(view, noun) in ("in", "on", "over", "to")
 
 
-def _half_of_two(view: View, noun: Noun) -> bool:
+def _half_of_two(view: CaptionView, noun: Noun) -> bool:
     """Is it bound to what "of" ties it to: "the intersection of two streets", "the lid of a toilet"?"""
     tags, lower = view.parsed.tags, view.lower
     after, at = noun.head + 1, noun.phrase - 1
@@ -123,7 +123,7 @@ def _half_of_two(view: View, noun: Noun) -> bool:
     return not any(word in known for word in (whole, stem) for known in (MEASURES, RELATIONAL, PRONOUN_LIKE, SHOWING))
 
 
-def _named_again(view: View, noun: Noun) -> bool:
+def _named_again(view: CaptionView, noun: Noun) -> bool:
     """Does the caption compare it with another of its kind ("takes another man's frisbee")?"""
     others = [at for at, word in enumerate(view.lower) if word in ("another", "other")]
     return any(
@@ -134,7 +134,7 @@ def _named_again(view: View, noun: Noun) -> bool:
     )
 
 
-def preposition(view: View, noun: Noun) -> str:
+def preposition(view: CaptionView, noun: Noun) -> str:
     """The preposition before the noun's phrase; for "on top of" the first of its words."""
     at = noun.phrase - 1
     if at >= 2 and view.lower[at - 1 : at + 1] == ["top", "of"]:
@@ -142,7 +142,7 @@ def preposition(view: View, noun: Noun) -> str:
     return view.lower[at] if at >= 0 else ""
 
 
-def unborne(view: View, noun: Noun, draw: Draw) -> frozenset[str]:
+def unborne(view: CaptionView, noun: Noun, draw: Draw) -> frozenset[str]:
     """Who cannot stand in the noun's place: a girl "with his dog", an "old" boy, a horse that plays a game."""
     found = NOTHING
     if noun.lemma in PEOPLE and not (noun.lemma == "person" and draw.loose) and _does_what_people_do(view, noun):
@@ -159,14 +159,14 @@ def unborne(view: View, noun: Noun, draw: Draw) -> frozenset[str]:
     return found if FACIAL_HAIR.isdisjoint(view.lower) else found | YOUNG | WOMEN
 
 
-def _does_what_people_do(view: View, noun: Noun) -> bool:
+def _does_what_people_do(view: CaptionView, noun: Noun) -> bool:
     """Is something said to be done by the noun that no animal does?"""
     deeds = [at for at, tag in enumerate(view.parsed.tags) if tag[0] == "V"]
     doers = [doer_of(view, at) for at in deeds if lemma(view.lower[at], "v") not in ANIMAL_DEEDS]
     return any(doer is not None and conjuncts(view, doer, noun.head) for doer in doers)
 
 
-def really_plural(view: View, noun: Noun) -> bool:
+def really_plural(view: CaptionView, noun: Noun) -> bool:
     """Does the noun mean several? A bare "cat" at the head of a caption is one, "a herd of zebra" are not."""
     if noun.plural and view.lower[noun.article + 1] in ("few", "couple", "dozen"):
         return True  # "a few dogs"

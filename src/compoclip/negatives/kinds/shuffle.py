@@ -9,27 +9,29 @@ from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.boundaries import ARTICLES, boundaries, crossings, joins
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
 TRIES = 16
 _OPENING = {'"': '"', "“": "”", "``": "''", "(": ")"}
 
 
-def of_length(length: int) -> Callable[[View, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:
-    def propose(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def of_length(length: int) -> Callable[[CaptionView, Draw, Vocabulary], Iterator[tuple[str, tuple[Edit, ...]]]]:
+    def propose(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
         yield from shuffled(view, draw, length)
 
     return propose
 
 
-def bigrams_or_trigrams(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def bigrams_or_trigrams(
+    view: CaptionView, draw: Draw, vocabulary: Vocabulary
+) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     first = 2 + draw.below(2)
     for length in (first, 5 - first, 1):  # two words alone cannot be shuffled in pieces of two
         yield from shuffled(view, draw, length)
 
 
-def shuffled(view: View, draw: Draw, length: int) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def shuffled(view: CaptionView, draw: Draw, length: int) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Pieces of `length` words in another order; punctuation at the end stays there.
 
     Pieces are counted from the first word (ARO's trigrams always are). Where four or five words a piece leave no order
@@ -51,7 +53,7 @@ def shuffled(view: View, draw: Draw, length: int) -> Iterator[tuple[str, tuple[E
 
 
 def _reordered(
-    view: View, draw: Draw, pieces: list[list[int]], end: int, loose: bool
+    view: CaptionView, draw: Draw, pieces: list[list[int]], end: int, loose: bool
 ) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """The pieces in orders that say another thing.
 
@@ -89,7 +91,7 @@ def _reordered(
         yield text, (view.edit(0, end, text[: view_length(text, view, end)]),)
 
 
-def words_anywhere(view: View) -> list[str]:
+def words_anywhere(view: CaptionView) -> list[str]:
     """The tokens, the first one without a capital that only the start of the sentence gives it.
 
     The tagger calls some such words names ("Group of children"): they are none where WordNet knows them in lower case.
@@ -107,19 +109,19 @@ def words_anywhere(view: View) -> list[str]:
     return words
 
 
-def _apart(view: View, mixed: list[list[int]]) -> bool:
+def _apart(view: CaptionView, mixed: list[list[int]]) -> bool:
     """Do no two articles come together? No caption has "on a the"."""
     lower = view.lower
     return not any(lower[a[-1]] in ARTICLES and lower[b[0]] in ARTICLES for a, b in pairwise(mixed))
 
 
-def view_length(text: str, view: View, end: int) -> int:
+def view_length(text: str, view: CaptionView, end: int) -> int:
     """How many characters of the new caption come before the punctuation that stayed."""
     tail = view.parsed.text[view.parsed.starts[end - 1] + len(view.parsed.words[end - 1]) :]
     return len(text) - len(tail.rstrip()) if tail else len(text)
 
 
-def _units(view: View, end: int) -> list[list[int]]:
+def _units(view: CaptionView, end: int) -> list[list[int]]:
     """Words, each with the tokens written to it without a space; what stands in quotes or brackets is one word."""
     units: list[list[int]] = []
     closing, words, spaces = "", view.words, view.parsed.spaces

@@ -18,7 +18,7 @@ from compoclip.negatives.kinds.exchange import Change, Swap, best_first, of_span
 from compoclip.negatives.kinds.swappable import sound_nouns, visible
 from compoclip.negatives.meaning import same_meaning_nouns
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import SECOND_HALVES, Noun, View
+from compoclip.negatives.view import SECOND_HALVES, CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 NOT_ATTRIBUTES = words("kinds", "swap.not_attributes")
@@ -36,7 +36,7 @@ NO_AMOUNTS = frozenset({""}) | word_set(
 )
 
 
-def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def nouns(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two nouns (with their compounds) change places; number and articles follow the place they come to."""
     pairs = [
         (a, b)
@@ -49,7 +49,7 @@ def nouns(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str,
     yield from best_first(view, draw, vocabulary, [swap for swap in swaps if swap])
 
 
-def _swap(view: View, a: Noun, b: Noun) -> Swap | None:
+def _swap(view: CaptionView, a: Noun, b: Noun) -> Swap | None:
     changes: list[Change] = []
     repairs: list[Change] = []
     for there, here in ((a, b), (b, a)):  # `here` moves to the place of `there`
@@ -69,7 +69,7 @@ def _swap(view: View, a: Noun, b: Noun) -> Swap | None:
     return Swap(changes[0], changes[1], tuple(repairs), unlike(a, b))
 
 
-def _uncounted(view: View, vocabulary: Vocabulary, noun: Noun) -> bool:
+def _uncounted(view: CaptionView, vocabulary: Vocabulary, noun: Noun) -> bool:
     """Is it said without an article because it is a mass ("grass"), not for brevity ("a bin and clock")?"""
     if noun.article >= 0 and view.lower[noun.article] == "some" and not noun.plural:
         return True  # "some toast"
@@ -88,13 +88,13 @@ def _uncounted(view: View, vocabulary: Vocabulary, noun: Noun) -> bool:
     return not vocabulary.contexts.seen("a", *view.lower[noun.start : noun.head + 1][:2])
 
 
-def _of(view: View, place: Noun) -> str:
+def _of(view: CaptionView, place: Noun) -> str:
     """What the place is a kind or an amount of ("pile" in "a pile of dirt"); "" for a place of another sort."""
     at = place.phrase - 1
     return view.lower[at - 1] if at > 0 and view.lower[at] == "of" and place.article < 0 else ""
 
 
-def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
+def _fitted(view: CaptionView, noun: Noun, place: Noun) -> str | None:
     """The noun in the number of its new place, or None where it cannot stand there."""
     words = view.said(noun.start, noun.head + 1)
     article = view.lower[place.article] if place.article >= 0 else ""
@@ -132,7 +132,7 @@ def _fitted(view: View, noun: Noun, place: Noun) -> str | None:
     return words[: len(words) - len(view.words[noun.head])] + form
 
 
-def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def adjectives(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Two adjectives of different things change places, where one of the things cannot be both."""
     described = [(i, x) for i, x in described_things(view) if alone(view, i, x)]
     pairs = [
@@ -149,7 +149,7 @@ def adjectives(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple
     yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])
 
 
-def alone(view: View, adjective: int, noun: int) -> bool:
+def alone(view: CaptionView, adjective: int, noun: int) -> bool:
     """Does the adjective belong to its noun alone: to no other adjective, and to no word that it forms one with?"""
     parsed, lower = view.parsed, view.lower
     if parsed.tags[adjective] == "JJR" or _coordinated(view, adjective) or lower[adjective] in STAYING:
@@ -167,14 +167,14 @@ def alone(view: View, adjective: int, noun: int) -> bool:
     return lower[adjective + 1] not in SECOND_HALVES and lower[adjective + 1] not in HALVES
 
 
-def described_things(view: View) -> list[tuple[int, int]]:
+def described_things(view: CaptionView) -> list[tuple[int, int]]:
     """(adjective, noun it describes) positions: "a red square", "the sky is blue"."""
     if view.described is None:
         view.described = _described_things(view)
     return view.described
 
 
-def _described_things(view: View) -> list[tuple[int, int]]:
+def _described_things(view: CaptionView) -> list[tuple[int, int]]:
     parsed = view.parsed
     found = []
     for i, tag in enumerate(parsed.tags):
@@ -196,13 +196,13 @@ def _described_things(view: View) -> list[tuple[int, int]]:
     return found
 
 
-def second_of_a_class(view: View, word: str, noun: int, leaving: int) -> bool:
+def second_of_a_class(view: CaptionView, word: str, noun: int, leaving: int) -> bool:
     """Would the adjective contradict one that stays with the noun: a second colour, "a larger small toilet"?"""
     others = {lemma(view.lower[child], "a") for child in view.children[noun] if child != leaving}
     return not others.isdisjoint(members("a").get(word, ())) or (word in TINTS and not others.isdisjoint(TINTS))
 
 
-def _said_of(view: View, noun: int) -> list[str]:
+def _said_of(view: CaptionView, noun: int) -> list[str]:
     return [view.lower[child] for child in view.children[noun]]
 
 
@@ -211,7 +211,7 @@ def _one(word: str) -> str:
     return lemma(word, "n")
 
 
-def _coordinated(view: View, adjective: int) -> bool:
+def _coordinated(view: CaptionView, adjective: int) -> bool:
     """One of several colours of one thing ("black and white") stays with the others."""
     deps = view.parsed.deps
     return deps[adjective] == "conj" or any(deps[child] in ("conj", "cc") for child in view.children[adjective])

@@ -9,7 +9,7 @@ from compoclip.language.classes import members
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate, mostly_noun, visible_field
-from compoclip.negatives.view import RELATIONAL, THINGS_IN_ING, Noun, View
+from compoclip.negatives.view import RELATIONAL, THINGS_IN_ING, CaptionView, Noun
 
 UNSEEN = words("kinds", "swappable.unseen")
 PARTS = words("kinds", "swappable.parts")
@@ -29,7 +29,7 @@ _AGAIN = words("kinds", "swappable.again")
 _TOPS, _GROUPS = 3, 14  # WordNet's lexicographer files of "person" and "animal", and of "crowd"
 
 
-def sound_nouns(view: View) -> list[Noun]:
+def sound_nouns(view: CaptionView) -> list[Noun]:
     """The nouns that name visible things, whose number and part of speech the parser is likely to have right."""
     if view.sound is None:
         again = _named_again(view)
@@ -45,7 +45,7 @@ def sound_nouns(view: View) -> list[Noun]:
     return view.sound
 
 
-def _unseen(view: View, noun: Noun) -> bool:
+def _unseen(view: CaptionView, noun: Noun) -> bool:
     if noun.lemma == "game" and view.lower[noun.head - 1] in ("video", "computer", "board"):
         return False
     if noun.lemma == "fire" and view.lower[noun.phrase - 1] == "on":
@@ -60,7 +60,7 @@ def visible(word: str) -> bool:
     return not senses or visible_field(word) > 0 or shared_lexicon().lexfile(senses[0].synset) in (_TOPS, _GROUPS)
 
 
-def _named_again(view: View) -> set[int]:
+def _named_again(view: CaptionView) -> set[int]:
     """The nouns that a later one takes up: "a baby ... an adult holding the baby"."""
     names = [(i, lemma(view.lower[i], "n")) for i, tag in enumerate(view.parsed.tags) if tag in _NAMES]
     counts = Counter(name for _, name in names)
@@ -85,7 +85,7 @@ def _known(word: str) -> bool:
     return bool(shared_lexicon().senses(lemma(word, "n"), "n"))
 
 
-def _sound(view: View, noun: Noun) -> bool:
+def _sound(view: CaptionView, noun: Noun) -> bool:
     """Do number and determiner agree, and is the word mostly a noun?"""
     before = view.lower[noun.phrase : noun.start]
     if noun.counted and not noun.plural and "one" not in before and "1" not in before:
@@ -103,7 +103,7 @@ def _sound(view: View, noun: Noun) -> bool:
     return mostly_noun(noun.lemma)
 
 
-def _begins(view: View, noun: Noun) -> bool:
+def _begins(view: CaptionView, noun: Noun) -> bool:
     """Does the noun phrase begin where the parser says, and not further left?"""
     lower, tags, at = view.lower, view.parsed.tags, noun.phrase
     names = lower[noun.start : noun.head]
@@ -132,7 +132,7 @@ def _begins(view: View, noun: Noun) -> bool:
     return noun.counted or tags[at - 1] not in _BEFORE
 
 
-def _ends(view: View, noun: Noun) -> bool:
+def _ends(view: CaptionView, noun: Noun) -> bool:
     """Does the noun phrase end with its noun, and is this no verb?"""
     lower, tags, after = view.lower, view.parsed.tags, noun.head + 1
     if any(view.parsed.deps[child] == "dobj" for child in view.children[noun.head]):

@@ -15,7 +15,7 @@ from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.phrases import doer_of
 from compoclip.negatives.kinds.replace import drawn
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import View
+from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
 MOVES = words("kinds", "verbs.moves")
@@ -60,7 +60,7 @@ _FROM_ABOVE = words("kinds", "verbs.from_above")
 _JOINING = words("kinds", "verbs.joining")
 
 
-def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def replace_verbs(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """A deed gives way to another that the same doer could do to the same thing."""
     parsed = view.parsed
     found = [
@@ -113,7 +113,7 @@ def replace_verbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tu
             yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
 
 
-def _is_tied(view: View, at: int, verb: str, thing: str | None, said: set[str]) -> bool:
+def _is_tied(view: CaptionView, at: int, verb: str, thing: str | None, said: set[str]) -> bool:
     """Is the verb part of a turn of phrase, or does the rest of the caption take it for granted?"""
     parsed, lower = view.parsed, view.lower
     if thing is None and (_BOUND.get(verb, _LOOSE) & set(lower[at + 1 : at + 2]) or "air" in lower[at + 1 : at + 5]):
@@ -144,7 +144,7 @@ def _next(lower: list[str], at: int) -> range:
     return range(at + 1, min(at + 4, len(lower)))
 
 
-def _at_odds(view: View, at: int, verb: str, other: str, said: set[str], things: list[int]) -> bool:
+def _at_odds(view: CaptionView, at: int, verb: str, other: str, said: set[str], things: list[int]) -> bool:
     """Does the other deed make no sense with what else the caption says?"""
     if other == "sleep":
         return bool(_AWAKE & (said - {verb}))
@@ -177,7 +177,7 @@ def _at_odds(view: View, at: int, verb: str, other: str, said: set[str], things:
     return bool(_ON_THE_WAY & set(after[:1])) and other not in _CARRYING
 
 
-def _heads(view: View, at: int) -> bool:
+def _heads(view: CaptionView, at: int) -> bool:
     """Does the deed go somewhere, before the next verb or comma: "running on the sand towards a dog"?"""
     for word, tag in zip(view.lower[at + 1 :], view.parsed.tags[at + 1 :], strict=True):
         if tag.startswith("V") or word == "," or word in _WHITHER:
@@ -185,7 +185,7 @@ def _heads(view: View, at: int) -> bool:
     return False
 
 
-def _there(view: View, at: int) -> tuple[str, str]:
+def _there(view: CaptionView, at: int) -> tuple[str, str]:
     """The preposition right after the verb and the lemma of its object, "" for none."""
     for child in view.children[at]:
         if child == at + 1 and view.parsed.deps[child] == "prep":
@@ -194,17 +194,17 @@ def _there(view: View, at: int) -> tuple[str, str]:
     return "", ""
 
 
-def _bare(view: View, thing: int) -> bool:
+def _bare(view: CaptionView, thing: int) -> bool:
     """Is it just "a game", with no word of which?"""
     return view.lower[thing - 1] in ("a", "the") and view.lower[thing + 1 : thing + 2] != ["of"]
 
 
-def _below(view: View, at: int) -> list[int]:
+def _below(view: CaptionView, at: int) -> list[int]:
     """Children of the token and of its children."""
     return [c for child in view.children[at] for c in (child, *view.children[child])]
 
 
-def _doer(view: View, doer: int | None) -> str:
+def _doer(view: CaptionView, doer: int | None) -> str:
     """Who does it: "person", "animal" or "bird", also as a group of them; "" for what does nothing of itself."""
     if doer is None:
         return ""
@@ -225,7 +225,7 @@ def _doer(view: View, doer: int | None) -> str:
     return "bird" if stem in _BIRDS else "animal" if visible_field(stem) == 5 else "person"
 
 
-def replace_adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
+def replace_adverbs(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """An adverb gives way to its opposite."""
     found = [
         i
@@ -242,7 +242,7 @@ def replace_adverbs(view: View, draw: Draw, vocabulary: Vocabulary) -> Iterator[
             yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
 
 
-def _impossible(view: View, at: int, form: str) -> bool:
+def _impossible(view: CaptionView, at: int, form: str) -> bool:
     """Does the opposite make no sense there: "up at the ground", "on the lawn inside", "playing apart"?"""
     lower, parsed = view.lower, view.parsed
     head, near = lower[parsed.heads[at]], lower[at + 1 : at + 5]
@@ -269,7 +269,7 @@ def _impossible(view: View, at: int, form: str) -> bool:
     return form in ("dimly", "brightly") and lemma(head, "v") not in _SHINE
 
 
-def _climbed(view: View, at: int) -> bool:
+def _climbed(view: CaptionView, at: int) -> bool:
     """Is what "up" or "down" stands before an incline? The mountains "in the background" of a highway are not."""
     for i in range(at + 1, min(at + 7, len(view.lower))):
         if view.parsed.tags[i] == "IN" and view.lower[i] != "of":
@@ -279,7 +279,7 @@ def _climbed(view: View, at: int) -> bool:
     return False
 
 
-def _free(view: View, at: int) -> bool:
+def _free(view: CaptionView, at: int) -> bool:
     """Is the adverb a statement of its own? Not a verb's particle ("make up"), nor half of a phrase ("up close")."""
     lower, parsed = view.lower, view.parsed
     word, head = lower[at], parsed.heads[at]

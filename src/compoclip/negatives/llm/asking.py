@@ -14,7 +14,7 @@ from compoclip.errors import RunError
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.client import Rejected, Transient
 from compoclip.negatives.llm.options import LLMOptions
-from compoclip.negatives.llm.requests import Request
+from compoclip.negatives.llm.requests import LLMRequest
 from compoclip.negatives.llm.spending import Spending
 
 LONGEST_BACKOFF = 60.0
@@ -42,7 +42,7 @@ class Asking:
         client: Asks,
         options: LLMOptions,
         spending: Spending,
-        record: Callable[[Request, Answer], None],
+        record: Callable[[LLMRequest, Answer], None],
         proven: bool = False,
     ) -> None:
         self.client, self.options, self.spending, self.record = client, options, spending, record
@@ -52,16 +52,16 @@ class Asking:
         self.last_failure = ""
         self.out_of_money = False
         self._in_a_row = 0
-        self._rejected: list[tuple[Request, Answer]] = []  # until one answer shows that it is not every request
+        self._rejected: list[tuple[LLMRequest, Answer]] = []  # until one answer shows that it is not every request
         self._quiet_until = 0.0
         self._jitter = random.Random()
 
-    async def run(self, requests: Iterable[Request | None]) -> None:
+    async def run(self, requests: Iterable[LLMRequest | None]) -> None:
         """Ask them all; at a None, which a slow source gives now and then, others get their turn.
 
         Raises RunError where the server refuses or fails every request.
         """
-        queue: asyncio.Queue[Request | None] = asyncio.Queue(self.options.concurrency)
+        queue: asyncio.Queue[LLMRequest | None] = asyncio.Queue(self.options.concurrency)
         tasks = [asyncio.create_task(self._feed(requests, queue))]
         tasks += [asyncio.create_task(self._work(queue)) for _ in range(self.options.concurrency)]
         try:
@@ -73,7 +73,7 @@ class Asking:
         if self._rejected:
             self._stop_for_rejections()
 
-    async def _feed(self, requests: Iterable[Request | None], queue: asyncio.Queue[Request | None]) -> None:
+    async def _feed(self, requests: Iterable[LLMRequest | None], queue: asyncio.Queue[LLMRequest | None]) -> None:
         for request in requests:
             if self.out_of_money:
                 break
@@ -81,12 +81,12 @@ class Asking:
         for _ in range(self.options.concurrency):
             await queue.put(None)
 
-    async def _work(self, queue: asyncio.Queue[Request | None]) -> None:
+    async def _work(self, queue: asyncio.Queue[LLMRequest | None]) -> None:
         while (request := await queue.get()) is not None:
             if not self.out_of_money:
                 await self._one(request)
 
-    async def _one(self, request: Request) -> None:
+    async def _one(self, request: LLMRequest) -> None:
         amount = self.spending.most(request.body)
         while not self.spending.reserve(amount):
             if not self.spending.holds or self.out_of_money:
@@ -98,7 +98,7 @@ class Asking:
         finally:
             self.spending.release(amount)
 
-    async def _try(self, request: Request) -> None:
+    async def _try(self, request: LLMRequest) -> None:
         tries = 0
         seen = self.answered
         while tries <= self.options.retries:
@@ -135,7 +135,7 @@ class Asking:
         while (left := self._quiet_until - time.monotonic()) > 0:
             await asyncio.sleep(left + self._jitter.uniform(0, min(left, 1.0)) / 10)
 
-    def _take(self, request: Request, answer: Answer) -> None:
+    def _take(self, request: LLMRequest, answer: Answer) -> None:
         self.answered += 1
         self._in_a_row, self.proven = 0, True
         self.record(request, answer)
@@ -143,7 +143,7 @@ class Asking:
             self.record(*held)
         self._rejected.clear()
 
-    def _reject(self, request: Request, answer: Answer) -> None:
+    def _reject(self, request: LLMRequest, answer: Answer) -> None:
         if self.proven:
             self.record(request, answer)
             return

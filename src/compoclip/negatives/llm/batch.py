@@ -16,7 +16,7 @@ from compoclip.errors import InputError
 from compoclip.io import atomic_path
 from compoclip.negatives.llm.answers import Answer, read_answer
 from compoclip.negatives.llm.kept import ReplyLog
-from compoclip.negatives.llm.requests import Questions, Request
+from compoclip.negatives.llm.requests import LLMRequest, Questions
 from compoclip.negatives.table import CaptionTable
 
 URL = "/v1/chat/completions"
@@ -24,7 +24,7 @@ MOST_REQUESTS, MOST_BYTES = 50_000, 190 * 10**6  # a file; the service takes 50,
 _ID = re.compile(r"(\d{1,12})-([a-z]+(?:-[a-z]+)*)-(\d{1,6})-([0-9a-f]{16})")
 
 
-def write_batch(path: str | Path, requests: Iterable[Request]) -> tuple[list[str], int]:
+def write_batch(path: str | Path, requests: Iterable[LLMRequest]) -> tuple[list[str], int]:
     """Write requests to `path`, and to siblings `NAME-2.jsonl`, ... where they are too many for one file.
 
     The files' names and the number of requests come back. Raises InputError where a file is there already.
@@ -49,7 +49,7 @@ def write_batch(path: str | Path, requests: Iterable[Request]) -> tuple[list[str
     return names, written
 
 
-def _line(request: Request) -> bytes:
+def _line(request: LLMRequest) -> bytes:
     line = {"custom_id": request.custom_id, "method": "POST", "url": URL, "body": request.body}
     return json.dumps(line, ensure_ascii=True).encode("ascii") + b"\n"
 
@@ -119,7 +119,7 @@ def _answer_of(record: dict[str, Any]) -> Answer | None:
         return None
 
 
-def _request_of(custom_id: str, questions: Questions, table: CaptionTable) -> Request | None:
+def _request_of(custom_id: str, questions: Questions, table: CaptionTable) -> LLMRequest | None:
     found = _ID.fullmatch(custom_id)
     if found is None:
         return None

@@ -19,7 +19,7 @@ from compoclip.negatives.llm.judging import open_request
 from compoclip.negatives.llm.kept import ReplyLog, kept_answers, kept_name, mend, read_kept
 from compoclip.negatives.llm.merging import NO_REPLY
 from compoclip.negatives.llm.options import LLMOptions
-from compoclip.negatives.llm.requests import Questions, Request
+from compoclip.negatives.llm.requests import LLMRequest, Questions
 from compoclip.negatives.llm.spending import Spending, dollars
 from compoclip.negatives.store import MANIFEST
 from compoclip.negatives.table import CaptionTable
@@ -83,7 +83,7 @@ class Collection:
             return summary | {"answered": self.kept, "open": left}
         raise self._unfinished(left, reason)
 
-    def open(self) -> Iterator[Request | None]:
+    def open(self) -> Iterator[LLMRequest | None]:
         """Requests without a reply, in the captions' order; None for each that has one."""
         for shard, start in enumerate(range(0, len(self.table), self.shard_size)):
             kept = read_kept(self.out, shard)
@@ -114,7 +114,7 @@ class Collection:
             parts += [f"{sum(asking.faults.values())} tries failed"] if asking.faults else []
             return " ".join(part for part in parts if part)
 
-        def record(request: Request, answer: Answer) -> None:
+        def record(request: LLMRequest, answer: Answer) -> None:
             answer = log.add(request.place // self.shard_size, request, answer)
             self.spending.add(answer.prompt_tokens or 0, answer.completion_tokens or 0, request.body)
             self.kept += 1

@@ -24,7 +24,7 @@ from compoclip.negatives.llm.client import Client, need_openai
 from compoclip.negatives.llm.examples import Example
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.prompts import PROMPT_VERSION, example_request, prompt_hash
-from compoclip.negatives.llm.requests import Request
+from compoclip.negatives.llm.requests import LLMRequest
 from compoclip.negatives.llm.spending import Spending
 from compoclip.progress import bar
 
@@ -53,7 +53,7 @@ def write_candidates(
     refused: Counter[str] = Counter()
     spending = Spending(options.price_in, options.price_out, options.budget)
 
-    def record(request: Request, answer: Answer) -> None:
+    def record(request: LLMRequest, answer: Answer) -> None:
         answer = counted(answer, request.body)
         spending.add(answer.prompt_tokens or 0, answer.completion_tokens or 0, request.body)
         before = len(found)
@@ -80,7 +80,7 @@ def write_candidates(
     return {"kind": kind, "file": str(out), "examples": len(found), "refused": dict(sorted(refused.items()))}
 
 
-def _request(kind: str, size: int, options: LLMOptions, seed: int, turn: int, at: int) -> Request:
+def _request(kind: str, size: int, options: LLMOptions, seed: int, turn: int, at: int) -> LLMRequest:
     sent = example_request(kind, size)
     body: dict[str, Any] = {
         "model": options.model,
@@ -90,7 +90,7 @@ def _request(kind: str, size: int, options: LLMOptions, seed: int, turn: int, at
         "seed": Draw("llm-candidates", seed, kind, turn, at).below(1 << 31),
     }
     body = {name: value for name, value in (body | dict(options.extra)).items() if value is not None}
-    return Request(at, "", kind, turn, body, prompt_hash(sent), "")
+    return LLMRequest(at, "", kind, turn, body, prompt_hash(sent), "")
 
 
 def read_pairs(text: str) -> list[Example]:

@@ -12,7 +12,7 @@ from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.checks import check
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.replies import parse_reply
-from compoclip.negatives.llm.requests import Questions, Request
+from compoclip.negatives.llm.requests import LLMRequest, Questions
 from compoclip.negatives.llm.style import dressed, edits_between
 from compoclip.negatives.table import Caption
 
@@ -32,7 +32,7 @@ class Judged(NamedTuple):
 
     passed: list[Proposal]
     refused: Counter[str]
-    open: Request | None
+    open: LLMRequest | None
 
 
 def judged(questions: Questions, place: int, caption: Caption, kind: str, kept: Mapping[str, Answer]) -> Judged:
@@ -86,7 +86,7 @@ def _gated(text: str, caption: Caption, judge: Judge, passed: list[Proposal]) ->
 
 def open_request(
     questions: Questions, place: int, caption: Caption, kind: str, kept: Mapping[str, Answer]
-) -> Request | None:
+) -> LLMRequest | None:
     """The request to ask next about a caption and kind; None where its replies are in."""
     if questions.options.rounds == 1:  # whether there is a reply is all that matters
         request = questions.request(place, caption, kind, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from compoclip.errors import InputError
 from compoclip.negatives.llm.answers import Answer, counted
 from compoclip.negatives.llm.prompts import PROMPT_VERSION
-from compoclip.negatives.llm.requests import Request
+from compoclip.negatives.llm.requests import LLMRequest
 
 SYNC_EVERY = 256  # replies that a power cut (not a kill) may cost
 OPEN_FILES = 4
@@ -29,7 +29,7 @@ class ReplyLog:
         self._open: dict[int, int] = {}  # shard: descriptor, the last used at the end
         self._unsynced = 0
 
-    def add(self, shard: int, request: Request, answer: Answer) -> Answer:
+    def add(self, shard: int, request: LLMRequest, answer: Answer) -> Answer:
         """Keep a reply; it comes back with its tokens counted, or estimated where the server did not count."""
         told = answer.prompt_tokens is not None and answer.completion_tokens is not None
         answer = counted(answer, request.body)

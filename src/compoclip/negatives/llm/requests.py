@@ -18,7 +18,7 @@ SHOWN = 5  # examples a request, as DeGLA has it
 BLOCKS = 16  # of captions that are shown the same examples
 
 
-class Request(NamedTuple):
+class LLMRequest(NamedTuple):
     """One question to the model.
 
     place: the caption's number in the input; k: of the requests for a caption and kind; prompt: SHA-256 of the
@@ -55,7 +55,7 @@ class Questions(NamedTuple):
         own = read_examples(options.examples) if options.examples else None
         return cls(tuple(name.removeprefix(LLM_PREFIX) for name in kinds), seed, epoch, options, own)
 
-    def request(self, place: int, caption: Caption, kind: str, k: int) -> Request:
+    def request(self, place: int, caption: Caption, kind: str, k: int) -> LLMRequest:
         """Question `k` about a caption. The server's seed comes from (seed, caption id, epoch, kind, k).
 
         Examples are those of one of `BLOCKS` blocks of captions, so that servers can keep what requests begin with.
@@ -76,7 +76,7 @@ class Questions(NamedTuple):
         elif self.options.form == "schema":
             body["response_format"] = _schema(self.options.rewrites)
         body = {name: value for name, value in (body | dict(self.options.extra)).items() if value is not None}
-        return Request(
+        return LLMRequest(
             place, caption.caption_id, kind, k, body, prompt_hash(sent), _digest(caption.caption_id, kind, k, body)
         )
 

@@ -132,17 +132,17 @@ def _replaced(kind: str, old: Sequence[str], new: Sequence[str]) -> bool:
     return all(is_phrase(one, s.a, s.b, part) and is_phrase(other, s.c, s.d, part) for s in spans)
 
 
-class _Span(NamedTuple):
+class _WordSpan(NamedTuple):
     a: int
     b: int
     c: int
     d: int
 
 
-def _spans(one: Sequence[str], other: Sequence[str]) -> list[_Span]:
+def _spans(one: Sequence[str], other: Sequence[str]) -> list[_WordSpan]:
     """Where the two differ: words a to b of the one stand where words c to d of the other do."""
     found = SequenceMatcher(None, one, other, autojunk=False).get_opcodes()
-    return [_Span(*place) for tag, *place in found if tag != "equal"]
+    return [_WordSpan(*place) for tag, *place in found if tag != "equal"]
 
 
 @lru_cache(maxsize=50_000)
