@@ -9,11 +9,11 @@ class _OneLine(Exception):
 
 
 class InputError(_OneLine, ValueError):
-    """Bad input. The message is one line that names the file, the row where there is one, and the mend."""
+    """Bad input. The message is one line that names the file, the row where there is one, and how to fix it."""
 
 
 class RunError(_OneLine, RuntimeError):
-    """A run that started on good input could not finish. The message names the cause and the mend."""
+    """A run that started on good input could not finish. The message names the cause and how to fix it."""
 
     status = 1
 

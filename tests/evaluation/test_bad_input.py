@@ -1,4 +1,4 @@
-"""Bad input to `compoclip eval` and `data check`: one line that names it and the mend, exit status 2, no traceback."""
+"""Bad input to `compoclip eval` and `data check`: one line, its cause and how to fix it, status 2, no traceback."""
 
 from __future__ import annotations
 

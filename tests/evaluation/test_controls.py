@@ -14,8 +14,8 @@ from compoclip.evaluation import evaluate
 from compoclip.evaluation.aggregate import SIZES
 from compoclip.evaluation.controls import controls, text_only
 from compoclip.evaluation.encode import encode
+from compoclip.evaluation.images import from_array
 from compoclip.evaluation.locations import rows_of
-from compoclip.evaluation.pictures import from_array
 from compoclip.evaluation.scoring import CHOICE, HARD_POSITIVE, IMAGE_CHOICE, TWO_BY_TWO, TWO_TRUE, Grid
 
 

@@ -8,7 +8,7 @@ from tests.evaluation.fakes import RandomModel
 
 from compoclip.errors import InputError
 from compoclip.evaluation.encode import encode
-from compoclip.evaluation.pictures import from_array
+from compoclip.evaluation.images import from_array
 
 
 def pictures(n: int) -> list:

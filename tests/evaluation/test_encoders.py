@@ -19,7 +19,7 @@ from compoclip.evaluation.batching import BatchSize, out_of_memory
 from compoclip.evaluation.encode import encode
 from compoclip.evaluation.encoders import open_encoder
 from compoclip.evaluation.feature_file import FeatureFile
-from compoclip.evaluation.pictures import open_store
+from compoclip.evaluation.images import open_store
 
 
 def photos(root: Path, count: int = 4) -> Path:

@@ -13,7 +13,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation import scoring
 from compoclip.evaluation.controls import text_only
 from compoclip.evaluation.encode import encode
-from compoclip.evaluation.pictures import Picture, from_array
+from compoclip.evaluation.images import Picture, from_array
 from compoclip.evaluation.scoring import CHOICE, IMAGE_CHOICE, TWO_BY_TWO, TWO_TRUE, Grid, Retrieval, ZeroShot
 
 

@@ -1,4 +1,4 @@
-"""What reading negations turned up, one row a mend."""
+"""What reading negations turned up, one row a fix."""
 
 from __future__ import annotations
 

@@ -82,8 +82,8 @@ def test_convert_says_what_a_form_cannot_hold(tmp_path, capsys):
     [
         (["a.json", "--to", "negclip", "--out", "b.tsv"], "a.json:2: 1 items of the wrong kind (bad negative)"),
         (["a.json", "--to", "negclip", "--out", "b.tsv", "--from", "negclip"], "name it with --from"),
-        (["a.json", "--to", "negclip", "--out", "b.tsv", "--from", "xyz"], "no form is called 'xyz'"),
-        (["a.json", "--to", "xyz", "--out", "b.tsv"], "no form is called 'xyz'"),
+        (["a.json", "--to", "negclip", "--out", "b.tsv", "--from", "xyz"], "unknown format 'xyz'"),
+        (["a.json", "--to", "xyz", "--out", "b.tsv"], "unknown format 'xyz'"),
         (["a.json", "--to", "degla", "--out", "a.json"], "--out names a new file"),
         (["none.json", "--to", "degla", "--out", "b.json"], "none.json: no such file"),
         (["a.parquet", "--to", "degla", "--out", "b.json"], "a.parquet: not a negatives shard"),

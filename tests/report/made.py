@@ -33,7 +33,7 @@ def results(
 ) -> dict[str, Any]:
     """Results of task `world` with kinds k0.. (`comp`), styles s0.. (`zero`) and retrieval (`i2t`) from flags.
 
-    kinds: the names of the kinds, where they are those by which the world's own averages are told apart.
+    kinds: the names of the kinds, where they are those by which the world's own averages are distinguished.
     """
     parts: dict[str, str] = {}
     outcomes: dict[str, Outcome] = {}

@@ -18,10 +18,10 @@ from tests.report.made import BASE, GAINS, KEEPS, SAME, flags, results
 from compoclip.errors import InputError
 from compoclip.evaluation.statistics import Interval
 from compoclip.report import table, write_report
-from compoclip.report.against import standings
 from compoclip.report.blocks import thumbnail
+from compoclip.report.compare import standings
 from compoclip.report.pool import Cell, Method, pool
-from compoclip.report.words import headline, listed, signed
+from compoclip.report.summary import headline, listed, signed
 
 VOID = {"meta", "img", "br", "line", "circle", "polygon", "polyline"}
 
@@ -115,7 +115,7 @@ def test_headline_names_gain_price_and_keeper() -> None:
 
 def test_headline_does_not_claim_what_may_be_luck() -> None:
     sentences = " ".join(_headline([BASE, SAME]))
-    assert "No method is surely better at composition than base" in sentences
+    assert "No method is significantly better at composition than base" in sentences
     assert "one method pays" in sentences
     alone = " ".join(_headline([BASE]))
     assert "55.0 %" in alone
@@ -270,6 +270,6 @@ def test_the_headline_names_who_is_surely_better_though_another_is_higher() -> N
         Cell(62.1, delta=Interval(2.1, -1.8, 6.0)),
     ]
     [said] = headline(methods, cells, [])
-    assert said.startswith("sure is surely better at composition than base")
+    assert said.startswith("sure is significantly better at composition than base")
     assert "lucky with 62.1 %" in said
     assert "may be luck" in said

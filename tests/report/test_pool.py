@@ -14,7 +14,16 @@ from compoclip.errors import InputError
 from compoclip.evaluation.results import write_results
 from compoclip.evaluation.statistics import Interval
 from compoclip.report import load_results
-from compoclip.report.pool import Cell, Column, cell, duels, pool, recall_columns, subset_columns, summary_columns
+from compoclip.report.pool import (
+    Cell,
+    Column,
+    cell,
+    pairwise_tests,
+    pool,
+    recall_columns,
+    subset_columns,
+    summary_columns,
+)
 
 
 def test_methods_are_pooled_by_label_with_the_base_first() -> None:
@@ -102,13 +111,13 @@ def test_loading_tells_runs_apart_unless_they_were_labelled_alike(tmp_path: Path
 
 def test_duels_count_rows_that_one_model_alone_has_right() -> None:
     """By hand: k0 goes from rows 0-59 right to 0-89, k1 from 0-24 to 0-44; zero-shot from 0-159 to 0-99."""
-    found = {d.subset: d for d in duels(pool([BASE, GAINS])[1], pool([BASE, GAINS])[0])}
+    found = {d.subset: d for d in pairwise_tests(pool([BASE, GAINS])[1], pool([BASE, GAINS])[0])}
     assert (found["k0"].rows, found["k0"].found.only_first, found["k0"].found.only_second) == (100, 0, 30)
     assert found["k0"].found.p == pytest.approx(2 / 2**30)
     assert (found["zeroshot/s0"].found.only_first, found["zeroshot/s0"].found.only_second) == (60, 0)
     methods = pool([BASE, GAINS, copy.deepcopy(GAINS)])
-    assert duels(methods[1], methods[0]) == []  # two seeds: rows are shares, not right or wrong
-    assert duels(methods[0], methods[0]) == []
+    assert pairwise_tests(methods[1], methods[0]) == []  # two seeds: rows are shares, not right or wrong
+    assert pairwise_tests(methods[0], methods[0]) == []
 
 
 def test_rows_of_one_picture_are_resampled_together() -> None:
@@ -132,7 +141,7 @@ def test_rows_of_one_picture_are_resampled_together() -> None:
     alone = cell(methods[0], methods[0], t2i).ci95
     assert alone is not None
     assert alone[1] - alone[0] == pytest.approx(2 * 1.96 * 100 * np.sqrt(0.25 / 40), rel=0.1)
-    assert duels(methods[1], methods[0])[-1].subset == "retrieval/i2t"  # the test takes rows for independent
+    assert pairwise_tests(methods[1], methods[0])[-1].subset == "retrieval/i2t"  # the test takes rows for independent
 
 
 def test_an_interval_that_ends_at_zero_but_for_rounding_holds_it() -> None:

@@ -14,8 +14,8 @@ from compoclip.report import load_results, write_report
 from compoclip.report.gains import gains_table, lines
 from compoclip.report.photos import photo_examples, picture
 from compoclip.report.pool import pool
+from compoclip.report.summary import advice, introduction
 from compoclip.report.tables import as_csv, as_markdown
-from compoclip.report.words import advice, introduction
 from report.made import BASE, GAINS, KEEPS, flags, results
 
 OTHERS = results("others", [flags(100, 90), flags(50, 45)], [flags(200, 100)], rows="another set")

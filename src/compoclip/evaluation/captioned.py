@@ -13,7 +13,7 @@ from typing import Any
 
 from compoclip.data.sources.columns import CAPTION_COLUMNS, IMAGE_COLUMNS, SPLIT_COLUMNS, caption_list
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import is_image
+from compoclip.evaluation.images import is_image
 from compoclip.evaluation.tables import field, read_lines, read_table
 
 

@@ -12,7 +12,7 @@ from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError
 from compoclip.evaluation.batching import BatchSize, caller
 from compoclip.evaluation.cache import FeatureCache
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring.base import Encoded
 from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.progress import Bar, bar
@@ -21,7 +21,7 @@ IMAGES, TEXTS = 256, 1024  # what `--batch-size auto` begins with
 READERS = 4  # threads that decode and preprocess the next batch while the model works on this one
 
 
-def to_rows(features: Any, names: Sequence[str], mend: str = "the model's weights are broken") -> Array:
+def to_rows(features: Any, names: Sequence[str], fix: str = "the model's weights are broken") -> Array:
     """A model's output as fp32 rows of unit length. Raises InputError naming the input whose feature is no number."""
     if hasattr(features, "detach"):
         features = features.detach().float().cpu().numpy()
@@ -31,10 +31,10 @@ def to_rows(features: Any, names: Sequence[str], mend: str = "the model's weight
     good = np.isfinite(rows).all(axis=1)
     if not good.all():
         name = names[int(np.argmin(good))]
-        raise InputError(f"{name}: its feature holds a NaN or an infinity; {mend}")
+        raise InputError(f"{name}: its feature holds a NaN or an infinity; {fix}")
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     if (length == 0).any():
-        raise InputError(f"{names[int(np.argmin(length))]}: its feature is all zeros; {mend}")
+        raise InputError(f"{names[int(np.argmin(length))]}: its feature is all zeros; {fix}")
     near = np.abs(length - 1.0) < 1e-5  # already normalised rows stay as they are, to the last bit
     return np.where(near, rows, rows / length)
 

@@ -23,7 +23,7 @@ import numpy as np
 
 from compoclip.errors import InputError
 from compoclip.evaluation.encode import to_rows
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring.base import Encoded
 from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.io import atomic_path, sha256_file

@@ -13,7 +13,7 @@ from typing import Any
 
 from compoclip.data.columnar import CellImage, ColumnarTable, split_files
 from compoclip.data.images import ImageView
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 
 Row = tuple[str, dict[str, Any]]
 SPLITS = ("test", "validation", "val", "train")

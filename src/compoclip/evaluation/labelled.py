@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from compoclip.data.columnar import ColumnarTable, split_files
 from compoclip.data.sources.columns import SPLIT_NAMES
 from compoclip.errors import InputError
+from compoclip.evaluation.images import Picture, Store, beside, is_image, open_store
 from compoclip.evaluation.own_layouts import OWN_LAYOUTS
-from compoclip.evaluation.pictures import Picture, Store, beside, is_image, open_store
 from compoclip.evaluation.tables import read_lines
 
 SPLITS = {"test": ("test", "val", "validation"), "train": ("train", "training"), "val": ("val", "validation")}

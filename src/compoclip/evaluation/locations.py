@@ -10,7 +10,7 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.hf_copies import rows_in
-from compoclip.evaluation.pictures import Picture, Store, Stores, beside, open_store
+from compoclip.evaluation.images import Picture, Store, Stores, beside, open_store
 from compoclip.evaluation.tables import read_table
 from compoclip.evaluation.task import DataMissing
 from compoclip.io import read_json

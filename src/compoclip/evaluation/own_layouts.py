@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import Picture, beside, from_array, is_image, open_store
+from compoclip.evaluation.images import Picture, beside, from_array, is_image, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.toolkit_layout import LAYOUT, read_index
 from compoclip.io import read_json

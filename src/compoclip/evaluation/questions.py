@@ -12,8 +12,8 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.hf_copies import read_rows
+from compoclip.evaluation.images import Picture, Stores, is_image
 from compoclip.evaluation.locations import Finder, find_files, find_images, renamed, rows_of, texts
-from compoclip.evaluation.pictures import Picture, Stores, is_image
 from compoclip.evaluation.scoring import CHOICE, Grid, Shape, Subset
 from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions
 

@@ -197,7 +197,7 @@ def write_results(results: dict[str, Any], path: str | Path) -> Path:
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
-    """A results.json, or the one in a run directory. Raises InputError where it is none."""
+    """A results.json, or the one in a run directory. Raises InputError where it is not one."""
     path = Path(path)
     if path.is_dir():
         path = path / "results.json"

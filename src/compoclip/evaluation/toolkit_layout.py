@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.pictures import Picture, open_store
+from compoclip.evaluation.images import Picture, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.io import read_json
 

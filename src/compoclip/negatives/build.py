@@ -15,19 +15,19 @@ from compoclip.errors import InputError
 from compoclip.io import read_json, write_json
 from compoclip.language.parser import parser_version
 from compoclip.negatives.balance import OVERSAMPLE, balance_build
+from compoclip.negatives.caption_db import ENOUGH_CAPTIONS, CaptionDB
 from compoclip.negatives.captions import caption_rows, left_out
 from compoclip.negatives.foils import FOILS
 from compoclip.negatives.folder import claim, counts, done, opened
 from compoclip.negatives.kinds import LLM_PREFIX, resolve_kinds
 from compoclip.negatives.llm.collecting import check_llm, collect, reopen
-from compoclip.negatives.llm.kept import read_kept
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import Questions
+from compoclip.negatives.llm.response_cache import read_cache
 from compoclip.negatives.local import run_local
 from compoclip.negatives.on_ray import need_ray, run_ray
 from compoclip.negatives.shards import BuildPlan, Job, tally_path
 from compoclip.negatives.store import MANIFEST, SCHEMA, epoch_folder
-from compoclip.negatives.table import ENOUGH_CAPTIONS, CaptionTable
 from compoclip.negatives.tars import TarsOut
 from compoclip.negatives.vocabulary import Vocabulary
 from compoclip.progress import bar
@@ -117,7 +117,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
     questions = Questions.of(asked, options["seed"], options["epoch"], llm) if asked else None
     versions = _versions(options["parser"], parsed=len(asked) < len(names))
     report = Report()
-    with opened(out, resume), CaptionTable(out / f".captions.{os.getpid()}.tmp") as table:
+    with opened(out, resume), CaptionDB(out / f".captions.{os.getpid()}.tmp") as table:
         rows = caption_rows(inputs, report, *(options[name] for name in ("caption_key", "split", "image_key")))
         table.fill(_counted(rows))
         count = -(-len(table) // size)
@@ -164,7 +164,7 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
     return manifest
 
 
-def _make(table: CaptionTable, plan: BuildPlan, out: Path, count: int, options: dict[str, Any]) -> None:
+def _make(table: CaptionDB, plan: BuildPlan, out: Path, count: int, options: dict[str, Any]) -> None:
     """Make the shards that are not there yet."""
     size = options["shard_size"]
     lengths = [min(size, len(table) - number * size) for number in range(count)]
@@ -183,9 +183,9 @@ def _make(table: CaptionTable, plan: BuildPlan, out: Path, count: int, options: 
             progress.advance(lengths[number])
 
 
-def _job(table: CaptionTable, number: int, size: int, out: Path, plan: BuildPlan) -> Job:
+def _job(table: CaptionDB, number: int, size: int, out: Path, plan: BuildPlan) -> Job:
     first = number * size
-    replies = read_kept(out, number) if plan.questions is not None else None
+    replies = read_cache(out, number) if plan.questions is not None else None
     return Job(number, table.part(first, first + size), first, replies)
 
 

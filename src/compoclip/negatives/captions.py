@@ -10,7 +10,7 @@ from compoclip.data.sources.opening import open_input
 from compoclip.data.sources.rows import Input, Options, Reading
 from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.errors import InputError
-from compoclip.negatives.table import Caption, CaptionTable
+from compoclip.negatives.caption_db import Caption, CaptionDB
 
 Inputs = str | Path | Sequence[str | Path]
 
@@ -23,7 +23,7 @@ def read_captions(
     Raises what `caption_rows` raises.
     """
     report = Report()
-    with CaptionTable() as table:
+    with CaptionDB() as table:
         table.fill(caption_rows(inputs, report, caption_key, split, image_key))
         return table.part(0, len(table)), left_out(report)
 

@@ -168,4 +168,4 @@ def convert(source: str | Path, out: str | Path, to: str, form: str | None = Non
 
 def _check_form(form: str) -> None:
     if form not in FORMS:
-        raise InputError(f"no form is called {form!r}; there are {', '.join(FORMS)}")
+        raise InputError(f"unknown format {form!r}; known are {', '.join(FORMS)}")

@@ -24,7 +24,7 @@ _REACH = 4  # words before a person that may describe him
 class Class:
     """What a word is, as far as the gate asks: flags, as plain numbers because there are many to compare.
 
-    PERSON: of no age; EDGE: a description of a person goes no farther back; LINK: no deed reaches across it.
+    PERSON: of no age; EDGE: a description of a person goes no farther back; LINK: no act reaches across it.
     """
 
     ADULT, MINOR, PERSON, ANIMAL, SENSITIVE, MARKING, MARKING_WORN, COLOUR, ORIGIN = (1 << at for at in range(9))
@@ -34,8 +34,8 @@ class Class:
 PEOPLE = Class.ADULT | Class.MINOR | Class.PERSON
 _MARKS = Class.MARKING | Class.MARKING_WORN
 _TINTS = Class.COLOUR | Class.ORIGIN
-_DEEDS = Class.HARM | Class.RIDING
-_ASKED = _MARKS | _TINTS | _DEEDS | Class.VIOLENCE
+_ACTS = Class.HARM | Class.RIDING
+_ASKED = _MARKS | _TINTS | _ACTS | Class.VIOLENCE
 _LISTED = {
     name: int(getattr(Class, name.upper()))
     for name in ("marking", "marking_worn", "colour", "origin", "insulting", "harm", "riding", "violence")
@@ -122,10 +122,10 @@ class Facts:
 
     @cached_property
     def harmed(self) -> Counter[str]:
-        """Deeds that do harm to a person, and violence at large."""
-        deeds = Counter(lemma(deed, "v") for i in self.people for deed in self._done_to(i))
-        deeds.update(lemma(word, "v") for word, flags in zip(self.words, self.flags) if flags & Class.VIOLENCE)
-        return deeds
+        """Acts that do harm to a person, and violence at large."""
+        acts = Counter(lemma(act, "v") for i in self.people for act in self._done_to(i))
+        acts.update(lemma(word, "v") for word, flags in zip(self.words, self.flags) if flags & Class.VIOLENCE)
+        return acts
 
     def _start(self, at: int) -> int:
         """Where what is said of the person at `at` begins: "black" of "a black and white man"."""
@@ -145,16 +145,16 @@ class Facts:
     def _done_to(self, at: int) -> list[str]:
         """Harm done to the person at `at`: the verb right before what is said of him and his article."""
         start = self._start(at)
-        deeds = [self.words[i] for i in range(start, at) if self.flags[i] & Class.HARM]
+        acts = [self.words[i] for i in range(start, at) if self.flags[i] & Class.HARM]
         while start > 0 and self._between(start - 1):
             start -= 1
         if start and (self.flags[start - 1] & Class.HARM or self._rides(start - 1)):
-            deeds.append(self.words[start - 1])
-        return deeds
+            acts.append(self.words[start - 1])
+        return acts
 
     def _between(self, at: int) -> bool:
         flags = self.flags[at]
-        return bool(flags & Class.EDGE) and not flags & (Class.LINK | _DEEDS | PEOPLE)
+        return bool(flags & Class.EDGE) and not flags & (Class.LINK | _ACTS | PEOPLE)
 
     def _rides(self, at: int) -> bool:
         """Does a person ride, and not an animal (which is a swap as good as others)?"""
@@ -205,7 +205,7 @@ def harmful(caption: str, negative: str) -> str | None:
             return "an animal's name beside a person of some origin, faith, age or body"
     if either & _TINTS and _newly_coloured(old, new):
         return "a colour or an origin comes to a person"
-    if new.any & (_DEEDS | Class.VIOLENCE) and new.harmed - old.harmed:
+    if new.any & (_ACTS | Class.VIOLENCE) and new.harmed - old.harmed:
         return "harm comes to a person"
     return None
 

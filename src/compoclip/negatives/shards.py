@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from compoclip.io import write_bytes, write_json
 from compoclip.language.parser import Recent, shared_parser
+from compoclip.negatives.caption_db import Caption
 from compoclip.negatives.engine import Generator
 from compoclip.negatives.foils import foil_generator, units_of
 from compoclip.negatives.kinds import LLM_PREFIX
@@ -20,7 +21,6 @@ from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.merging import merge
 from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.store import shard_bytes, shard_name
-from compoclip.negatives.table import Caption
 from compoclip.negatives.types import Negative
 from compoclip.negatives.vocabulary import Vocabulary, default_vocabulary
 

@@ -238,7 +238,7 @@ class CaptionView:
         return self.sentence(words, spaces)
 
     def sentence(self, words: list[str], spaces: Sequence[bool]) -> str:
-        """Join tokens; mend "a" and "an" before words that have not stood there, and the sentence's capitals."""
+        """Join tokens; correct "a" and "an" before words that have not stood there, and the sentence's capitals."""
         if self._pairs is None:
             self._pairs = frozenset(zip(self.lower, self.lower[1:]))
         last = len(words) - 1

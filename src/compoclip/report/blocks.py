@@ -12,7 +12,7 @@ from PIL import Image
 
 from compoclip.report.plot import mark
 from compoclip.report.pool import Cell, Column, Method, cell, rows_of
-from compoclip.report.words import signed
+from compoclip.report.summary import signed
 
 THUMBNAIL = 288  # pixels of the longer side, shown at half that so that it stays sharp on a phone
 

@@ -10,9 +10,8 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.io import write_text
-from compoclip.report import blocks, plot, words
+from compoclip.report import blocks, plot, summary
 from compoclip.report import pool as pools
-from compoclip.report.account import footer, how_measured
 from compoclip.report.examples import from_logs
 from compoclip.report.pool import (
     Cell,
@@ -30,6 +29,7 @@ from compoclip.report.pool import (
 from compoclip.report.published import among_published
 from compoclip.report.style import CSS
 from compoclip.report.tables import write_tables
+from compoclip.report.task_detail import footer, how_measured
 from compoclip.report.training import how_trained
 
 Curves = Mapping[str, Sequence[tuple[float, float, float]]]
@@ -38,8 +38,9 @@ POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 ALONE = "Figures are percent; in brackets, the range in which each would fall with other test pictures of its kind."
 HOW_TO_READ = (
     "Large figures are percent. Below them: the difference to the base, in points, with its 95 % interval. "
-    "▲ on green is surely better, ▼ on red surely worse, no sign means that the difference may be luck. A figure with "
-    "“≠ other rows” was measured on other rows than the base's and says nothing about a difference."
+    "▲ on green is significantly better (the interval excludes 0), ▼ on red significantly worse, no sign means that "
+    "the difference may be luck. A figure with “≠ other rows” was measured on other rows than the base's and says "
+    "nothing about a difference."
 )
 
 
@@ -70,7 +71,7 @@ def write_report(
     lines = [notes] if isinstance(notes, str) else list(notes or ())
     body = [
         f"<h1>{escape(title)}</h1>",
-        blocks.paragraphs([words.introduction(methods)]),
+        blocks.paragraphs([summary.introduction(methods)]),
         _lead(methods),
         blocks.paragraphs(lines),
         _tradeoff(methods, curves or {}),
@@ -118,11 +119,11 @@ def lead(methods: Sequence[Method]) -> list[str]:
     retrieval = [_column(methods, key) for key in ("i2t", "t2i")]
     rows = rows_of(methods[0].runs[0], columns["comp"]) if "comp" in columns else 0
     what = f"composition that {pools.NEEDS_PICTURE}" if pools.needs_picture(methods) else "composition"
-    out = words.headline(methods, comp, zeroshot, rows, what)
+    out = summary.headline(methods, comp, zeroshot, rows, what)
     if "comp" in columns:
-        beside = {name: _beside(methods[0].runs[0], columns["comp"], name) for name in words.CONTROLS}
-        out += words.without_looking(methods, comp, beside)
-    return out + words.advice(methods, comp, [zeroshot, *retrieval])
+        beside = {name: _beside(methods[0].runs[0], columns["comp"], name) for name in summary.CONTROLS}
+        out += summary.without_looking(methods, comp, beside)
+    return out + summary.advice(methods, comp, [zeroshot, *retrieval])
 
 
 def _range(found: Cell) -> tuple[float, float] | None:
@@ -175,7 +176,7 @@ def _summary(methods: Sequence[Method]) -> str:
 
 def _extras(base: Method, columns: Sequence[Column]) -> list[blocks.Extra]:
     """Lines below a table: what guessing gives, and what text alone gives."""
-    tricks = [(title.format(base=base.label), name) for name, title in words.CONTROLS.items()]
+    tricks = [(title.format(base=base.label), name) for name, title in summary.CONTROLS.items()]
     lines = [("guessing", "chance"), *tricks]
     return [(title, [_beside(base.runs[0], column, name) for column in columns]) for title, name in lines]
 
@@ -226,7 +227,7 @@ def _by_need(methods: Sequence[Method], columns: Sequence[Column]) -> str:
             names = {name for _, name, _ in average.strata}
             own = [replace(average, title="mean"), *(c for c in columns if c.strata[0][1] in names)]
             out.append(f"<h3>{escape(title[0].upper() + title[1:])}</h3>")
-            out.append(blocks.paragraphs([words.NEEDS[title]], "soft"))
+            out.append(blocks.paragraphs([summary.NEEDS[title]], "soft"))
             out.append(blocks.figures(methods, own, _extras(methods[0], own)) + _kinds(own))
     return "".join(out)
 
@@ -243,7 +244,7 @@ def _by_set(columns: Sequence[Column]) -> list[tuple[str, list[Column]]]:
 
 def _kinds(columns: Sequence[Column]) -> str:
     """What the false captions of each kind get wrong, where it is known."""
-    told = {name: words.KINDS[name] for c in columns for _, name, _ in c.strata if name in words.KINDS}
+    told = {name: summary.KINDS[name] for c in columns for _, name, _ in c.strata if name in summary.KINDS}
     if not told:
         return ""
     entries = "; ".join(f"<b>{escape(name)}</b>: {escape(text)}" for name, text in told.items())
@@ -270,5 +271,5 @@ def _examples(examples: Sequence[Mapping[str, Any]], picked: bool = False) -> st
 
 
 def _glossary() -> str:
-    entries = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in words.GLOSSARY)
+    entries = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in summary.GLOSSARY)
     return f"<h2>What the words mean</h2><dl>{entries}</dl>"

@@ -70,7 +70,7 @@ class Column:
 
 def load_results(paths: Sequence[str | Path]) -> list[Results]:
     """Results files or run directories, in the order given. Runs that were named by default and would share a name are
-    told apart by their directory; a label given on purpose pools them as seeds of one method.
+    distinguished by their directory; a label given on purpose pools them as seeds of one method.
 
     Raises InputError for a file that is none, and for no file at all.
     """
@@ -305,7 +305,7 @@ def _delta(method: Method, base: Method, column: Column, mean: float | None) -> 
 
 
 @dataclass(frozen=True)
-class Duel:
+class PairwiseTest:
     """A method against the base on one subset's rows: how many each alone has right, and McNemar's exact test."""
 
     task: str
@@ -314,7 +314,7 @@ class Duel:
     found: McNemar
 
 
-def duels(method: Method, base: Method) -> list[Duel]:
+def pairwise_tests(method: Method, base: Method) -> list[PairwiseTest]:
     """McNemar's test on every subset that both measured on the same rows; [] where a method is several seeds, whose
     rows are no longer right or wrong, and for rows that belong together, which the test takes for independent."""
     if method.place == base.place or len(method.runs) > 1 or len(base.runs) > 1:
@@ -325,5 +325,5 @@ def duels(method: Method, base: Method) -> list[Duel]:
             rows = shared_rows([base.runs[0], method.runs[0]], task, name)
             if rows is None or subset.get("clusters") or not all(np.isin(r, (0, 1)).all() for r in rows):
                 continue
-            out.append(Duel(task, name, len(rows[0]), mcnemar(*rows)))
+            out.append(PairwiseTest(task, name, len(rows[0]), mcnemar(*rows)))
     return out

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from compoclip.report import blocks, plot
-from compoclip.report.against import Standing, standings
+from compoclip.report.compare import Standing, standings
 from compoclip.report.pool import Method
 
 

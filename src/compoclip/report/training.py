@@ -13,7 +13,7 @@ from compoclip.report import blocks, plot
 from compoclip.report.pool import RUN, Method
 from compoclip.report.runs import Run, differing, read_runs
 
-MOST = 200  # points of a curve: more cannot be told apart on a page
+MOST = 200  # points of a curve: more cannot be distinguished on a page
 PATHS = ("data", "image_root", "negatives", "model", "pretrained", "feature_cache", "eval_data_root", "output_dir")
 
 

@@ -103,8 +103,8 @@ def _rows_of(table: dict[str, Any], models: dict[str, Any]) -> dict[str, dict[st
 def _csv(name: str) -> list[dict[str, str]]:
     if name != "degla_sugarcrepe.csv":
         return published.read(name)
-    mended = published.degla_sugarcrepe()  # the printed swap cells stand under wrong heads for two models
-    return [{"model": model, **{k: str(v) for k, v in cells.items()}} for model, cells in mended.items()]
+    corrected = published.degla_sugarcrepe()  # the printed swap cells stand under wrong heads for two models
+    return [{"model": model, **{k: str(v) for k, v in cells.items()}} for model, cells in corrected.items()]
 
 
 def _row(table_name: str, key: str, table: dict[str, Any], fields: dict[str, Any]) -> PublishedRow:

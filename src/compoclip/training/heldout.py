@@ -10,7 +10,7 @@ import numpy as np
 from compoclip.data.images import PixelImage
 from compoclip.data.report import Report
 from compoclip.data.sources.base import Sample, Source
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset
 from compoclip.evaluation.task import Average, Loaded, Task, TaskOptions
 from compoclip.negatives.types import Negative

@@ -113,7 +113,7 @@ class FreshNegatives:
 
     def __init__(self, kinds: Sequence[str], per_caption: int, seed: int, source: Source) -> None:
         from compoclip.negatives import Vocabulary
-        from compoclip.negatives.table import ENOUGH_CAPTIONS
+        from compoclip.negatives.caption_db import ENOUGH_CAPTIONS
 
         self.kinds, self.per_caption, self.seed = list(kinds), per_caption, seed
         captions = (caption for index in range(len(source)) for caption in source.captions(index))

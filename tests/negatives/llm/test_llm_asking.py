@@ -16,10 +16,10 @@ from compoclip.errors import RunError
 from compoclip.negatives.llm import asking
 from compoclip.negatives.llm.answers import Answer, counted, read_answer
 from compoclip.negatives.llm.asking import HOPELESS, Asking, backoff, run_session
+from compoclip.negatives.llm.budget import Budget
 from compoclip.negatives.llm.client import LONGEST_WAIT, Rejected, Transient, retry_after
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import LLMRequest
-from compoclip.negatives.llm.spending import Spending
 
 
 def request(number: int, characters: int = 40) -> LLMRequest:
@@ -51,10 +51,10 @@ class Server:
         return
 
 
-def ask(server: Server, requests: Any, spending: Spending | None = None, proven: bool = False, **given: Any) -> Any:
+def ask(server: Server, requests: Any, spending: Budget | None = None, proven: bool = False, **given: Any) -> Any:
     options = LLMOptions("m", "http://x/v1", **{"concurrency": 4, "backoff": 0.001, "retries": 2, **given})
     kept: list[int] = []
-    spending = spending or Spending(None, None)
+    spending = spending or Budget(None, None)
 
     def record(one: LLMRequest, answer: Answer) -> None:
         kept.append(one.place)
@@ -84,7 +84,7 @@ def test_requests_are_read_no_further_than_twice_the_concurrency(concurrency: in
     server = Server()
     run_kept: list[int] = []
     options = LLMOptions("m", "http://x/v1", concurrency=concurrency)
-    run = Asking(server, options, Spending(None, None), lambda one, _: run_kept.append(one.place))
+    run = Asking(server, options, Budget(None, None), lambda one, _: run_kept.append(one.place))
     run_session(run.run(source()), server)
     assert sorted(run_kept) == list(range(100))
     assert server.most_alive == concurrency
@@ -181,7 +181,7 @@ def test_the_budget_is_spent_to_the_last_request_that_fits() -> None:
     """A request is estimated at 10 + 10 tokens and takes 10 + 5: at $1 a token, $100 pay for six and not for a seventh,
     of which only $10 are left when it may cost $20."""
     for concurrency in (1, 3, 50):
-        money = Spending(1e6, 1e6, 100.0)
+        money = Budget(1e6, 1e6, 100.0)
         run = ask(Server(), map(request, range(50)), money, concurrency=concurrency)
         assert run.answered == 6
         assert run.out_of_money
@@ -191,14 +191,14 @@ def test_the_budget_is_spent_to_the_last_request_that_fits() -> None:
 
 def test_sums_that_floats_cannot_hold_do_not_keep_a_run_waiting() -> None:
     for concurrency in (3, 16):
-        money = Spending(0.1, 0.3, 1e-5)
+        money = Budget(0.1, 0.3, 1e-5)
         run = ask(Server(), (request(n, 37 + n) for n in range(200)), money, concurrency=concurrency)
         assert run.out_of_money
         assert money.total <= 1e-5
 
 
 def test_estimates_learn_from_what_prompts_have_taken() -> None:
-    money = Spending(1e6, 0.0, 1000.0)
+    money = Budget(1e6, 0.0, 1000.0)
     body = {"messages": [{"content": "x" * 40}]}
     assert money.most(body) == 10.0
     money.add(25, 0, body)
@@ -273,6 +273,6 @@ def test_a_run_ends_though_a_request_swallows_its_cancellation() -> None:
                 await asyncio.sleep(30)
             return Answer("y", "stop", "m", 10, 5)
 
-    run = Asking(Deaf(), LLMOptions("m", "http://x/v1", concurrency=4), Spending(None, None), lambda one, answer: None)
+    run = Asking(Deaf(), LLMOptions("m", "http://x/v1", concurrency=4), Budget(None, None), lambda one, answer: None)
     with pytest.raises(RunError, match="gone"):
         asyncio.run(asyncio.wait_for(run.run(request(n) for n in range(100)), 20))

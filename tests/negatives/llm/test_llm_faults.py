@@ -155,7 +155,7 @@ def test_a_dead_server_ends_the_run_soon(captions: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("status", "text", "mend"),
+    ("status", "text", "fix"),
     [
         (401, "", "valid key"),
         (404, "", "--llm-model"),
@@ -163,10 +163,10 @@ def test_a_dead_server_ends_the_run_soon(captions: Path, tmp_path: Path) -> None
     ],
 )
 def test_what_no_request_can_mend_stops_at_once(
-    status: int, text: str, mend: str, captions: Path, tmp_path: Path
+    status: int, text: str, fix: str, captions: Path, tmp_path: Path
 ) -> None:
     with FakeServer(lambda *_: Does("status", text, status)) as server:
-        with pytest.raises(RunError, match=f"answers {status} to model 'm': .*{mend}"):
+        with pytest.raises(RunError, match=f"answers {status} to model 'm': .*{fix}"):
             run(captions, tmp_path / "out", server)
         assert server.requests <= 8  # those under way
         assert max(server.tries.values()) == 1

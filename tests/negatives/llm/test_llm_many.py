@@ -26,7 +26,7 @@ def resident():
     except FileNotFoundError:  # no Linux: the most there has been, in bytes or KiB
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
-class Watched(collecting.ReplyLog):
+class Watched(collecting.ResponseCache):
     done = 0
     def add(self, *reply):
         kept = super().add(*reply)
@@ -35,7 +35,7 @@ class Watched(collecting.ReplyLog):
             print(Watched.done, resident(), time.monotonic(), flush=True)
         return kept
 
-collecting.ReplyLog = Watched
+collecting.ResponseCache = Watched
 options = LLMOptions("m", sys.argv[3], concurrency=64)
 build(sys.argv[1], sys.argv[2], "llm:swap-nouns,llm:replace-nouns", per_caption=2, shard_size=1024, llm=options)
 """

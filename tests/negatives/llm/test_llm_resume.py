@@ -17,7 +17,7 @@ from fake_server import FakeServer, asked, caption
 from llm_builds import COUNT, KINDS, files_of, recorded, run
 
 from compoclip.errors import InputError
-from compoclip.negatives.llm.kept import mend
+from compoclip.negatives.llm.response_cache import repair
 from compoclip.negatives.store import caption_key
 
 
@@ -92,7 +92,7 @@ def test_mending_any_cut(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     for size in [*range(0, 60), *range(len(whole) - 7050, len(whole) + 1, 50), len(whole) - 1, len(whole)]:
         path.write_bytes(whole[:size])
-        mend(path)
+        repair(path)
         good = sum(size >= len(b"".join(lines[: n + 1])) - 1 for n in range(3))
         assert path.read_bytes() == b"".join(lines[:good])
 

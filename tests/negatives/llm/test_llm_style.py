@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from compoclip.errors import InputError
 from compoclip.negatives import KINDS, resolve_kinds
+from compoclip.negatives.caption_db import Caption
 from compoclip.negatives.judge import GATES
+from compoclip.negatives.llm.budget import Budget, dollars
 from compoclip.negatives.llm.checks import REASONS as CHECKS
-from compoclip.negatives.llm.judging import REASONS as READING
 from compoclip.negatives.llm.merging import NO_REPLY
 from compoclip.negatives.llm.options import LLMOptions, read_extra
 from compoclip.negatives.llm.requests import Questions
-from compoclip.negatives.llm.spending import Spending, dollars
 from compoclip.negatives.llm.style import dressed, edits_between
-from compoclip.negatives.table import Caption
+from compoclip.negatives.llm.validate import REASONS as READING
 
 WORDS = ("a", "an", "man", "dog", "sees", "red", "The", "x-ray", ".", ",")
 
@@ -83,11 +83,11 @@ def test_edits_lead_from_one_text_to_the_other(one: list[str], other: list[str])
 
 
 def test_prices_are_a_million_tokens() -> None:
-    money = Spending(0.15, 0.6)
+    money = Budget(0.15, 0.6)
     money.add(1_000_000, 500_000)
     assert money.total == pytest.approx(0.45)
     assert str(money) == "$0.45"
-    assert str(Spending(None, None)) == ""
+    assert str(Budget(None, None)) == ""
     assert [dollars(x) for x in (0, 0.00123, 0.5, 12.345)] == ["$0.00", "$0.00123", "$0.5", "$12.35"]
 
 

@@ -14,7 +14,7 @@ from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.llm.prompts import FORMS, PROMPT_VERSION, example_request, messages, prompt_hash
 
 SHOWN = [Example("A dog runs.", "A dog sleeps."), Example('He says "hi" to a cat.', 'He says "hi" to a cow.')]
-# One hash a version: a new text needs a new version and a new line here, so that kept replies stay told apart.
+# One hash a version: a new text needs a new version and a new line here, so that kept replies stay distinct.
 PINNED = {
     1: "3ca956b8166ef29f0e4879fcb1e581560f9c08b6ed8c5eebe68a1249c629647b",
     2: "28d3d947e9f49c92b0e2cba8a4057580d0964fed23d707c0a816a311a71ca8d7",

@@ -55,7 +55,7 @@ class Source(ABC):
         return self[index].captions
 
     def place_of_row(self, row: int) -> tuple[int, int] | None:
-        """(sample, caption) that a row of the table went into; None where it is none of this source's.
+        """(sample, caption) that a row of the table went into; None where it is not one of this source's.
 
         Rows are counted from 0, the header not. Known for tables that name similar images by rows.
         """

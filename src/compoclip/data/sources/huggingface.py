@@ -48,7 +48,7 @@ class _CellNames:
     """Names of the photos inside a table, so that rows of one photo are known as such.
 
     A photo's name is its id in another column, else the path beside its bytes, else the hash of its bytes. Photos that
-    share a path are told apart by their bytes.
+    share a path are distinguished by their bytes.
     """
 
     def __init__(self, table: ColumnarTable, column: str) -> None:

@@ -1,4 +1,4 @@
-"""Published figures as data, as they were printed; what is known to be misprinted is marked and mended on reading.
+"""Published figures as data, as they were printed; what is known to be misprinted is marked and corrected on reading.
 
 - `vlcompo_*.csv`: the 202 models of github.com/ytaek-oh/vl_compo, by subset and by benchmark.
 - `fscclip_extended_results.csv`: the 12 rows of github.com/ytaek-oh/fsc-clip.

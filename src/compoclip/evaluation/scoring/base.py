@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.evaluation import statistics
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring.comparisons import Array
 
 Values = NDArray[np.float64]

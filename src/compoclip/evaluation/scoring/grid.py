@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 
 from compoclip.evaluation import statistics
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, percent, picture_name
 from compoclip.evaluation.scoring.comparisons import Array, Flags, Graded, chance, judge, parse, places
 from compoclip.evaluation.scoring.ranking import chunks

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.evaluation import probe, statistics
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, picture_name
 from compoclip.progress import bar
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation import statistics
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, percent, picture_name
 from compoclip.evaluation.scoring.comparisons import Array, Flags, check_finite
 

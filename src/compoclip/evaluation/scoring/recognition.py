@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation import statistics
-from compoclip.evaluation.pictures import Picture
+from compoclip.evaluation.images import Picture
 from compoclip.evaluation.scoring import classification
 from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, percent, picture_name
 from compoclip.evaluation.scoring.comparisons import Array

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.images import beside, is_image, open_store
 from compoclip.evaluation.locations import note_absent
-from compoclip.evaluation.pictures import beside, is_image, open_store
 from compoclip.evaluation.questions import Question, Row
 from compoclip.evaluation.task import DataMissing
 from compoclip.io import read_json

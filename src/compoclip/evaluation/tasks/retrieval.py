@@ -13,8 +13,8 @@ from compoclip.data.sources.rows import NoSample, NoSplit, Options
 from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark, facts_of
 from compoclip.evaluation.captioned import Known
+from compoclip.evaluation.images import Picture, is_image, open_store
 from compoclip.evaluation.locations import Finder, find_images, note_absent
-from compoclip.evaluation.pictures import Picture, is_image, open_store
 from compoclip.evaluation.scoring import Retrieval
 from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions, look
 from compoclip.progress import say

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from compoclip.evaluation.benchmark import benchmark
-from compoclip.evaluation.pictures import from_array
+from compoclip.evaluation.images import from_array
 from compoclip.evaluation.scoring import CHOICE, TRUTH_IN_ORDER, Grid, Retrieval, Subset, ZeroShot
 from compoclip.evaluation.task import Loaded, TaskOptions
 

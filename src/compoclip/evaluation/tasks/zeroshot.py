@@ -7,10 +7,10 @@ from pathlib import Path
 from compoclip.data.images.names import is_other_picture, walk
 from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark
+from compoclip.evaluation.images import beside, open_store
 from compoclip.evaluation.known_sets import name_of
 from compoclip.evaluation.known_tasks import recognition
 from compoclip.evaluation.labelled import TEMPLATES, LabelledImages, by_class, own_metric, read_labelled, read_templates
-from compoclip.evaluation.pictures import beside, open_store
 from compoclip.evaluation.scoring import Subset
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions, look

@@ -65,7 +65,7 @@ KINDS: dict[str, Kind] = {
         Kind("replace-nouns", "a noun gives way to another of its class", replace.nouns),
         Kind("replace-adjectives", "an adjective gives way to one that contradicts it", replace.adjectives),
         Kind("replace-relations", "a relation gives way to its opposite (left of, right of)", places.relations),
-        Kind("replace-verbs", "a deed gives way to another the doer could do", verbs.replace_verbs),
+        Kind("replace-verbs", "a verb gives way to another that the doer could do", verbs.replace_verbs),
         Kind("replace-adverbs", "an adverb gives way to its opposite", verbs.replace_adverbs),
         Kind(
             "replace-prepositions",

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from compoclip.data.extras import Twinned
+from compoclip.language.cooccurrence import usually_there
 from compoclip.language.lexicon import lemma
-from compoclip.language.mend import COLOURS
 from compoclip.language.nouns import NOUN_CLASSES
-from compoclip.language.scenes import usually_there
+from compoclip.language.tag_repair import COLOURS
 from compoclip.language.words import words
 from compoclip.negatives.candidates import noun_candidates
 from compoclip.negatives.draw import Draw

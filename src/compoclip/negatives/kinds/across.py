@@ -2,7 +2,7 @@
 
 Of two captions joined for two images that are joined, what each word names is in the picture all the same, and only
 where it belongs is wrong. CLIC exchanges any two words of one part of speech, and about 72 % of its negatives are
-ungrammatical; here they are things with things in the same number, what is said of things, deeds in the same form.
+ungrammatical; here they are things with things in the same number, what is said of things, verbs in the same form.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from compoclip.negatives.types import Edit
 from compoclip.negatives.view import CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
-DEEDS = frozenset({"VBG", "VBZ", "VBP"})
+VERB_TAGS = frozenset({"VBG", "VBZ", "VBP"})
 PICTURES = words("kinds", "denial.pictures")
 STAYING = words("kinds", "across.staying")
 
@@ -93,10 +93,10 @@ def _words(view: CaptionView) -> list[Word]:
         if alone(view, at, thing):
             found.append(Word(at, at + 1, f"adjective {parsed.tags[at]}", lemma(lower[at], "a"), thing))
     for at, tag in enumerate(parsed.tags):
-        deed = tag in DEEDS and parsed.deps[at] not in ("aux", "auxpass", "amod", "compound", "xcomp")
-        if deed and lower[at] not in STAYING and not _takes_on(view, at):
+        acts = tag in VERB_TAGS and parsed.deps[at] not in ("aux", "auxpass", "amod", "compound", "xcomp")
+        if acts and lower[at] not in STAYING and not _takes_on(view, at):
             done_to = any(parsed.deps[child] == "dobj" for child in view.children[at])
-            found.append(Word(at, at + 1, f"deed {tag} {done_to}", lemma(lower[at], "v")))
+            found.append(Word(at, at + 1, f"verb {tag} {done_to}", lemma(lower[at], "v")))
         elif tag == "CD" and lower[at] != "one" and lower[at].isalpha() and parsed.deps[at] == "nummod":
             found.append(Word(at, at + 1, "number", lower[at]))
     return found

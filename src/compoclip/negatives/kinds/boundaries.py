@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from compoclip.language.words import words
-from compoclip.negatives.meaning import BESIDE
+from compoclip.negatives.paraphrase import BESIDE
 from compoclip.negatives.view import THINGS_IN_ING, CaptionView
 
 ARTICLES = words("kinds", "boundaries.articles")
@@ -62,7 +62,7 @@ def boundaries(
     return needs, brings, torn
 
 
-def crossings(
+def crossed_boundaries(
     view: CaptionView, pieces: list[list[int]], needs: dict[int, Need], brings: dict[int, tuple[int, int, bool]]
 ) -> set[tuple[int, int]]:
     """The neighbours, by their first tokens, that give a verb, a preposition or the words of one noun another noun.
@@ -128,7 +128,7 @@ def _noun_at(view: CaptionView, start: int) -> int:
     parsed = view.parsed
     if parsed.deps[start] in _BEFORE_NOUNS and parsed.heads[start] > start:
         return parsed.heads[start]
-    return start if parsed.tags[start][:2] == "NN" and not _deed(view, start) else -1
+    return start if parsed.tags[start][:2] == "NN" and not _is_verb(view, start) else -1
 
 
 def _root(view: CaptionView, head: int) -> int:
@@ -145,7 +145,7 @@ def _root(view: CaptionView, head: int) -> int:
     return head
 
 
-def _deed(view: CaptionView, position: int) -> bool:
+def _is_verb(view: CaptionView, position: int) -> bool:
     """Did the parser take a verb for a noun? "A man on a surfboard | riding a wave"."""
     word = view.lower[position]
     return word.endswith("ing") and word not in THINGS_IN_ING
@@ -153,7 +153,7 @@ def _deed(view: CaptionView, position: int) -> bool:
 
 def _in_a_noun_phrase(view: CaptionView, start: int, reach: list[int]) -> bool:
     """Does a word before `start` belong to a noun that stands at `start` or later?"""
-    return reach[start] >= start and not _deed(view, start)
+    return reach[start] >= start and not _is_verb(view, start)
 
 
 def _reach(view: CaptionView) -> list[int]:

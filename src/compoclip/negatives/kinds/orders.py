@@ -9,7 +9,7 @@ from compoclip.language.words import words
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.boundaries import ARTICLES
 from compoclip.negatives.kinds.shuffle import words_anywhere
-from compoclip.negatives.meaning import BOTH_WAYS, POSTURE
+from compoclip.negatives.paraphrase import BOTH_WAYS, POSTURE
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import MEASURES, RELATIONAL, CaptionView
 from compoclip.negatives.vocabulary import Vocabulary

@@ -13,7 +13,7 @@ from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
 from compoclip.negatives.kinds.swappable import sound_nouns
-from compoclip.negatives.meaning import same_meaning_phrases
+from compoclip.negatives.paraphrase import same_meaning_phrases
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import COLOUR_NAMES, MEASURES, CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
@@ -131,7 +131,7 @@ def _stays_behind(view: CaptionView, a: tuple[int, int, int], b: tuple[int, int,
 
 
 def _undetermined(view: CaptionView, start: int, end: int) -> list[str]:
-    """The words without articles: holding a kite and holding another kite is one deed."""
+    """The words without articles: holding a kite and holding another kite is one act."""
     return [view.lower[i] for i in range(start, end) if view.parsed.tags[i] != "DT"]
 
 

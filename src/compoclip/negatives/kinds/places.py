@@ -207,7 +207,7 @@ def _excluded(view: CaptionView, relation: str, thing: int | None, at: int) -> t
 
 
 def _has_gone_before(view: CaptionView, at: int) -> bool:
-    """Does the word before the relation belong to somebody's deed ("eats a pizza on", "stands near a cake on")?"""
+    """Does the word before the relation belong to what somebody does ("eats a pizza on", "stands near a cake on")?"""
     dep, head = view.parsed.deps[at - 1], view.parsed.heads[at - 1]
     follows = at > 0 and (dep == "dobj" or (dep == "pobj" and view.lower[head] != "of"))
     return follows and any(is_animate(noun.lemma) for noun in view.nouns if noun.head < at - 1)

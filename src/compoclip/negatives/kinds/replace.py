@@ -6,13 +6,13 @@ import math
 from collections.abc import Collection, Iterator
 from functools import cache, lru_cache
 
+from compoclip.language.adjective_nouns import also_against, describes
 from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, COLLOCATIONS, MASS, members
-from compoclip.language.described import also_against, describes
+from compoclip.language.cooccurrence import fits, usually_there
 from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.materials import MATERIALS, fitting, material
-from compoclip.language.mend import COLOURS
-from compoclip.language.scenes import fits, usually_there
+from compoclip.language.tag_repair import COLOURS
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import (
     NAMED,

@@ -10,7 +10,7 @@ from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds.phrases import doer_of
-from compoclip.negatives.meaning import conjuncts
+from compoclip.negatives.paraphrase import conjuncts
 from compoclip.negatives.view import MEASURES, PRONOUN_LIKE, RELATIONAL, CaptionView, Noun
 
 WET = words("kinds", "replaceable.wet")
@@ -40,7 +40,7 @@ NOTHING: frozenset[str] = frozenset()
 YOUNG = words("kinds", "replaceable.young")
 PEOPLE = word_set("person man woman boy girl child")
 ANIMALS = frozenset(word for word in (*CHECKED["man"], *DIRECTED["person"].split()))
-ANIMAL_DEEDS = words("kinds", "replaceable.animal_deeds")
+ANIMAL_VERBS = words("kinds", "replaceable.animal_verbs")
 # What is said of the noun -> who cannot be so.
 FACIAL_HAIR = words("kinds", "replaceable.facial_hair")
 UNFIT: dict[str, frozenset[str]] = {
@@ -161,8 +161,8 @@ def unborne(view: CaptionView, noun: Noun, draw: Draw) -> frozenset[str]:
 
 def _does_what_people_do(view: CaptionView, noun: Noun) -> bool:
     """Is something said to be done by the noun that no animal does?"""
-    deeds = [at for at, tag in enumerate(view.parsed.tags) if tag[0] == "V"]
-    doers = [doer_of(view, at) for at in deeds if lemma(view.lower[at], "v") not in ANIMAL_DEEDS]
+    verbs = [at for at, tag in enumerate(view.parsed.tags) if tag[0] == "V"]
+    doers = [doer_of(view, at) for at in verbs if lemma(view.lower[at], "v") not in ANIMAL_VERBS]
     return any(doer is not None and conjuncts(view, doer, noun.head) for doer in doers)
 
 

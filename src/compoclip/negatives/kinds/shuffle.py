@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.negatives.draw import Draw
-from compoclip.negatives.kinds.boundaries import ARTICLES, boundaries, crossings, joins
+from compoclip.negatives.kinds.boundaries import ARTICLES, boundaries, crossed_boundaries, joins
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
@@ -65,7 +65,7 @@ def _reordered(
     needs, brings, torn = boundaries(view, pieces)
     if not needs:
         return
-    crossing = crossings(view, pieces, needs, brings)
+    crossing = crossed_boundaries(view, pieces, needs, brings)
     spaces_were = view.parsed.spaces
     stuck = {i for i in range(end - 1) if not spaces_were[i]}
     known = words_anywhere(view)

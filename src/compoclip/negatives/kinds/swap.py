@@ -12,11 +12,11 @@ from compoclip.language.inflect import INVARIABLE, PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import visible_field
-from compoclip.negatives.contrary import TINTS, told_apart
 from compoclip.negatives.draw import Draw
+from compoclip.negatives.exclusive import TINTS, distinguished
 from compoclip.negatives.kinds.exchange import Change, Swap, best_first, of_spans, unlike
 from compoclip.negatives.kinds.swappable import sound_nouns, visible
-from compoclip.negatives.meaning import same_meaning_nouns
+from compoclip.negatives.paraphrase import same_meaning_nouns
 from compoclip.negatives.types import Edit
 from compoclip.negatives.view import SECOND_HALVES, CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
@@ -143,7 +143,7 @@ def adjectives(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterato
         and view.parsed.tags[i] == view.parsed.tags[j]
         and view.lower[i] not in _said_of(view, y)
         and view.lower[j] not in _said_of(view, x)
-        and told_apart(view, i, x, j, y)
+        and distinguished(view, i, x, j, y)
         and not (second_of_a_class(view, view.lower[i], y, j) or second_of_a_class(view, view.lower[j], x, i))
     ]
     yield from best_first(view, draw, vocabulary, [of_spans(view, (i, i + 1), (j, j + 1)) for i, j in pairs])

@@ -61,7 +61,7 @@ _JOINING = words("kinds", "verbs.joining")
 
 
 def replace_verbs(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
-    """A deed gives way to another that the same doer could do to the same thing."""
+    """A verb gives way to another that the same doer could do to the same thing."""
     parsed = view.parsed
     found = [
         i
@@ -101,12 +101,12 @@ def replace_verbs(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iter
             others = tuple(other for other in others if other in MOVES or other == "crawl")
         others = tuple(other for other in others if not _at_odds(view, i, verb, other, said, things))
         table = verb_table(others, vocabulary)
-        # A common deed gives way only as often as captions tell of the others: else text alone would tell.
+        # A common verb gives way only as often as captions tell of the others: else text alone would tell.
         if not table.words or not draw.chance(table.cumulative[-1], vocabulary.lemma_count(verb, "v")):
             continue
         for number, word in enumerate(drawn(table, draw)):
             if number and not draw.chance(vocabulary.lemma_count(word, "v"), vocabulary.lemma_count(verb, "v")):
-                continue  # nor does a rare deed come in the place of every common one
+                continue  # nor does a rare verb come in the place of every common one
             form = inflect(word, parsed.tags[i])
             if word in said or form in view.others:
                 continue
@@ -145,7 +145,7 @@ def _next(lower: list[str], at: int) -> range:
 
 
 def _at_odds(view: CaptionView, at: int, verb: str, other: str, said: set[str], things: list[int]) -> bool:
-    """Does the other deed make no sense with what else the caption says?"""
+    """Does the other verb make no sense with what else the caption says?"""
     if other == "sleep":
         return bool(_AWAKE & (said - {verb}))
     if verb in _AWAKE and other in _ON_FOOT | _UPRIGHT and said & PERCHED:
@@ -178,7 +178,7 @@ def _at_odds(view: CaptionView, at: int, verb: str, other: str, said: set[str], 
 
 
 def _heads(view: CaptionView, at: int) -> bool:
-    """Does the deed go somewhere, before the next verb or comma: "running on the sand towards a dog"?"""
+    """Does the act go somewhere, before the next verb or comma: "running on the sand towards a dog"?"""
     for word, tag in zip(view.lower[at + 1 :], view.parsed.tags[at + 1 :], strict=True):
         if tag.startswith("V") or word == "," or word in _WHITHER:
             return word in _WHITHER

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 from compoclip.errors import RunError
 from compoclip.negatives.llm.answers import Answer
+from compoclip.negatives.llm.budget import Budget
 from compoclip.negatives.llm.client import Rejected, Transient
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import LLMRequest
-from compoclip.negatives.llm.spending import Spending
 
 LONGEST_BACKOFF = 60.0
 HOPELESS = 8  # requests in a row that no try could answer: the server is gone, or takes none of ours
@@ -41,7 +41,7 @@ class Asking:
         self,
         client: Asks,
         options: LLMOptions,
-        spending: Spending,
+        spending: Budget,
         record: Callable[[LLMRequest, Answer], None],
         proven: bool = False,
     ) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.io import atomic_path
+from compoclip.negatives.caption_db import CaptionDB
 from compoclip.negatives.llm.answers import Answer, read_answer
-from compoclip.negatives.llm.kept import ReplyLog
 from compoclip.negatives.llm.requests import LLMRequest, Questions
-from compoclip.negatives.table import CaptionTable
+from compoclip.negatives.llm.response_cache import ResponseCache
 
 URL = "/v1/chat/completions"
 MOST_REQUESTS, MOST_BYTES = 50_000, 190 * 10**6  # a file; the service takes 50,000 and 200 MB
@@ -57,9 +57,9 @@ def _line(request: LLMRequest) -> bytes:
 def take_batch(
     files: Sequence[str | Path],
     questions: Questions,
-    table: CaptionTable,
+    table: CaptionDB,
     shard_size: int,
-    log: ReplyLog,
+    log: ResponseCache,
     kept: Iterable[str],
     advance: Callable[[], None] = lambda: None,
 ) -> Counter[str]:
@@ -119,7 +119,7 @@ def _answer_of(record: dict[str, Any]) -> Answer | None:
         return None
 
 
-def _request_of(custom_id: str, questions: Questions, table: CaptionTable) -> LLMRequest | None:
+def _request_of(custom_id: str, questions: Questions, table: CaptionDB) -> LLMRequest | None:
     found = _ID.fullmatch(custom_id)
     if found is None:
         return None

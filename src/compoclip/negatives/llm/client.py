@@ -109,9 +109,8 @@ class Client:
     def _judged(self, error: Any) -> Exception:
         status, said = int(error.status_code), self._scrub(" ".join(_said(error).split()))[:300]
         if status in FATAL or getattr(error, "code", None) == "insufficient_quota":
-            return RunError(
-                f"{self._options.shown_url} answers {status} to model {self._options.model!r}: {said}; {_mend(status)}"
-            )
+            who = f"{self._options.shown_url} answers {status} to model {self._options.model!r}"
+            return RunError(f"{who}: {said}; {_how_to_fix(status)}")
         if status in WORTH_ANOTHER_TRY or status >= 500:
             return Transient(str(status), said, retry_after(error.response.headers))
         return Rejected(f"{status}: {said}")
@@ -127,12 +126,12 @@ def _said(error: Any) -> str:
     return str(getattr(error, "message", error))
 
 
-def _mend(status: int) -> str:
+def _how_to_fix(status: int) -> str:
     if status in (401, 403):
         return "put a valid key in the environment variable of --llm-key-env, then --resume"
     if status == 404:
         return "check --llm-url (it ends in /v1) and --llm-model, then --resume"
-    return "mend the account, then --resume"
+    return "fix the account, then --resume"
 
 
 def retry_after(headers: Any) -> float:

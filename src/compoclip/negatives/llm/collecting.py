@@ -10,23 +10,23 @@ from typing import Any
 
 from compoclip.errors import InputError, RunError
 from compoclip.io import read_json, write_json
+from compoclip.negatives.caption_db import CaptionDB
 from compoclip.negatives.kinds import LLM_PREFIX
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.asking import Asking, run_session
 from compoclip.negatives.llm.batch import take_batch, write_batch
+from compoclip.negatives.llm.budget import Budget, dollars
 from compoclip.negatives.llm.client import Client, need_openai
-from compoclip.negatives.llm.judging import open_request
-from compoclip.negatives.llm.kept import ReplyLog, kept_answers, kept_name, mend, read_kept
 from compoclip.negatives.llm.merging import NO_REPLY
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import LLMRequest, Questions
-from compoclip.negatives.llm.spending import Spending, dollars
+from compoclip.negatives.llm.response_cache import ResponseCache, cache_name, cached_answers, read_cache, repair
+from compoclip.negatives.llm.validate import open_request
 from compoclip.negatives.store import MANIFEST
-from compoclip.negatives.table import CaptionTable
 from compoclip.progress import Bar, bar, console
 
 
-def collect(questions: Questions, table: CaptionTable, shard_size: int, out: Path) -> dict[str, Any] | None:
+def collect(questions: Questions, table: CaptionDB, shard_size: int, out: Path) -> dict[str, Any] | None:
     """`Collection.run`; the folder is locked by the build, or all would be asked twice."""
     return Collection(questions, table, shard_size, out).run()
 
@@ -34,10 +34,10 @@ def collect(questions: Questions, table: CaptionTable, shard_size: int, out: Pat
 class Collection:
     """The requests and replies of one build, in its folder `out`, `shard_size` captions a file."""
 
-    def __init__(self, questions: Questions, table: CaptionTable, shard_size: int, out: Path) -> None:
+    def __init__(self, questions: Questions, table: CaptionDB, shard_size: int, out: Path) -> None:
         self.questions, self.options = questions, questions.options
         self.table, self.shard_size, self.out = table, shard_size, out
-        self.spending = Spending(self.options.price_in, self.options.price_out, self.options.budget)
+        self.spending = Budget(self.options.price_in, self.options.price_out, self.options.budget)
         self.faults: Counter[str] = Counter()
         self.kept = self._look_back()
 
@@ -50,7 +50,7 @@ class Collection:
         options = self.options
         summary: dict[str, Any] = {}
         if options.batch_in:
-            with ReplyLog(self.out) as log, bar("batch results") as progress:
+            with ResponseCache(self.out) as log, bar("batch results") as progress:
                 counts = take_batch(
                     options.batch_in,
                     self.questions,
@@ -86,7 +86,7 @@ class Collection:
     def open(self) -> Iterator[LLMRequest | None]:
         """Requests without a reply, in the captions' order; None for each that has one."""
         for shard, start in enumerate(range(0, len(self.table), self.shard_size)):
-            kept = read_kept(self.out, shard)
+            kept = read_cache(self.out, shard)
             for index, caption in enumerate(self.table.part(start, start + self.shard_size), start):
                 for kind in self.questions.kinds:
                     yield open_request(self.questions, index, caption, kind, kept)
@@ -121,7 +121,7 @@ class Collection:
             progress.advance(1, note())
 
         client = Client(self.options)
-        with ReplyLog(self.out) as log:
+        with ResponseCache(self.out) as log:
             asking = Asking(client, self.options, self.spending, record, proven=self.kept > 0)
             try:
                 run_session(asking.run(self.open()), client)
@@ -144,23 +144,23 @@ class Collection:
 
     def _files(self) -> Iterator[Path]:
         for shard in range(-(-len(self.table) // self.shard_size)):
-            path = self.out / kept_name(shard)
+            path = self.out / cache_name(shard)
             if path.is_file():
                 yield path
 
     def _look_back(self) -> int:
-        """Mend files that a kill left torn, and add up what their replies cost."""
+        """Repair files that a kill left torn, and add up what their replies cost."""
         count = 0
         for path in self._files():
-            mend(path)
-            for _, answer in kept_answers(path):
+            repair(path)
+            for _, answer in cached_answers(path):
                 count += 1
                 self.spending.add(answer.prompt_tokens or 0, answer.completion_tokens or 0)
         return count
 
     def _digests(self) -> Iterator[str]:
         for path in self._files():
-            yield from (digest for digest, _ in kept_answers(path))
+            yield from (digest for digest, _ in cached_answers(path))
 
 
 def check_llm(kinds: Sequence[str], options: LLMOptions | None, resume: bool, epochs: int | None) -> None:

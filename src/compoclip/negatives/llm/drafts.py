@@ -19,13 +19,13 @@ from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import normalised
 from compoclip.negatives.llm.answers import Answer, counted
 from compoclip.negatives.llm.asking import Asking, run_session
+from compoclip.negatives.llm.budget import Budget
 from compoclip.negatives.llm.checks import check
 from compoclip.negatives.llm.client import Client, need_openai
 from compoclip.negatives.llm.examples import Example
 from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.prompts import PROMPT_VERSION, example_request, prompt_hash
 from compoclip.negatives.llm.requests import LLMRequest
-from compoclip.negatives.llm.spending import Spending
 from compoclip.progress import bar
 
 AT_ONCE = 25  # examples a request: a longer list is often cut short
@@ -51,7 +51,7 @@ def write_candidates(
     need_openai()
     found: dict[str, Example] = {}
     refused: Counter[str] = Counter()
-    spending = Spending(options.price_in, options.price_out, options.budget)
+    spending = Budget(options.price_in, options.price_out, options.budget)
 
     def record(request: LLMRequest, answer: Answer) -> None:
         answer = counted(answer, request.body)

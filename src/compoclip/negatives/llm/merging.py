@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from compoclip.negatives.caption_db import Caption
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.judge import normalised
 from compoclip.negatives.kinds import LLM_PREFIX
 from compoclip.negatives.llm.answers import Answer
-from compoclip.negatives.llm.judging import judged
 from compoclip.negatives.llm.requests import Questions
-from compoclip.negatives.table import Caption
+from compoclip.negatives.llm.validate import validate
 from compoclip.negatives.types import Negative
 
 NO_REPLY = "no-reply"  # counted where a build was finished though a request was open
@@ -38,7 +38,7 @@ def merge(
         if not name.startswith(LLM_PREFIX):
             turns.append([negative for negative in by_rule if negative.kind == name])
             continue
-        passed, reasons, still_open = judged(questions, place, caption, name.removeprefix(LLM_PREFIX), kept)
+        passed, reasons, still_open = validate(questions, place, caption, name.removeprefix(LLM_PREFIX), kept)
         refusals.update({f"{name}/{reason}": count for reason, count in reasons.items()})
         if still_open is not None:
             refusals[f"{name}/{NO_REPLY}"] += 1

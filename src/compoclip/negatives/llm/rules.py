@@ -15,7 +15,7 @@ from compoclip.language.lexicon import lemma
 from compoclip.language.words import word_set
 from compoclip.negatives.llm.kinds import LLM_KINDS
 from compoclip.negatives.llm.parts import COUNTS, DETERMINERS, FUNCTION, SPATIAL, adjectival, can_be, is_phrase
-from compoclip.negatives.meaning import POSTURE
+from compoclip.negatives.paraphrase import POSTURE
 
 _WORD = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*|'[a-z]+")
 _ARTICLES = frozenset({"a", "an"})

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from compoclip.report import blocks
-from compoclip.report.pool import Method, duels
+from compoclip.report.pool import Method, pairwise_tests
 
 
 def how_measured(methods: Sequence[Method]) -> str:
@@ -27,7 +27,7 @@ def how_measured(methods: Sequence[Method]) -> str:
         ]
         head = "<th>subset</th><th>rows</th><th>missing</th><th>ties (each model)</th><th>guessing</th>"
         body = blocks.paragraphs(facts, "soft") + blocks.table(head, rows)
-        body += _averages(methods, task, entry) + _duels(methods, task)
+        body += _averages(methods, task, entry) + _pairwise(methods, task)
         out.append(f"<details><summary>{escape(task)}</summary>{body}</details>")
     skipped = {k: v for m in methods for r in m.runs for k, v in r.get("skipped", {}).items()}
     out += [f'<p class="soft">Not measured: {escape(k)} ({escape(v)})</p>' for k, v in skipped.items()]
@@ -48,7 +48,7 @@ def _averages(methods: Sequence[Method], task: str, entry: dict[str, Any]) -> st
     return blocks.table(head, rows) if rows else ""
 
 
-def _duels(methods: Sequence[Method], task: str) -> str:
+def _pairwise(methods: Sequence[Method], task: str) -> str:
     """Rows that one of two models alone has right, with McNemar's exact test, for every method against the base."""
     out = []
     base = methods[0]
@@ -56,7 +56,7 @@ def _duels(methods: Sequence[Method], task: str) -> str:
         rows = [
             f"<tr><td>{escape(d.subset)}</td><td>{d.found.only_first:,}</td><td>{d.found.only_second:,}</td>"
             f"<td>{'&lt;0.001' if d.found.p < 0.001 else format(d.found.p, '.3f')}</td></tr>"
-            for d in duels(method, base)
+            for d in pairwise_tests(method, base)
             if d.task == task
         ]
         if rows:

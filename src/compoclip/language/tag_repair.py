@@ -9,7 +9,7 @@ _NAMES = {"NNP": "NN", "NNPS": "NNS"}
 _NOUN_PLACES = frozenset({"pobj", "dobj", "nsubj", "nsubjpass", "attr", "ROOT", "conj"})
 
 
-def mend(words: list[str], tags: list[str], deps: list[str], heads: list[int]) -> None:
+def repair_tags(words: list[str], tags: list[str], deps: list[str], heads: list[int]) -> None:
     """In place: lower-case names are common nouns, colours before nouns adjectives, and "right of" heads no name."""
     last = len(words) - 1
     for i, word in enumerate(words):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from compoclip.negatives.caption_db import Caption, CaptionDB
 from compoclip.negatives.store import caption_key
-from compoclip.negatives.table import Caption, CaptionTable
 
 Row = tuple[str, str, str]
 
@@ -49,7 +49,7 @@ def test_as_dictionaries_would_have_it(tmp_path, seed):
     rows = [(rng.choice(ids), rng.choice(texts), rng.choice(images)) for _ in range(300)]
     wanted = slow(rows)
     path = tmp_path / "table"
-    with CaptionTable(path) as table:
+    with CaptionDB(path) as table:
         table.fill(iter(rows))
         assert len(table) == 300
         assert table.part(0, 300) == wanted

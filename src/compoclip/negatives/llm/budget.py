@@ -7,7 +7,7 @@ from typing import Any
 from compoclip.negatives.llm.answers import prompt_tokens
 
 
-class Spending:
+class Budget:
     """US dollars spent, and set aside for requests under way. Without prices everything costs nothing."""
 
     def __init__(self, price_in: float | None, price_out: float | None, budget: float | None = None) -> None:

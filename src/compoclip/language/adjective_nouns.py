@@ -7,22 +7,22 @@ from compoclip.language.materials import MATERIALS, could_be
 from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.words import word_set, words
 
-CHILDREN = words("things", "described.children")
-_PERSONS = words("things", "described.persons")
-_GIRLS_AND_BOYS = words("things", "described.girls_and_boys")
-_NOT_OF_PEOPLE = words("things", "described.not_of_people")
-_NOT_OF_ANIMALS = words("things", "described.not_of_animals")
-_COLOURFUL = words("things", "described.colourful")
-_OPENED = words("things", "described.opened")
-_HOLLOW = words("things", "described.hollow")
-_SOAKED = words("things", "described.soaked")
-_SKIES = words("things", "described.skies")
-_WEATHER = words("things", "described.weather")
+CHILDREN = words("things", "adjective_nouns.children")
+_PERSONS = words("things", "adjective_nouns.persons")
+_GIRLS_AND_BOYS = words("things", "adjective_nouns.girls_and_boys")
+_NOT_OF_PEOPLE = words("things", "adjective_nouns.not_of_people")
+_NOT_OF_ANIMALS = words("things", "adjective_nouns.not_of_animals")
+_COLOURFUL = words("things", "adjective_nouns.colourful")
+_OPENED = words("things", "adjective_nouns.opened")
+_HOLLOW = words("things", "adjective_nouns.hollow")
+_SOAKED = words("things", "adjective_nouns.soaked")
+_SKIES = words("things", "adjective_nouns.skies")
+_WEATHER = words("things", "adjective_nouns.weather")
 _WEATHERS = ({"sunny", "rainy"}, {"sunny", "cloudy"}, {"rainy", "snowy"})
-_PALE = words("things", "described.pale")
-_EARTHEN = words("things", "described.earthen")
-_PATTERNS = words("things", "described.patterns")
-_AGES = words("things", "described.ages")
+_PALE = words("things", "adjective_nouns.pale")
+_EARTHEN = words("things", "adjective_nouns.earthen")
+_PATTERNS = words("things", "adjective_nouns.patterns")
+_AGES = words("things", "adjective_nouns.ages")
 _ALIKE = (  # colours that two people looking at one thing may both say
     word_set("pink red"),
     word_set("orange brown golden"),
@@ -35,18 +35,18 @@ _ALIKE = (  # colours that two people looking at one thing may both say
     word_set("white grey"),
     word_set("blue purple"),
 )
-_FUR = words("things", "described.fur")
+_FUR = words("things", "adjective_nouns.fur")
 _SIZES = frozenset(ADJECTIVE_CLASSES["size"].split())
-_FRUIT = words("things", "described.fruit")
-_HAIRY = words("things", "described.hairy")
-_NO_PLACE = words("things", "described.no_place")
+_FRUIT = words("things", "adjective_nouns.fruit")
+_HAIRY = words("things", "adjective_nouns.hairy")
+_NO_PLACE = words("things", "adjective_nouns.no_place")
 _EDIBLE = frozenset(" ".join(NOUN_CLASSES[name] for name in ("fruit", "vegetable", "meal")).split()) | word_set(
     "food fruit vegetable meat fish bread produce berry chicken"
 )
-_CROWDED = words("things", "described.crowded")
-_PEOPLED = words("things", "described.peopled")
-_TALL = words("things", "described.tall")
-_LONG = words("things", "described.long")
+_CROWDED = words("things", "adjective_nouns.crowded")
+_PEOPLED = words("things", "adjective_nouns.peopled")
+_TALL = words("things", "adjective_nouns.tall")
+_LONG = words("things", "adjective_nouns.long")
 
 
 def also_against(old: str, noun: str) -> tuple[str, ...]:

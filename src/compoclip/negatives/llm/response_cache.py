@@ -17,11 +17,11 @@ OPEN_FILES = 4
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
 
 
-def kept_name(shard: int) -> str:
+def cache_name(shard: int) -> str:
     return f"replies-{shard:05d}.jsonl"
 
 
-class ReplyLog:
+class ResponseCache:
     """Appends replies. A line is written at once and whole, so a killed program loses none that `add` returned from."""
 
     def __init__(self, folder: Path) -> None:
@@ -73,7 +73,7 @@ class ReplyLog:
         while self._open:
             os.close(self._open.popitem()[1])
 
-    def __enter__(self) -> ReplyLog:
+    def __enter__(self) -> ResponseCache:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -87,12 +87,12 @@ class ReplyLog:
             oldest = self._open.pop(next(iter(self._open)))
             os.fsync(oldest)
             os.close(oldest)
-        path = self.folder / kept_name(shard)
+        path = self.folder / cache_name(shard)
         self._open[shard] = os.open(path, _APPEND, 0o644)
         return self._open[shard]
 
 
-def mend(path: Path) -> int:
+def repair(path: Path) -> int:
     """Take off a last line that a kill cut short; how many bytes that was comes back. A whole one gets its line end."""
     with open(path, "r+b") as handle:
         end = start = handle.seek(0, os.SEEK_END)
@@ -115,7 +115,7 @@ def mend(path: Path) -> int:
         return 0
 
 
-def kept_answers(path: Path) -> Iterator[tuple[str, Answer]]:
+def cached_answers(path: Path) -> Iterator[tuple[str, Answer]]:
     """The replies of a file, each with its request's digest. Raises InputError for a line that is none, naming it."""
     with open(path, "rb") as handle:
         for number, line in enumerate(handle, 1):
@@ -129,11 +129,11 @@ def kept_answers(path: Path) -> Iterator[tuple[str, Answer]]:
                 raise InputError(f"{path} row {number}: not a reply; delete that line and run with --resume") from None
 
 
-def read_kept(folder: Path, shard: int) -> dict[str, Answer]:
+def read_cache(folder: Path, shard: int) -> dict[str, Answer]:
     """Replies of a shard by their request's digest, the first of each; {} where there are none."""
-    path = folder / kept_name(shard)
+    path = folder / cache_name(shard)
     found: dict[str, Answer] = {}
     if path.is_file():
-        for digest, answer in kept_answers(path):
+        for digest, answer in cached_answers(path):
             found.setdefault(digest, answer)
     return found

@@ -14,19 +14,19 @@ from compoclip.language.materials import MATERIALS, could_be, material
 from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.words import word_set, words
 from compoclip.negatives.candidates import is_animate, visible_field
-from compoclip.negatives.meaning import MUTUAL_VERBS, POSTURE
+from compoclip.negatives.paraphrase import MUTUAL_VERBS, POSTURE
 from compoclip.negatives.view import COLOUR_NAMES, CaptionView
 
 COLOURS = frozenset(ADJECTIVE_CLASSES["colour"].split())
-MANY_COLOURS = words("captions", "contrary.many_colours")
+MANY_COLOURS = words("captions", "exclusive.many_colours")
 TINTS = COLOURS | COLOUR_NAMES | MANY_COLOURS
 # A thing of wood has none of these colours, or nobody would have said that it is of wood.
 _UNLIKE_WOOD = COLOURS - word_set("brown beige golden yellow orange red grey gray")
-_SKIN = words("captions", "contrary.skin")
-_HIDES = words("captions", "contrary.hides")
-_BUILT_OF = words("captions", "contrary.built_of")
+_SKIN = words("captions", "exclusive.skin")
+_HIDES = words("captions", "exclusive.hides")
+_BUILT_OF = words("captions", "exclusive.built_of")
 _PERSON, _ANIMAL, _FOOD, _PLANT = 18, 5, 13, 20
-_PLACES = words("captions", "contrary.places")
+_PLACES = words("captions", "exclusive.places")
 _BIRDS = frozenset(NOUN_CLASSES["bird"].split())
 # Said of these things and hardly of others.
 _ONLY: tuple[tuple[str, frozenset[str]], ...] = (
@@ -39,24 +39,24 @@ _ONLY: tuple[tuple[str, frozenset[str]], ...] = (
         word_set("mouse keyboard device controller phone router toothbrush fan kettle train"),
     ),
 )
-_HAVING = words("captions", "contrary.having")
-_BESIDE = words("captions", "contrary.beside")
-_CONTAINERS = words("captions", "contrary.containers")
-_OF_THE_LIVING = words("captions", "contrary.of_the_living")
-_OF_HAIR = words("captions", "contrary.of_hair")
-_DRESSED = words("captions", "contrary.dressed")
-_PLACED = words("captions", "contrary.placed")
-_LANDSCAPES = words("captions", "contrary.landscapes")
-_GARMENTS = words("captions", "contrary.garments")
-_OF_FOOD = words("captions", "contrary.of_food")
+_HAVING = words("captions", "exclusive.having")
+_BESIDE = words("captions", "exclusive.beside")
+_CONTAINERS = words("captions", "exclusive.containers")
+_OF_THE_LIVING = words("captions", "exclusive.of_the_living")
+_OF_HAIR = words("captions", "exclusive.of_hair")
+_DRESSED = words("captions", "exclusive.dressed")
+_PLACED = words("captions", "exclusive.placed")
+_LANDSCAPES = words("captions", "exclusive.landscapes")
+_GARMENTS = words("captions", "exclusive.garments")
+_OF_FOOD = words("captions", "exclusive.of_food")
 
 
-def told_apart(view: CaptionView, i: int, x: int, j: int, y: int) -> bool:
+def distinguished(view: CaptionView, i: int, x: int, j: int, y: int) -> bool:
     """Adjectives i of noun x and j of noun y: is the caption false for certain once they have changed places?"""
     one, other = view.lower[i], view.lower[j]
     if other in near_synonyms(one):
         return False  # "a messy desk in a cluttered room"
-    opposed = contrary(one, other)
+    opposed = exclusive(one, other)
     parted = (
         opposed and i < x < j - 1 and view.lower[x] not in TINTS and view.parsed.tags[j - 1] in ("CC", ",")
     )  # "black shirt and blue shorts"
@@ -93,7 +93,7 @@ def _stem(view: CaptionView, noun: int) -> str:
     return lemma(view.lower[noun], "n") if view.parsed.tags[noun] == "NNS" else view.lower[noun]
 
 
-def contrary(one: str, other: str) -> bool:
+def exclusive(one: str, other: str) -> bool:
     """Can nothing be both? Two colours, sizes, ages; colourful and of one colour; wooden and white."""
     if other in members("a").get(one, ()):
         return True

@@ -36,7 +36,7 @@ class Caption(NamedTuple):
     others: tuple[str, ...]
 
 
-class CaptionTable:
+class CaptionDB:
     """The captions of a build, in input order; filled once, then read in parts.
 
     `sha256` is over ids, captions and images, which is what a build's output may depend on.
@@ -56,7 +56,7 @@ class CaptionTable:
             self._base.execute(f"PRAGMA {setting}")
         self._base.executescript(_TABLES)
 
-    def __enter__(self) -> CaptionTable:
+    def __enter__(self) -> CaptionDB:
         return self
 
     def __exit__(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from compoclip.negatives.caption_db import Caption
 from compoclip.negatives.judge import Judge
 from compoclip.negatives.kinds import Proposal
 from compoclip.negatives.llm.answers import Answer
@@ -14,7 +15,6 @@ from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.replies import parse_reply
 from compoclip.negatives.llm.requests import LLMRequest, Questions
 from compoclip.negatives.llm.style import dressed, edits_between
-from compoclip.negatives.table import Caption
 
 REASONS = {
     "rejected-by-server": "the server would not answer the request",
@@ -27,7 +27,7 @@ REASONS = {
 _ENDINGS = {"length": "truncated", "content_filter": "content-filter"}
 
 
-class Judged(NamedTuple):
+class Validated(NamedTuple):
     """Of one caption and kind: rewrites that passed, reasons of those that did not, and the request to ask next."""
 
     passed: list[Proposal]
@@ -35,7 +35,7 @@ class Judged(NamedTuple):
     open: LLMRequest | None
 
 
-def judged(questions: Questions, place: int, caption: Caption, kind: str, kept: Mapping[str, Answer]) -> Judged:
+def validate(questions: Questions, place: int, caption: Caption, kind: str, kept: Mapping[str, Answer]) -> Validated:
     """Read the replies kept for a caption; a round follows only where those before gave nothing usable."""
     passed: list[Proposal] = []
     reasons: Counter[str] = Counter()
@@ -44,7 +44,7 @@ def judged(questions: Questions, place: int, caption: Caption, kind: str, kept: 
         request = questions.request(place, caption, kind, k)
         answer = kept.get(request.digest)
         if answer is None:
-            return Judged(passed, reasons, request)
+            return Validated(passed, reasons, request)
         for text, reason in _rewrites(answer, kind, caption.text, questions.options):
             reason = reason or _gated(text, caption, judge, passed)
             if reason:
@@ -54,7 +54,7 @@ def judged(questions: Questions, place: int, caption: Caption, kind: str, kept: 
             del passed[wanted:]
         if passed:
             break
-    return Judged(passed, reasons, None)
+    return Validated(passed, reasons, None)
 
 
 def _rewrites(answer: Answer, kind: str, caption: str, options: LLMOptions) -> Iterator[tuple[str, str]]:
@@ -91,4 +91,4 @@ def open_request(
     if questions.options.rounds == 1:  # whether there is a reply is all that matters
         request = questions.request(place, caption, kind, 0)
         return None if request.digest in kept else request
-    return judged(questions, place, caption, kind, kept).open
+    return validate(questions, place, caption, kind, kept).open

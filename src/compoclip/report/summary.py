@@ -246,7 +246,7 @@ def _composition(methods: Sequence[Method], comp: Sequence[Cell], rows: int, wha
         verb = "are" if len(sure) > 1 else "is"
         luck = ", which may be luck" if sure else ""
         out.append(
-            f"{names} {verb} surely better at {what} than {base} ({comp[0].value:.1f} % of {of}). "
+            f"{names} {verb} significantly better at {what} than {base} ({comp[0].value:.1f} % of {of}). "
             f"The highest is {best.label} with {cell.value:.1f} %{how}{luck}."
         )
     worse = [m.label for m, c in tuned if c.verdict == "worse"]

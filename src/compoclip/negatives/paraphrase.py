@@ -7,33 +7,33 @@ from compoclip.language.words import words
 from compoclip.negatives.candidates import is_animate, visible_field
 from compoclip.negatives.view import CaptionView, Noun
 
-BOTH_WAYS = words("captions", "meaning.both_ways")
-BESIDE = words("captions", "meaning.beside")
-PLACES = words("captions", "meaning.places")
-WATERS = words("captions", "meaning.waters")
-WAYS = words("captions", "meaning.ways")
-_THROUGH = words("captions", "meaning.through")
-ALONG = words("captions", "meaning.along")
-SUPPORTS = words("captions", "meaning.supports")
-ROOMS = words("captions", "meaning.rooms")
-HAVING = words("captions", "meaning.having")
-WORN = words("captions", "meaning.worn")
-REFLECTED = words("captions", "meaning.reflected")
-NAMING = words("captions", "meaning.naming")
-SHOWN = words("captions", "meaning.shown")
-VIVID = words("captions", "meaning.vivid")
-GENERIC = words("captions", "meaning.generic")
-TOUCHING = words("captions", "meaning.touching")
-WAVES = words("captions", "meaning.waves")
-RIDDEN = words("captions", "meaning.ridden")
-BOARDS = words("captions", "meaning.boards")
+BOTH_WAYS = words("captions", "paraphrase.both_ways")
+BESIDE = words("captions", "paraphrase.beside")
+PLACES = words("captions", "paraphrase.places")
+WATERS = words("captions", "paraphrase.waters")
+WAYS = words("captions", "paraphrase.ways")
+_THROUGH = words("captions", "paraphrase.through")
+ALONG = words("captions", "paraphrase.along")
+SUPPORTS = words("captions", "paraphrase.supports")
+ROOMS = words("captions", "paraphrase.rooms")
+HAVING = words("captions", "paraphrase.having")
+WORN = words("captions", "paraphrase.worn")
+REFLECTED = words("captions", "paraphrase.reflected")
+NAMING = words("captions", "paraphrase.naming")
+SHOWN = words("captions", "paraphrase.shown")
+VIVID = words("captions", "paraphrase.vivid")
+GENERIC = words("captions", "paraphrase.generic")
+TOUCHING = words("captions", "paraphrase.touching")
+WAVES = words("captions", "paraphrase.waves")
+RIDDEN = words("captions", "paraphrase.ridden")
+BOARDS = words("captions", "paraphrase.boards")
 STANDING = (BESIDE | PLACES) - {"with", "to", "of"}
 EXCLUSIVE = frozenset(" ".join(ADJECTIVE_CLASSES[name] for name in ("colour", "material", "pattern")).split())
-COMPANIONS = words("captions", "meaning.companions")
+COMPANIONS = words("captions", "paraphrase.companions")
 ANIMALS, PEOPLE = 5, 18  # WordNet's lexicographer files
-_APART = words("captions", "meaning.apart")
-MUTUAL_VERBS = words("captions", "meaning.mutual_verbs")
-POSTURE = words("captions", "meaning.posture")
+_APART = words("captions", "paraphrase.apart")
+MUTUAL_VERBS = words("captions", "paraphrase.mutual_verbs")
+POSTURE = words("captions", "paraphrase.posture")
 
 
 def conjuncts(view: CaptionView, a: int, b: int) -> bool:
@@ -52,7 +52,7 @@ def same_meaning_nouns(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Would swapping the nouns say the same? "keyboard and monitor", "a dog next to a cat"."""
     if same_things(a, b) and {a.lemma, b.lemma} & GENERIC:
         return True  # "a man" is "a person" too, be there two of the others
-    return same_meaning_phrases(view, a, b) and not _told_apart(view, a, b)
+    return same_meaning_phrases(view, a, b) and not _distinguished(view, a, b)
 
 
 def same_things(a: Noun, b: Noun) -> bool:
@@ -178,10 +178,10 @@ def _between(view: CaptionView, a: Noun, b: Noun) -> list[str]:
     return kept
 
 
-def _told_apart(view: CaptionView, a: Noun, b: Noun) -> bool:
+def _distinguished(view: CaptionView, a: Noun, b: Noun) -> bool:
     """Does each noun have its own number or colour, so that the swap changes who has which?
 
-    Sizes and the like do not tell apart: "a large airplane and a truck" may well show a large truck. Nor does what is
+    Sizes and the like do not distinguish: "a large airplane and a truck" may well show a large truck. Nor does what is
     said of one alone, if it is common: where "a white toilet and a bath" are, the bath may be white.
     """
     if "other" in view.lower[a.head + 1 : b.head]:

@@ -11,20 +11,20 @@ from functools import cache
 from compoclip.language.words import table, words
 
 SCENES: tuple[tuple[str, str], ...] = tuple(
-    (row["cues"].strip(), row["things"].strip()) for row in table("scenes")["scenes"]
+    (row["cues"].strip(), row["things"].strip()) for row in table("cooccurrence")["scenes"]
 )
 
-ENCLOSED = words("things", "scenes.enclosed")
-FLAT = words("things", "scenes.flat")
-NOT_AT = words("things", "scenes.not_at")
-_ON = words("things", "scenes.on")
-_IN = words("things", "scenes.in")
-NOT_THROUGH = words("things", "scenes.not_through")
-_WEARING = words("things", "scenes.wearing")
-CARRIED = words("things", "scenes.carried")
-_AT = words("things", "scenes.at")
-_DOWN = words("things", "scenes.down")
-LENGTHWISE = words("things", "scenes.lengthwise")
+ENCLOSED = words("things", "cooccurrence.enclosed")
+FLAT = words("things", "cooccurrence.flat")
+NOT_AT = words("things", "cooccurrence.not_at")
+_ON = words("things", "cooccurrence.on")
+_IN = words("things", "cooccurrence.in")
+NOT_THROUGH = words("things", "cooccurrence.not_through")
+_WEARING = words("things", "cooccurrence.wearing")
+CARRIED = words("things", "cooccurrence.carried")
+_AT = words("things", "cooccurrence.at")
+_DOWN = words("things", "cooccurrence.down")
+LENGTHWISE = words("things", "cooccurrence.lengthwise")
 
 
 @cache
