@@ -16,7 +16,7 @@ from compoclip.cli import main
 from compoclip.data.world import composition_item, draw
 from compoclip.errors import InputError
 from compoclip.models import Model
-from compoclip.report.explain import Difference, _words, differences, read
+from compoclip.report.explain import Difference, _words, differences, new_places, read
 
 ITEM = composition_item("swap-attribute", 0, 3)
 CAPTIONS = [ITEM.caption, ITEM.negative]
@@ -76,10 +76,13 @@ def test_pieces_of_clips_tokenizer_are_put_together_to_words() -> None:
         ("a dog", "A dog", []),
         ("a dog runs", "a big dog runs", [("", "big")]),
         ("a big dog", "a dog", [("big", "")]),
+        ("a dog", "a dog on a mat", [("", "on a mat")]),
     ],
 )
 def test_differences_by_word(first: str, other: str, wanted: list[tuple[str, str]]) -> None:
     assert differences(first, other) == [Difference(*pair) for pair in wanted]
+    new = new_places(first.split(), other.split())
+    assert [other.split()[i] for i in sorted(new)] == [word for _, run in wanted for word in run.split()]
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg"])

@@ -86,7 +86,9 @@ def turned(methods: Sequence[Method], columns: Sequence[Column], extras: Sequenc
 
 def table(head: str, rows: Sequence[str]) -> str:
     body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="table">{body}</div>'
+    return (
+        f'<div class="scroll" tabindex="0" role="group" aria-label="table">{body}</div>'  # a page has many: no landmark
+    )
 
 
 def paragraphs(lines: Sequence[str], style: str = "") -> str:

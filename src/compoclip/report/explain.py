@@ -96,13 +96,27 @@ def differences(first: str, other: str) -> list[Difference]:
     [Difference(old='dog', new='cat'), Difference(old='cat', new='dog')]
     """
     a, b = first.split(), other.split()
-    low, high = [w.lower() for w in a], [w.lower() for w in b]
-    if len(a) == len(b):  # a swap is two replacements; the longest common run would hide that
+    return [Difference(" ".join(a[i:j]), " ".join(b[k:m])) for i, j, k, m in _runs(a, b)]
+
+
+def new_places(first: Sequence[str], other: Sequence[str]) -> frozenset[int]:
+    """Places of `other`'s words that `first` has not got there, as `differences` finds them.
+
+    >>> sorted(new_places("a dog".split(), "a dog on a mat".split()))
+    [2, 3, 4]
+    """
+    return frozenset(place for *_, start, end in _runs(first, other) for place in range(start, end))
+
+
+def _runs(first: Sequence[str], other: Sequence[str]) -> list[tuple[int, int, int, int]]:
+    """[start, end) in `first` and in `other` of each run of words in which they differ, whatever their case."""
+    low, high = [word.lower() for word in first], [word.lower() for word in other]
+    if len(low) == len(high):  # a swap is two replacements; the longest common run would hide that
         apart = [x != y for x, y in zip(low, high)]
-        runs = [list(run) for new, run in itertools.groupby(range(len(a)), apart.__getitem__) if new]
-        return [Difference(" ".join(a[i] for i in run), " ".join(b[i] for i in run)) for run in runs]
+        runs = [list(run) for new, run in itertools.groupby(range(len(low)), apart.__getitem__) if new]
+        return [(run[0], run[-1] + 1, run[0], run[-1] + 1) for run in runs]
     blocks = difflib.SequenceMatcher(None, low, high, autojunk=False).get_opcodes()
-    return [Difference(" ".join(a[i:j]), " ".join(b[k:m])) for tag, i, j, k, m in blocks if tag != "equal"]
+    return [(i, j, k, m) for tag, i, j, k, m in blocks if tag != "equal"]
 
 
 def as_data(readings: Sequence[Explanation], captions: Sequence[str], image: str) -> dict[str, Any]:

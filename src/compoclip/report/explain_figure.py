@@ -11,9 +11,9 @@ import numpy as np
 
 from compoclip.errors import InputError
 from compoclip.io import write_bytes
-from compoclip.report.explain import Explanation, differences
+from compoclip.report.explain import Explanation, new_places
 
-COLUMNS = 10  # word maps in a line
+COLUMNS = 12  # word maps in a line, at most
 KEY = "bright patches weigh most in a word's local score; framed words differ from the first caption"
 FORMATS = (".png", ".svg", ".pdf")
 BASE, TUNED = "#8a8f98", "#0072b2"  # Okabe and Ito's blue against grey
@@ -33,14 +33,17 @@ def draw(readings: Sequence[Explanation], captions: Sequence[str], path: str | P
     from matplotlib import pyplot
 
     blocks = [(row, reading) for row in range(len(captions)) for reading in readings if reading.words]
-    lines = [-(-len(reading.words[row]) // COLUMNS) for row, reading in blocks]
+    counts = [len(reading.words[row]) for row, reading in blocks]
+    lines = [-(-count // COLUMNS) for count in counts]
+    columns = max((-(-count // line) for count, line in zip(counts, lines)), default=1)  # no word left for a line alone
     head = max(2.4, 0.5 * len(captions) * len(readings) + 0.9)
-    heights = [head] + [0.5 + 1.2 * count for count in lines]
+    tile = min(1.2, 10.6 / columns)
+    heights = [head] + [0.45 + (tile + 0.15) * count for count in lines]
     figure = pyplot.figure(figsize=(11, sum(heights) + 0.2), layout="constrained")
     parts: Any = figure.subfigures(len(heights), 1, height_ratios=heights, squeeze=False)[:, 0]
     _scores(parts[0], readings, captions)
     for part, count, (row, reading) in zip(parts[1:], lines, blocks):
-        _maps(part, reading, row, captions, count)
+        _maps(part, reading, row, captions, (count, columns))
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix.lower()[1:], dpi=110)
     pyplot.close(figure)
@@ -57,7 +60,7 @@ def _scores(part: Any, readings: Sequence[Explanation], captions: Sequence[str])
         places = np.arange(len(captions)) + index * height
         colour = TUNED if index == len(readings) - 1 else BASE
         drawn = bars.barh(places, reading.scores, height * 0.92, color=colour, label=reading.name)
-        labels = [f"{s:.3f}" + ("  ◀ highest" if i == reading.best else "") for i, s in enumerate(reading.scores)]
+        labels = [f"{s:.4f}" + ("  ◀ highest" if i == reading.best else "") for i, s in enumerate(reading.scores)]
         bars.bar_label(drawn, labels, padding=3, fontsize=8)
     bars.set_yticks(np.arange(len(captions)) + 0.4 - height / 2, [_wrapped(c) for c in captions], fontsize=9)
     bars.invert_yaxis()
@@ -71,17 +74,17 @@ def _scores(part: Any, readings: Sequence[Explanation], captions: Sequence[str])
         bars.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.18), ncols=len(readings))
 
 
-def _maps(part: Any, reading: Explanation, row: int, captions: Sequence[str], lines: int) -> None:
-    changed = {word for d in differences(captions[0], captions[row]) for word in d.new.lower().split()}
+def _maps(part: Any, reading: Explanation, row: int, captions: Sequence[str], shape: tuple[int, int]) -> None:
+    changed = new_places(*([word for word, _ in reading.words[place]] for place in (0, row)))
     local = "" if reading.local is None else f"   (local score {reading.local[row]:.1f})"
     part.suptitle(f"{reading.name}: {captions[row]}{local}".replace("$", r"\$"), fontsize=9.5, x=0.01, ha="left")
-    axes = np.atleast_1d(part.subplots(lines, COLUMNS)).ravel()
+    axes = np.atleast_1d(part.subplots(*shape)).ravel()
     for axis in axes:
         axis.axis("off")
-    for axis, (word, grid) in zip(axes, reading.words[row]):
+    for place, (axis, (word, grid)) in enumerate(zip(axes, reading.words[row])):
         axis.imshow(reading.view.convert("L"), cmap="gray", alpha=0.55, extent=(0, 1, 0, 1))
         axis.imshow(grid, cmap="viridis", alpha=0.6, extent=(0, 1, 0, 1), interpolation="nearest")
-        new = word.lower() in changed
+        new = place in changed
         axis.set_title(word.replace("$", r"\$"), fontsize=9, fontweight="bold" if new else "normal", pad=3)
         if new:
             axis.add_patch(_frame())

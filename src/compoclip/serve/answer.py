@@ -14,7 +14,7 @@ from PIL import Image
 from compoclip.decode import open_image
 from compoclip.errors import InputError
 from compoclip.models import Model
-from compoclip.report.explain import Explanation, Map, differences, read
+from compoclip.report.explain import Explanation, Map, new_places, read
 from compoclip.serve.limits import Limits
 
 KINDS = ("degla", "replace-relations", "count", "negation")
@@ -78,8 +78,8 @@ def _caption(
     row: int, captions: Sequence[str], readings: Sequence[Explanation], bounds: tuple[float, float], rivals: range
 ) -> dict[str, Any]:
     """One caption: each model's score, whether it is its highest, and its words with their maps."""
-    changed = {word for d in differences(captions[0], captions[row]) for word in d.new.lower().split()}
-    words = next((r.words[row] for r in readings if r.words), []) if rivals else []
+    first, words = next(((r.words[0], r.words[row]) for r in readings if r.words), ([], [])) if rivals else ([], [])
+    new = new_places([word for word, _ in first], [word for word, _ in words])
     return {
         "text": captions[row],
         "scores": [
@@ -91,8 +91,8 @@ def _caption(
             }
             for r in readings
         ],
-        "chosen": max(range(len(words)), key=lambda i: (words[i][0].lower() in changed, len(words[i][0])), default=0),
-        "words": [{"word": word, "new": word.lower() in changed} for word, _ in words],
+        "chosen": max(range(len(words)), key=lambda i: (i in new, len(words[i][0])), default=0),
+        "words": [{"word": word, "new": place in new} for place, (word, _) in enumerate(words)],
         "maps": [[_map(r, row, place, word) for place, (word, _) in enumerate(words)] for r in readings],
     }
 
