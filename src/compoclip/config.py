@@ -18,6 +18,7 @@ INTERVAL = r"^\d+(\.\d+)?[smh]$"
 REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
 # what a resumed run may change: how long, on what, and what is written
 MAY_CHANGE = frozenset({"steps", "epochs", "device", "workers", "cache_gib", "micro_batch", "log_every"}) | {
+    "track",
     "val_every",
     "val_every_epochs",
     "patience",
@@ -121,6 +122,9 @@ class TrainConfig(BaseModel):
 
     output_dir: str = Field("runs/run", description="run directory")
     log_every: int = Field(10, ge=1, description="steps between lines of metrics.jsonl")
+    track: tuple[Literal["tensorboard", "wandb", "trackio"], ...] = Field(
+        (), description="experiment trackers that get the figures too: tensorboard, wandb, trackio, comma-separated"
+    )
     checkpoint_every: Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=INTERVAL)] = Field(
         500, description="steps between checkpoints, or time such as 10m (s, m, h); 0 keeps only the last"
     )

@@ -19,7 +19,7 @@ FLAGS = {
         "data", "model", "pretrained", "activation", "output_dir", "negatives", "image_root", "image_key",
         "caption_key", "split", "held_out", "workers", "lock_image", "lock_text", "lora_rank", "batch_size",
         "micro_batch", "epochs", "steps", "lr", "warmup", "precision", "device", "seed", "checkpoint_every",
-        "eval_tasks", "eval_data_root",
+        "eval_tasks", "eval_data_root", "track",
     )
 } | {"lora_rank": "--lora"}  # fmt: skip
 
@@ -52,7 +52,7 @@ def train(
     if not recipe and not resume:
         raise InputError("name a recipe; `compoclip ls recipes` lists them")
     given = fields | _sizes(fields["batch_size"], fields["micro_batch"])
-    given["eval_tasks"] = fields["eval_tasks"].split(",") if fields["eval_tasks"] else None
+    given |= {name: fields[name].split(",") if fields[name] else None for name in ("eval_tasks", "track")}
     given |= _named(recipe, given, data_root)
     overrides = {key: value for key, value in given.items() if value is not None} | parse_settings(settings or [])
     with joined() as ranks:

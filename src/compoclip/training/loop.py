@@ -49,6 +49,7 @@ from compoclip.training.setup import (
 )
 from compoclip.training.stopping import StopRequest, listening
 from compoclip.training.towers import Towers
+from compoclip.training.trackers import require
 from compoclip.training.validation import Validation
 
 
@@ -75,6 +76,7 @@ def train(
 def _train(
     config: TrainConfig, run: RunDirectory, stop: StopRequest, ranks: Ranks, given: Collection[str] | None
 ) -> Path:
+    together(ranks, lambda: None if ranks.rank else require(config.track))
     whole = together(ranks, lambda: open_whole(config))
     asked = config if given is None else together(ranks, lambda: fitted_to_data(config, given, whole, ranks.count))
     config = together(ranks, lambda: same_total(asked, run, ranks))
@@ -130,7 +132,7 @@ def _train(
     data.prepare_texts(TextPlan.of(goal, config, model))
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
 
-    with RunLog(run.path, total, step) if not ranks.rank else NoLog() as log, repeatable(model.device):
+    with _log(config, run, total, step) if not ranks.rank else NoLog() as log, repeatable(model.device):
         if watch.due(step, position["epoch"], position["batch"]):
             log.figures(step, watch.measure(model, step))
         total = step if watch.exhausted else total
@@ -212,6 +214,10 @@ def _train(
     exported = model if ranks.rank else load(run / "export", model.device.type)  # other machines may not see the folder
     evaluate_run(exported, config, data, run / "results.json", config.recipe, ranks)
     return run.path
+
+
+def _log(config: TrainConfig, run: RunDirectory, total: int, step: int) -> RunLog:
+    return RunLog(run.path, total, step, config.track, config.model_dump(mode="json"))
 
 
 def export_best(config: TrainConfig, run: RunDirectory, watch: Validation, step: int, last: Model) -> None:

@@ -24,7 +24,7 @@ from compoclip.training.checkpoint import checkpoints
 
 CONFIG = "config.yaml"
 START = (  # what a start writes
-    *("config.yaml", "env.json", "metrics.jsonl", "tensorboard"),
+    *("config.yaml", "env.json", "metrics.jsonl", "tensorboard", "tracker-id", "wandb"),
     *("results-base.json", "results-base.samples.jsonl"),
 )
 PATHS = ("data", "image_root", "negatives", "model", "pretrained", "feature_cache", "eval_data_root")

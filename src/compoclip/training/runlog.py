@@ -1,11 +1,10 @@
-"""What a run tells while it goes: metrics.jsonl always, TensorBoard where it is installed, and a progress bar."""
+"""What a run tells while it goes: metrics.jsonl and a progress bar always, trackers where they are asked for."""
 
 from __future__ import annotations
 
 import json
-import threading
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib import util
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -13,22 +12,27 @@ from typing import Any
 from compoclip.errors import RunError
 from compoclip.io import write_text
 from compoclip.progress import Bar, console
+from compoclip.training.trackers import open_trackers
 
 
 class RunLog:
-    """Appends one JSON line a logged step; after a resume, lines past the checkpoint are dropped first."""
+    """Appends one JSON line a logged step; after a resume, lines past the checkpoint are dropped first.
 
-    def __init__(self, folder: Path, total_steps: int, start_step: int) -> None:
+    track: names of experiment trackers that get the same figures; settings: what they are told of the run.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        total_steps: int,
+        start_step: int,
+        track: Sequence[str] = (),
+        settings: dict[str, Any] | None = None,
+    ) -> None:
         self.path = folder / "metrics.jsonl"
         self._truncate(start_step)
         self._file = self.path.open("a", encoding="utf-8")
-        self._board: Any = None
-        self._hook = threading.excepthook
-        if util.find_spec("tensorboard") is not None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=start_step)
-            threading.excepthook = self._thread_ended
+        self.trackers = open_trackers(track, folder, start_step, settings)
         self.bar = Bar("training", total_steps)
         if start_step:
             self.bar.advance(start_step)
@@ -73,19 +77,16 @@ class RunLog:
             raise RunError(f"{self.path}: cannot be written ({error.strerror or error}); use --resume then") from error
 
     def _plot(self, values: dict[str, float], step: int) -> None:
-        """Curves are an extra: where TensorBoard cannot write them, the run goes on without."""
-        try:
-            if self._board is not None:
-                for name, value in values.items():
-                    self._board.add_scalar(name, value, step)
-        except OSError as error:
-            self._board = None
-            console.print(f"warning: no more TensorBoard curves ({error})", markup=False, soft_wrap=True)
-
-    def _thread_ended(self, what: threading.ExceptHookArgs) -> None:
-        """TensorBoard writes in a thread of its own; what that could not write is told by `_plot`, in one line."""
-        if not (what.exc_type is not None and issubclass(what.exc_type, OSError)):
-            self._hook(what)
+        """Curves are an extra: where a tracker cannot take them, the run goes on without it."""
+        for name, tracker in list(self.trackers.items()):
+            try:
+                tracker.log(values, step)
+            except Exception as error:  # a service's client raises what it likes
+                del self.trackers[name]
+                told = " ".join(str(error).split()) or type(error).__name__
+                console.print(f"warning: no more curves for {name} ({told})", markup=False, soft_wrap=True)
+                with suppress(Exception):
+                    tracker.close(failed=True)
 
     def __enter__(self) -> RunLog:
         return self
@@ -94,10 +95,9 @@ class RunLog:
         self.bar.close()
         with suppress(OSError):  # what could not be written has been said
             self._file.close()
-        with suppress(OSError):
-            if self._board is not None:
-                self._board.close()
-        threading.excepthook = self._hook
+        for tracker in self.trackers.values():
+            with suppress(Exception):
+                tracker.close(failed=kind is not None)
 
 
 class NoLog:
