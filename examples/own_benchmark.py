@@ -1,4 +1,4 @@
-"""A benchmark of your own: a table of pictures with a true and a false caption, measured under the common protocol.
+"""A benchmark of your own: a table of images with a true and a false caption, measured under the common protocol.
 
     python examples/own_benchmark.py out
 

@@ -1,4 +1,4 @@
-"""Pictures and captions for the examples, drawn here: what your own folder and table stand for."""
+"""Images and captions for the examples, drawn here: what your own folder and table stand for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from compoclip.data.sources.builtin import WorldSource
 
 
 def draw(folder: Path, count: int = 64) -> Path:
-    """Write `count` pictures to `folder/images` and `folder/captions.csv` with the columns image and caption."""
+    """Write `count` images to `folder/images` and `folder/captions.csv` with the columns image and caption."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     with (folder / "captions.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)

@@ -224,6 +224,6 @@ def test_every_format_gives_the_same(stem: list[str], captions: list[list[str]],
             assert (report.captions, report.rows) == (source.report.captions, source.report.rows), name
 
             subset, told = retrieval.read_set(place, TaskOptions(root))
-            shown = sorted((p.load().getpixel((0, 0)), list(t)) for p, t in zip(subset.pictures(), subset.texts))
+            shown = sorted((p.load().getpixel((0, 0)), list(t)) for p, t in zip(subset.image_refs(), subset.texts))
             assert shown == wanted, f"evaluation: {name}"
             assert told == str(source.report)

@@ -120,7 +120,7 @@ def choose(rows: Sequence[dict[str, Any]], keep_zeroshot: float | None = None) -
 
 
 def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path, keep_zeroshot: float | None = None) -> None:
-    """The curve as a picture: zero-shot to the right, composition upwards, the chosen blend and the bound marked.
+    """The curve as an image: zero-shot to the right, composition upwards, the chosen blend and the bound marked.
 
     Each axis spans at least `SPAN` points, so that noise does not look like a difference.
     """

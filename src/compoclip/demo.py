@@ -33,7 +33,7 @@ METHODS = {  # label -> recipe
     "degla": "degla",
     "mix": "mix",
 }
-# Kinds whose false captions hold the words of the true one, or its opposite: only the picture tells them apart.
+# Kinds whose false captions hold the words of the true one, or its opposite: only the image tells them apart.
 KINDS = ("swap-nouns", "swap-adjectives", "swap-noun-phrases", "replace-relations")
 BLENDS = "blends.json"
 
@@ -93,7 +93,7 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: DemoConfig | N
     """
     started = time.monotonic()
     plan = plan or (QUICK if quick else FULL)
-    _say("1. The base model, and what it was taught: pictures of coloured shapes with captions, plain contrast only.")
+    _say("1. The base model, and what it was taught: images of coloured shapes with captions, plain contrast only.")
     base = load("tiny")
     results = [measured(base, "base", out / "base", plan)]
 
@@ -122,7 +122,7 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: DemoConfig | N
         notes=_notes(plan, seed, minutes),
     )
     output().print(table(results))
-    output().print(f"The report, with pictures: {page}", soft_wrap=True)
+    output().print(f"The report, with images: {page}", soft_wrap=True)
     return page
 
 
@@ -202,7 +202,7 @@ def build_negatives(out: Path, plan: DemoConfig, seed: int) -> None:
 
 
 def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
-    """One picture of each composition test: the first row of `rows` on which the models disagree, if there is one."""
+    """One image of each composition test: the first row of `rows` on which the models disagree, if there is one."""
     import numpy as np
     from PIL import Image
 

@@ -212,7 +212,7 @@ def test_litter_among_photos_with_texts(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(buffer.getvalue())
         (tmp_path / name).with_suffix(".txt").write_text("another")
     assert captions_of(tmp_path) == {"a.png": ("a photo",)}
-    assert open_source(tmp_path).report.skipped == {"picture of a format that is not read": 2}
+    assert open_source(tmp_path).report.skipped == {"image of a format that is not read": 2}
 
 
 def test_linked_folders_are_entered_and_loops_are_not(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_aro_reads_only_the_region(tmp_path: Path) -> None:
     row = region(0, "good", "bad", relation_name="eating") | {"image_path": "0.png"}
     write(tmp_path / "aro" / "visual_genome_relation.json", [row])
     subset = TASKS["aro"].load(TaskOptions(tmp_path)).subsets[0]
-    cut = subset.pictures()[0].load()
+    cut = subset.image_refs()[0].load()
     assert cut.size == (2, 3)
     assert cut.getpixel((0, 0)) == (7, 0, 0)
 
@@ -253,7 +253,7 @@ def test_valse_keeps_valid_rows_and_weighs_pieces(tmp_path: Path) -> None:
 
 def test_valse_reads_every_official_row(shared: Path, tmp_path: Path) -> None:
     loaded = TASKS["valse"].load(TaskOptions(shared_photos(tmp_path, shared, "valse")))
-    size = {s.name: len(s.pictures()) + s.missing for s in loaded.subsets}
+    size = {s.name: len(s.image_refs()) + s.missing for s in loaded.subsets}
     assert sum(size.values()) == 7702
     assert (size["existence"], size["counting-adversarial"], size["coreference-hard"]) == (505, 691, 104)
 

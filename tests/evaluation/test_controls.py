@@ -24,13 +24,13 @@ def pic(i: int) -> object:
 
 
 def measured(subset: Grid, model: RandomModel) -> dict[str, float]:
-    return controls(subset, encode(model, subset.pictures(), subset.captions()), str(id(subset)))
+    return controls(subset, encode(model, subset.image_refs(), subset.captions()), str(id(subset)))
 
 
 def test_a_model_that_looks_is_at_chance_on_other_pictures() -> None:
     rows = [[f"{i} right", f"{(i + 1) % 60} right"] for i in range(60)]
     subset = Grid("s", CHOICE, [[pic(i)] for i in range(60)], rows)
-    bank = encode(Oracle(1.0), subset.pictures(), subset.captions())
+    bank = encode(Oracle(1.0), subset.image_refs(), subset.captions())
     assert dict(subset.grade(bank))["s"].metrics["accuracy"] == 100.0
     found = measured(subset, Oracle(1.0))
     assert found["shuffled"] <= 55.0
@@ -53,7 +53,7 @@ def test_a_model_that_only_reads_is_as_good_on_other_pictures() -> None:
 def test_no_row_keeps_its_own_picture() -> None:
     subset = Grid("s", CHOICE, [[pic(i // 2)] for i in range(6)], [[f"{i // 2} a", f"not {i}"] for i in range(6)])
     assert measured(subset, Oracle(1.0))["shuffled"] == pytest.approx(50.0, abs=50)
-    bank = encode(Oracle(1.0), subset.pictures(), subset.captions())
+    bank = encode(Oracle(1.0), subset.image_refs(), subset.captions())
     seen = []
 
     class Spy:

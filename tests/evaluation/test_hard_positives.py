@@ -80,7 +80,7 @@ def test_swap_reads_the_region_alone(tmp_path: Path) -> None:
     hard(tmp_path, SWAP, rows([OUTCOMES[0]], "1.jpg", bbox_x=1, bbox_y=0, bbox_w=3, bbox_h=2))
     images(tmp_path, "hard_positives/images/1.jpg")
     subset = TASKS["hard_positives"].load(TaskOptions(tmp_path)).subsets[0]
-    assert subset.pictures()[0].load().size == (3, 2)
+    assert subset.image_refs()[0].load().size == (3, 2)
 
 
 def test_random_features_equal_a_slow_loop_and_come_near_chance(tmp_path: Path) -> None:

@@ -329,7 +329,7 @@ def test_kitti_is_pressed_whole_into_a_square(tmp_path: Path) -> None:
     write(tmp_path / "elevater" / "kitti-distance" / "2" / "w.png", png(wide))
     read = read_known(tmp_path, "kitti-distance", TaskOptions(tmp_path))
     assert read is not None
-    pictures = read[0].pictures()
+    pictures = read[0].image_refs()
     assert {p.load().size for p in pictures} == {(224, 224)}
     assert all(p.key.endswith("|224x224") for p in pictures)
     model = Sighted([known("kitti-distance")])

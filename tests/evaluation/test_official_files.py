@@ -116,12 +116,12 @@ def test_vl_checklist_reads_the_56_corpora_that_its_project_names(tmp_path: Path
     assert set(absent) == {"rows"}  # a row each, of thousands
     assert absent["rows"]["Relation_spatial/vg/spatial"] == 30_650 - 1
     assert {s.captions()[0] for s in loaded.subsets} == {f"a {k}" for k in range(56)}
-    counts = {s.name: len(s.pictures()) for s in loaded.subsets}
+    counts = {s.name: len(s.image_refs()) for s in loaded.subsets}
     assert next(iter(TASKS["vl_checklist"].rules(counts))) == "mean of groups"
     for path in ("data/Relation/vg/spatial.json", "data/Attribute/vaw/size.json"):
         (tmp_path / "vl_checklist" / path).unlink()
     part = TASKS["vl_checklist"].load(TaskOptions(tmp_path))
     lost = ["Attribute_size/vaw/size", "Relation_spatial/vg/spatial"]
     assert TASKS["vl_checklist"].absent(part)["sets"] == lost
-    counts = {s.name: len(s.pictures()) for s in part.subsets}
+    counts = {s.name: len(s.image_refs()) for s in part.subsets}
     assert next(iter(TASKS["vl_checklist"].rules(counts))) == "mean of groups (54 of 56 sets)"

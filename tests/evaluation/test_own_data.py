@@ -28,7 +28,7 @@ def classes(root: Path, count: int = 12, each: int = 3, name: str = "{}") -> Pat
 
 def zeroshot(root: Path) -> tuple[int, list[str], list[int]]:
     (subset,) = TASKS["zeroshot"].load(TaskOptions(root)).subsets
-    return len(subset.pictures()), list(subset.class_names), subset.labels.tolist()  # type: ignore[attr-defined]
+    return len(subset.image_refs()), list(subset.class_names), subset.labels.tolist()  # type: ignore[attr-defined]
 
 
 def test_an_unquoted_comma_cuts_no_caption(tmp_path: Path) -> None:
@@ -112,19 +112,19 @@ def test_own_photos_are_turned_and_those_of_benchmarks_only_when_asked(tmp_path:
     write(tmp_path / "retrieval" / "set" / "a.jpg", turned(3))
     root = classes(tmp_path, 2)
     write(root / "0" / "9.jpg", turned(6))
-    own = TASKS["retrieval"].load(TaskOptions(tmp_path)).subsets[0].pictures()[0]
+    own = TASKS["retrieval"].load(TaskOptions(tmp_path)).subsets[0].image_refs()[0]
     assert [own.load().getpixel(at)[0] > 128 for at in ((0, 0), (15, 0))] == [False, True]  # type: ignore[index]
-    shot = TASKS["zeroshot"].load(TaskOptions(tmp_path)).subsets[0].pictures()[3]
+    shot = TASKS["zeroshot"].load(TaskOptions(tmp_path)).subsets[0].image_refs()[3]
     assert shot.load().size == (8, 16)
     for split in ("train", "test"):
         for name in ("x", "y"):
             write(tmp_path / "linear_probe" / "own" / split / name / "0.jpg", turned(6))
-    probed = TASKS["linear_probe"].load(TaskOptions(tmp_path)).subsets[0].pictures()
+    probed = TASKS["linear_probe"].load(TaskOptions(tmp_path)).subsets[0].image_refs()
     assert {picture.load().size for picture in probed} == {(8, 16)}
     row = {"filename": "b.jpg", "caption": "a", "negative_caption": "b"}
     write(tmp_path / "sugarcrepe" / "swap_obj.json", {"0": row})
     write(tmp_path / "sugarcrepe" / "images" / "b.jpg", turned(6))
-    official = TASKS["sugarcrepe"].load(TaskOptions(tmp_path)).subsets[0].pictures()[0]
+    official = TASKS["sugarcrepe"].load(TaskOptions(tmp_path)).subsets[0].image_refs()[0]
     assert official.load().size == (16, 8)
 
     sizes = []
@@ -182,4 +182,4 @@ def test_classes_and_pictures_that_are_left_out_are_told(tmp_path: Path, capsys:
     assert zeroshot(tmp_path) == (6, ["cat", "dog"], [0, 0, 0, 1, 1, 1])
     told = " ".join(capsys.readouterr().err.split())
     assert "1 classes are left out, as no image is there (first: 2)" in told
-    assert "1 pictures of a format that is not read (first: 0/9.heic)" in told
+    assert "1 images of a format that is not read (first: 0/9.heic)" in told

@@ -24,7 +24,7 @@ from compoclip.evaluation.task import DataMissing
 
 
 class Reader(RandomModel):
-    """Picture k lies along axis k (its red says k); a caption along the axis of the last digit in it."""
+    """ImageRef k lies along axis k (its red says k); a caption along the axis of the last digit in it."""
 
     def __init__(self) -> None:
         super().__init__(10)

@@ -13,11 +13,11 @@ from compoclip.errors import InputError
 from compoclip.evaluation import scoring
 from compoclip.evaluation.controls import text_only
 from compoclip.evaluation.encode import encode
-from compoclip.evaluation.images import Picture, from_array
+from compoclip.evaluation.images import ImageRef, from_array
 from compoclip.evaluation.scoring import CHOICE, IMAGE_CHOICE, TWO_BY_TWO, TWO_TRUE, Grid, Retrieval, ZeroShot
 
 
-def pic(i: int) -> Picture:
+def pic(i: int) -> ImageRef:
     return from_array(np.array([[[i % 256, i // 256, 0]]], np.uint8), f"picture {i}")
 
 
@@ -74,7 +74,7 @@ FORMS = ["pair", "choice", "images", "2x2", "equivalence", "retrieval", "zerosho
 
 
 def run(subset: scoring.Subset, model: Any) -> dict[str, scoring.Outcome]:
-    return dict(subset.grade(encode(model, subset.pictures(), subset.captions())))
+    return dict(subset.grade(encode(model, subset.image_refs(), subset.captions())))
 
 
 @pytest.mark.parametrize("form", FORMS)

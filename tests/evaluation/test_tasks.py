@@ -110,7 +110,7 @@ def test_sugarcrepe_reads_every_official_row(shared: Path, tmp_path: Path) -> No
         rows = rows_of(shared / "reference" / "annotations" / "sugarcrepe" / f"{name}.json")
         assert len(rows) == size
     loaded = TASKS["sugarcrepe"].load(TaskOptions(shared_photos(tmp_path, shared, "sugarcrepe")))
-    assert sum(len(s.pictures()) for s in loaded.subsets) == 444
+    assert sum(len(s.image_refs()) for s in loaded.subsets) == 444
     assert sum(s.missing for s in loaded.subsets) == 7511 - 444
 
 
@@ -162,7 +162,7 @@ def test_retrieval_from_webdataset_tars(tmp_path: Path) -> None:
     write_tar(tmp_path / "mine" / "test-00000.tar", members | {"b.txt": b"three\nfour\n"})
     subset = TASKS["retrieval"].load(TaskOptions(tmp_path)).subsets[0]
     assert subset.texts == [["one", "two"], ["three", "four"]]  # type: ignore[attr-defined]
-    assert [p.load().getpixel((0, 0))[0] for p in subset.pictures()] == [0, 1]
+    assert [p.load().getpixel((0, 0))[0] for p in subset.image_refs()] == [0, 1]
 
 
 @pytest.mark.parametrize(
@@ -272,10 +272,10 @@ def test_a_broken_image_is_named(tmp_path: Path) -> None:
 def test_world_measures_all_four_figures_near_chance_for_a_random_model() -> None:
     got = evaluate(RandomModel(64), "world", limit=60)
     entry = got["tasks"]["world"]
-    assert entry["rule"] == "needs the picture"
+    assert entry["rule"] == "needs the image"
     assert entry["chance"] == pytest.approx((4 * 50 + 100 / 6) / 5)
     assert abs(entry["score"] - entry["chance"]) < 12
-    assert entry["scores"]["needs the picture"] == entry["score"]
+    assert entry["scores"]["needs the image"] == entry["score"]
     assert entry["weights"]["text alone can do it"].keys() == {"word-order", "add-attribute"}
     low, high = entry["score_ci95"]
     assert low < entry["score"] < high

@@ -210,14 +210,14 @@ def test_composition_that_needs_the_picture_leads_and_the_rest_stands_apart(tmp_
     base = results("base", [flags(100, 50), flags(100, 50), flags(100, 80)], [flags(200, 160)], kinds=kinds)
     tuned = results("negclip", [flags(100, 80), flags(100, 99), flags(100, 82)], [flags(200, 150)], kinds=kinds)
     _, words = read(write_report([base, tuned], tmp_path))
-    told = "negclip is best at composition that needs the picture: it prefers the true caption in 80.0 % of 100 rows"
+    told = "negclip is best at composition that needs the image: it prefers the true caption in 80.0 % of 100 rows"
     assert f"{told}, where base does in 50.0 %: +30.0 points" in words
-    assert "composition: needs the picture n = 100 text alone can do it n = 100 zero-shot" in words
-    places = [words.index(f"{title} ") for title in ("Needs the picture", "Text alone can do it", "A bag of words can")]
+    assert "composition: needs the image n = 100 text alone can do it n = 100 zero-shot" in words
+    places = [words.index(f"{title} ") for title in ("Needs the image", "Text alone can do it", "A bag of words can")]
     assert places == sorted(places)
     assert "mean n = 100 swap-object n = 100 base 50.0" in words[places[0] :]
     assert "mean n = 100 word-order n = 100 base 50.0" in words[places[1] :]
-    assert words.count("composition that needs the picture (%)") == 2  # the plot's axis, wide and narrow
+    assert words.count("composition that needs the image (%)") == 2  # the plot's axis, wide and narrow
 
 
 def test_every_average_and_mcnemar_stand_below_for_every_model(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ def test_the_tricks_are_named_after_the_model_that_they_use(tmp_path: Path) -> N
     for name in ("k0", "k1"):
         run["tasks"]["world"]["subsets"][name]["controls"] = {"shuffled": 51.5, "shorter": 49.0}
     _, words = read(write_report([run], tmp_path))
-    assert "base, shown another picture 51.5" in words
+    assert "base, shown another image 51.5" in words
     assert "always the shorter caption 49.0" in words
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from compoclip.report import load_results, write_report
 from compoclip.report.gains import gains_table, lines
-from compoclip.report.photos import photo_examples, picture
+from compoclip.report.photos import photo_examples, read_image
 from compoclip.report.pool import pool
 from compoclip.report.summary import advice, introduction
 from compoclip.report.tables import as_csv, as_markdown
@@ -104,7 +104,7 @@ def test_a_won_and_a_lost_photo_of_each_kind_is_shown(tmp_path: Path) -> None:
     assert won["choices"]["base"] < 0 < won["choices"]["tuned"]
     photos[1].unlink()
     assert [card["kind"] for card in photo_examples(logs)] == ["swap: lost"]
-    assert picture("/nowhere/x.tar:a.jpg") is None
+    assert read_image("/nowhere/x.tar:a.jpg") is None
     assert photo_examples({"base": logs["base"]}) == []
 
 

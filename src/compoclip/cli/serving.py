@@ -17,11 +17,11 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 for any that is free.")] = 8000,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, ...")] = "cpu",
     max_mib: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 10,
-    max_megapixels: Annotated[int, typer.Option(min=1, max=89, help="Largest picture, in megapixels.")] = 40,
+    max_megapixels: Annotated[int, typer.Option(min=1, max=89, help="Largest image, in megapixels.")] = 40,
     rate: Annotated[int, typer.Option(min=1, help="Requests a minute from one address.")] = 120,
     debug: Debug = False,
 ) -> None:
-    """A web page for one picture and some captions: scores of both models, word maps, suggested negatives.
+    """A web page for one image and some captions: scores of both models, word maps, suggested negatives.
 
     Example: compoclip serve runs/fsc --base ViT-B-32:openai --port 8000
     """

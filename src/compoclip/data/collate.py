@@ -203,7 +203,7 @@ class Collator:
         return pixels
 
     def prepared(self, image: Image.Image, image_id: str, epoch: int) -> Tensor:
-        """A picture after the preprocessing, before `finish`."""
+        """An image after the preprocessing, before `finish`."""
         if self.preprocess is None:
             return to_uint8(image)
         if not self.augment:

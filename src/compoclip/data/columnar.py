@@ -152,7 +152,7 @@ class ColumnarTable:
                     yield start + first, {name: objects(c[first : first + BATCH_ROWS]) for name, c in columns.items()}
                 start += size
 
-    def pictures(self, name: str, rotate: bool = True) -> list[CellImage | None]:
+    def image_refs(self, name: str, rotate: bool = True) -> list[CellImage | None]:
         """A column of images, None where a cell is empty; nothing is decoded yet."""
         places = map(self.place, range(self.rows))
         return [

@@ -1,7 +1,7 @@
 """Two images as one, side by side or one above the other, with both captions (CLIC, arXiv 2505.24424).
 
-What the two show is all in the picture, so that only which belongs to which tells a true text from one whose words
-have changed places between the captions. Several true texts of each picture leave the order of sentences no say.
+What the two show is all in the image, so that only which belongs to which tells a true text from one whose words
+have changed places between the captions. Several true texts of each image leave the order of sentences no say.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def squeezed(image: Image.Image, size: tuple[int, int]) -> Tensor:
 
 
 def join(first: Tensor, second: Tensor, side_by_side: bool) -> Image.Image:
-    """Two halves as one picture, the first on the left or above."""
+    """Two halves as one image, the first on the left or above."""
     pixels = torch.cat([first, second], dim=2 if side_by_side else 1)
     return Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).numpy()))
 

@@ -34,7 +34,7 @@ class BatchStream:
     the batches are the same with any `workers`, and `epoch(e, start_batch=b)` gives what an uninterrupted run would
     have given from there on. No global random state is read or moved.
 
-    preprocess: PIL RGB -> tensor (3, H, W); None keeps the picture's own pixels as uint8. Where it draws at random
+    preprocess: PIL RGB -> tensor (3, H, W); None keeps the image's own pixels as uint8. Where it draws at random
     (torchvision's augmentations), set `augment`, which seeds it for each image.
     negatives: caption -> its wrong captions (`.get`), or what makes them for a batch (`.make`); where it has none,
     those that the source brings along are used.

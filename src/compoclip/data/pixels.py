@@ -17,13 +17,13 @@ Preprocess = Callable[[Image.Image], Tensor]
 
 
 def to_uint8(image: Image.Image) -> Tensor:
-    """An RGB picture as uint8 (3, H, W)."""
+    """An RGB image as uint8 (3, H, W)."""
     return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).contiguous()
 
 
 def split_preprocess(preprocess: Preprocess) -> tuple[Preprocess, Callable[[Tensor], Tensor]] | None:
-    """(picture -> uint8, uint8 batch -> float batch) with the same result, bit for bit, as `preprocess` on each
-    picture.
+    """(image -> uint8, uint8 batch -> float batch) with the same result, bit for bit, as `preprocess` on each
+    image.
 
     Known for open_clip's and torchvision's usual end (to tensor, normalise); None for anything else.
     """

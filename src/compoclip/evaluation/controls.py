@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.evaluation.scoring import Encoded, Grid
-from compoclip.evaluation.scoring.base import picture_name
+from compoclip.evaluation.scoring.base import image_name
 from compoclip.evaluation.scoring.classification import normalise
 from compoclip.evaluation.scoring.grid import Scores
 
@@ -54,7 +54,7 @@ def _by_likelihood(grid: Grid) -> list[list[float]]:
     """
     from compoclip.negatives.blind import TrigramModel
 
-    fold = [crc32(picture_name(row[0]).encode()) % FOLDS for row in grid.images]
+    fold = [crc32(image_name(row[0]).encode()) % FOLDS for row in grid.images]
     out: list[list[float]] = [[] for _ in grid.texts]
     for part in range(FOLDS):
         model = TrigramModel([row[0] for row, f in zip(grid.texts, fold) if f != part])

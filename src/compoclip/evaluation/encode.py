@@ -12,7 +12,7 @@ from compoclip.distributed import ALONE, Ranks
 from compoclip.errors import InputError
 from compoclip.evaluation.batching import BatchSize, caller
 from compoclip.evaluation.cache import FeatureCache
-from compoclip.evaluation.images import Picture
+from compoclip.evaluation.images import ImageRef
 from compoclip.evaluation.scoring.base import Encoded
 from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.progress import Bar, bar
@@ -39,12 +39,12 @@ def to_rows(features: Any, names: Sequence[str], fix: str = "the model's weights
     return np.where(near, rows, rows / length)
 
 
-def _loaded(model: Any, batches: Sequence[Sequence[Picture]]) -> Iterator[Any]:
-    """Batches of pictures as pixels, one batch ahead of the model: PIL images, or a tensor where it preprocesses."""
+def _loaded(model: Any, batches: Sequence[Sequence[ImageRef]]) -> Iterator[Any]:
+    """Batches of images as pixels, one batch ahead of the model: PIL images, or a tensor where it preprocesses."""
     preprocess: Callable[[Any], Any] | None = getattr(model, "preprocess", None)
 
-    def read(picture: Picture) -> Any:
-        image = picture.load()
+    def read(image_ref: ImageRef) -> Any:
+        image = image_ref.load()
         return image if preprocess is None else preprocess(image)
 
     def collect(futures: list[Any]) -> Any:
@@ -67,7 +67,7 @@ def _loaded(model: Any, batches: Sequence[Sequence[Picture]]) -> Iterator[Any]:
 
 def encode(
     model: Any,
-    pictures: Iterable[Picture],
+    image_refs: Iterable[ImageRef],
     captions: Iterable[str],
     batch_size: int | str = 64,
     text_batch_size: int | str | None = None,
@@ -76,14 +76,14 @@ def encode(
     ranks: Ranks = ALONE,
     rotate: bool = False,
 ) -> Encoded | None:
-    """Encode the unique pictures (by key) and captions, with one progress bar.
+    """Encode the unique images (by key) and captions, with one progress bar.
 
     Captions go in order of length, so that a model that cuts a batch to its longest caption wastes little; four times
     as many at once as images unless `text_batch_size` says otherwise. `ranks` share the work; the first has the caches
     and gets the features, the others get None. `rotate` turns every photo as its EXIF orientation says.
     Raises InputError for an image that cannot be read and for a feature that is not finite.
     """
-    unique = list({p.key: p for p in pictures}.values())
+    unique = list({p.key: p for p in image_refs}.values())
     texts = sorted(set(captions), key=lambda t: (len(t), t))
     read = [p.turned(True) for p in unique] if rotate else unique
     images = _Table(image_cache, [p.key + "#" + p.stamp for p in read], ranks)

@@ -159,20 +159,20 @@ def _encode(
 ) -> Encoded | None:
     """The features of everything that the tasks ask for, on the first rank."""
     subsets = [s for rows in loaded.values() for s in rows.subsets]
-    pictures = [p for s in subsets for p in s.pictures()]
+    image_refs = [p for s in subsets for p in s.image_refs()]
     captions = [c for s in subsets for c in s.captions()]
     bank: Encoded | None
     if isinstance(model, FeatureFile):
-        bank = together(ranks, lambda: None if ranks.rank else model.bank(pictures, captions))
+        bank = together(ranks, lambda: None if ranks.rank else model.bank(image_refs, captions))
     elif cache_dir is None:
-        bank = encode(model, pictures, captions, batch_size, ranks=ranks, rotate=rotate)
+        bank = encode(model, image_refs, captions, batch_size, ranks=ranks, rotate=rotate)
     else:
         caches = together(ranks, lambda: None if ranks.rank else open_caches(cache_dir, model))
         with contextlib.ExitStack() as stack:
             for cache in caches or ():
                 stack.callback(cache.close)
             images, texts = caches or (None, None)
-            bank = encode(model, pictures, captions, batch_size, None, images, texts, ranks, rotate)
+            bank = encode(model, image_refs, captions, batch_size, None, images, texts, ranks, rotate)
     if save_to is not None and not ranks.rank and bank is not None:
-        save_features(save_to, bank, pictures, captions)
+        save_features(save_to, bank, image_refs, captions)
     return None if ranks.rank else bank

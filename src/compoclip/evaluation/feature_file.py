@@ -23,7 +23,7 @@ import numpy as np
 
 from compoclip.errors import InputError
 from compoclip.evaluation.encode import to_rows
-from compoclip.evaluation.images import Picture
+from compoclip.evaluation.images import ImageRef
 from compoclip.evaluation.scoring.base import Encoded
 from compoclip.evaluation.scoring.comparisons import Array
 from compoclip.io import atomic_path, sha256_file
@@ -79,21 +79,21 @@ class FeatureFile:
     def encode_image(self, images: Any, batch_size: int = 64) -> Array:
         raise InputError(f"{self.path}: a feature file knows images by name and not by their pixels")
 
-    def bank(self, pictures: Iterable[Picture], captions: Iterable[str]) -> Encoded:
+    def bank(self, image_refs: Iterable[ImageRef], captions: Iterable[str]) -> Encoded:
         """Features of what a call asks for. Raises InputError naming the first image and caption that is absent."""
-        unique = list({p.key: p for p in pictures}.values())
+        unique = list({p.key: p for p in image_refs}.values())
         texts = sorted(set(captions))
         found, absent = [], []
-        first: dict[str, Picture] = {}
-        for picture in unique:
-            name = self._find(picture)
+        first: dict[str, ImageRef] = {}
+        for image_ref in unique:
+            name = self._find(image_ref)
             if name is None:
-                absent.append(picture.where)
+                absent.append(image_ref.where)
                 continue
-            other = first.setdefault(name, picture)  # images that share a name must be copies of one file
-            if other is not picture and hashed(other) != hashed(picture):
+            other = first.setdefault(name, image_ref)  # images that share a name must be copies of one file
+            if other is not image_ref and hashed(other) != hashed(image_ref):
                 raise InputError(
-                    f"{self.path}: {name!r} may be {other.where} or {picture.where}; give more of its path"
+                    f"{self.path}: {name!r} may be {other.where} or {image_ref.where}; give more of its path"
                 )
             found.append(self._images[name])
         if absent:
@@ -103,25 +103,25 @@ class FeatureFile:
         rows = np.stack(found) if found else np.zeros((0, 1), dtype=np.float32)
         return Encoded(unique, rows, texts, self.encode_text(texts))
 
-    def _find(self, picture: Picture) -> str | None:
-        names = [picture.key, *reversed(endings(picture))]
+    def _find(self, image_ref: ImageRef) -> str | None:
+        names = [image_ref.key, *reversed(endings(image_ref))]
         if self._hashed and not any(name in self._images for name in names):
-            names = [hashed(picture)]
+            names = [hashed(image_ref)]
         return next((name for name in names if name in self._images), None)
 
 
-def endings(picture: Picture) -> list[str]:
-    """The last part of a picture's place, the last two, and so on."""
-    parts = [part for part in _PART.split(picture.where) if part]
+def endings(image_ref: ImageRef) -> list[str]:
+    """The last part of an image's place, the last two, and so on."""
+    parts = [part for part in _PART.split(image_ref.where) if part]
     return ["/".join(parts[-k:]) for k in range(1, len(parts) + 1)]
 
 
-def hashed(picture: Picture) -> str:
+def hashed(image_ref: ImageRef) -> str:
     """`sha256:` and the hash of the file, with the box of a region; the key where there is no file."""
-    if not picture.has_file:
-        return picture.key
-    _, _, box = picture.where.partition(" box ")
-    return picture.content_hash() + (f" box {box}" if box else "")
+    if not image_ref.has_file:
+        return image_ref.key
+    _, _, box = image_ref.where.partition(" box ")
+    return image_ref.content_hash() + (f" box {box}" if box else "")
 
 
 def _read(path: Path) -> tuple[list[str], Any, list[str], Any]:
@@ -170,12 +170,12 @@ def _read_parquet(path: Path) -> dict[str, Any]:
     return parts
 
 
-def save_features(path: str | Path, bank: Encoded, pictures: Iterable[Picture], captions: Iterable[str]) -> Path:
+def save_features(path: str | Path, bank: Encoded, image_refs: Iterable[ImageRef], captions: Iterable[str]) -> Path:
     """Write the features of a call to a file that `FeatureFile` reads. Raises InputError for another suffix."""
     path = Path(path)
     if path.suffix not in SUFFIXES:
         raise InputError(f"{path}: choose a name that ends in {', '.join(SUFFIXES)}")
-    unique, texts = list({p.key: p for p in pictures}.values()), sorted(set(captions))
+    unique, texts = list({p.key: p for p in image_refs}.values()), sorted(set(captions))
     keys = names_of(unique)
     images, words = bank.image(unique), bank.text(texts)
     with atomic_path(path) as temporary:
@@ -198,10 +198,10 @@ def save_features(path: str | Path, bank: Encoded, pictures: Iterable[Picture], 
     return path
 
 
-def names_of(pictures: Sequence[Picture]) -> list[str]:
+def names_of(image_refs: Sequence[ImageRef]) -> list[str]:
     """A key for each: the hash of what has no file or needs one, else the shortest end of its path that is its own."""
     owners: dict[str, int] = {}
-    for picture in pictures:
-        for name in endings(picture):
+    for image_ref in image_refs:
+        for name in endings(image_ref):
             owners[name] = owners.get(name, 0) + 1
-    return [p.key if not p.has_file else next((n for n in endings(p) if owners[n] == 1), hashed(p)) for p in pictures]
+    return [p.key if not p.has_file else next((n for n in endings(p) if owners[n] == 1), hashed(p)) for p in image_refs]

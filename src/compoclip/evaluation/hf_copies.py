@@ -1,6 +1,6 @@
 """Rows of a Hugging Face data set on disk: Parquet files as the hub has them, Arrow files of `save_to_disk`.
 
-(place, row) with a `Picture` in image cells, None where such a cell is empty. An image is known by the hash of its
+(place, row) with an `ImageRef` in image cells, None where such a cell is empty. An image is known by the hash of its
 bytes, since such tables repeat a photo in every row that asks about it.
 """
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from compoclip.data.columnar import CellImage, ColumnarTable, split_files
 from compoclip.data.images import ImageView
-from compoclip.evaluation.images import Picture
+from compoclip.evaluation.images import ImageRef
 
 Row = tuple[str, dict[str, Any]]
 SPLITS = ("test", "validation", "val", "train")
@@ -43,11 +43,11 @@ def rows_in(files: Sequence[Path]) -> Iterator[Row]:
             light[name] = [names[v] if isinstance(v, int) and 0 <= v < len(names) else v for v in values]
     for number in range(table.rows):
         row: dict[str, Any] = {name: values[number] for name, values in light.items()}
-        yield f"row {number}", row | {name: _picture(table, name, number) for name in held}
+        yield f"row {number}", row | {name: _image_ref(table, name, number) for name in held}
 
 
-def _picture(table: ColumnarTable, name: str, number: int) -> Picture | None:
-    """The picture of a cell; None where it is empty. Its bytes are read again when asked."""
+def _image_ref(table: ColumnarTable, name: str, number: int) -> ImageRef | None:
+    """The image of a cell; None where it is empty. Its bytes are read again when asked."""
     cell = table.cell(name, number)
     if cell is None or (isinstance(cell, dict) and not any(cell.values())):
         return None

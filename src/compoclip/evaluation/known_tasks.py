@@ -35,11 +35,11 @@ def read_known(
             raise InputError(f"{folder}: its class names are needed; put classnames.txt there, a line a class in order")
         which = replace(which, classes=list(data.names))
     metric = metric or which.metric
-    whole = len(data.pictures)
+    whole = len(data.images)
     data = data.spread(request.limit)
     labels, how = aligned(which, data, folder)
     if which.resize == "whole":
-        data = replace(data, pictures=[p.whole(SIDE) for p in data.pictures])
+        data = replace(data, images=[p.whole(SIDE) for p in data.images])
     if data.several != metric.startswith("map11"):
         metric = "map11" if data.several else "accuracy"
     facts = {"place": data.where, "layout": data.layout, "labels": how, "images": whole, "published images": which.test}
@@ -58,7 +58,7 @@ def recognition(
 ) -> Subset:
     """Labelled images as a form: of one class each, or of several."""
     same, rule = namesakes and len(set(classes)) < len(classes), request.ties or "strict"
-    return ZeroShot(name, data.pictures, labels, classes, templates, metric, data.missing, rule, namesakes=same)
+    return ZeroShot(name, data.images, labels, classes, templates, metric, data.missing, rule, namesakes=same)
 
 
 def loader(task: str, names: Sequence[str], metric: str | None = None) -> Callable[[TaskOptions], Loaded]:

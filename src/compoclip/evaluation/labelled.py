@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from compoclip.data.columnar import ColumnarTable, split_files
 from compoclip.data.sources.columns import SPLIT_NAMES
 from compoclip.errors import InputError
-from compoclip.evaluation.images import Picture, Store, beside, is_image, open_store
+from compoclip.evaluation.images import ImageRef, Store, beside, is_image, open_store
 from compoclip.evaluation.own_layouts import OWN_LAYOUTS
 from compoclip.evaluation.tables import read_lines
 
@@ -34,7 +34,7 @@ class LabelledImages:
     data has bare numbers. `ordered` says that place i of `names` is label i of the data, not a place after sorting.
     `split` is what the split is called there, "" where the images lie under none."""
 
-    pictures: list[Picture]
+    images: list[ImageRef]
     labels: NDArray[Any]
     names: list[str] | None
     ordered: bool
@@ -49,17 +49,17 @@ class LabelledImages:
         return self.labels.ndim == 2
 
     def take(self, rows: Sequence[int]) -> LabelledImages:
-        return replace(self, pictures=[self.pictures[i] for i in rows], labels=self.labels[list(rows)])
+        return replace(self, images=[self.images[i] for i in rows], labels=self.labels[list(rows)])
 
     def turned(self) -> LabelledImages:
         """The photos as their EXIF orientation says: for a user's own."""
-        return replace(self, pictures=[picture.turned(True) for picture in self.pictures])
+        return replace(self, images=[image_ref.turned(True) for image_ref in self.images])
 
     def spread(self, limit: int | None) -> LabelledImages:
         """At most `limit` rows, spread over the whole set, so that sorted classes are all met."""
-        if limit is None or limit >= len(self.pictures):
+        if limit is None or limit >= len(self.images):
             return self
-        rows = np.linspace(0, len(self.pictures) - 1, limit).round().astype(int)
+        rows = np.linspace(0, len(self.images) - 1, limit).round().astype(int)
         return self.take(rows.tolist())
 
 
@@ -135,8 +135,8 @@ def read_class_folders(store: Store | None) -> LabelledImages | None:
     if store is None or len(classes) < 2:
         return None
     cells = [place for place, label in enumerate(classes) for _ in classes[label]]
-    pictures = [store.get(name) for names in classes.values() for name in names]
-    return _made(pictures, cells, list(classes), store.where, "class folders", ordered=False)
+    image_refs = [store.get(name) for names in classes.values() for name in names]
+    return _made(image_refs, cells, list(classes), store.where, "class folders", ordered=False)
 
 
 def read_shards(folder: Path, split: str) -> LabelledImages | None:
@@ -151,7 +151,7 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
         if absent:
             raise InputError(f"{folder / split}: {count.name} counts {len(wanted)} shards, {absent[0]} is not there")
         shards = [folder / split / name for name in wanted]
-    pictures, labels = [], []
+    image_refs, labels = [], []
     for shard in shards:
         store = open_store(shard)
         label_of = {PurePosixPath(n).with_suffix(""): n for n in store.names() if n.endswith((".cls", ".npy"))}
@@ -162,14 +162,14 @@ def read_shards(folder: Path, split: str) -> LabelledImages | None:
             if member is None:
                 raise InputError(f"{shard}: image {name} has no .cls or .npy beside it with its label")
             labels.append(_label(store, shard, member))
-            pictures.append(store.get(name))
-    if not pictures:
+            image_refs.append(store.get(name))
+    if not image_refs:
         raise InputError(f"{folder / split}: its tars hold no image")
     called, prompts = folder / "classnames.txt", folder / TEMPLATES
     # one of CLEVR's distances has no name, so empty lines count, but for those at the end
     names = [n.strip() for n in called.read_text("utf-8").rstrip().split("\n")] if called.is_file() else None
     templates = read_templates(prompts) if prompts.is_file() else None
-    return _made(pictures, labels, names, str(folder / split), "webdataset", templates=templates)
+    return _made(image_refs, labels, names, str(folder / split), "webdataset", templates=templates)
 
 
 def _number(text: str, where: object) -> int:
@@ -199,16 +199,16 @@ def read_columnar(folder: Path, split: str) -> LabelledImages | None:
         return None
     table = ColumnarTable(files)
     column = table.column(*LABEL_COLUMNS)
-    cells, pictures = table.values(column), table.pictures(table.column(*IMAGE_COLUMNS), rotate=False)
+    cells, image_refs = table.values(column), table.image_refs(table.column(*IMAGE_COLUMNS), rotate=False)
     names = table.class_names(column)
-    for i, picture in enumerate(pictures):
-        if picture is not None and (cells[i] is None or (isinstance(cells[i], int) and cells[i] < 0)):
+    for i, image_ref in enumerate(image_refs):
+        if image_ref is not None and (cells[i] is None or (isinstance(cells[i], int) and cells[i] < 0)):
             raise InputError(f"{table.where}: row {i} of split {split} has no label; use a split that has labels")
-    return _made(pictures, cells, names, table.where, "hugging face table")
+    return _made(image_refs, cells, names, table.where, "hugging face table")
 
 
 def _made(
-    pictures: Sequence[Picture | None],
+    image_refs: Sequence[ImageRef | None],
     cells: Sequence[object],
     names: list[str] | None,
     where: str,
@@ -218,9 +218,9 @@ def _made(
     split: str = "",
 ) -> LabelledImages:
     """`cells`: of each image, if it is there, a place in `names`, a name, a list of places, or a row of bool."""
-    here = [(picture, cell) for picture, cell in zip(pictures, cells) if picture is not None]
+    here = [(image_ref, cell) for image_ref, cell in zip(image_refs, cells) if image_ref is not None]
     names, labels = _places([cell for _, cell in here], names, where)
-    missing = len(pictures) - len(here)
+    missing = len(image_refs) - len(here)
     return LabelledImages([p for p, _ in here], labels, names, ordered, layout, where, templates, missing, split)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.hf_copies import rows_in
-from compoclip.evaluation.images import Picture, Store, Stores, beside, open_store
+from compoclip.evaluation.images import ImageRef, Store, Stores, beside, open_store
 from compoclip.evaluation.tables import read_table
 from compoclip.evaluation.task import DataMissing
 from compoclip.io import read_json
@@ -84,9 +84,9 @@ class Finder:
     def __init__(self, store: Store, instead: Mapping[str, str] | None = None) -> None:
         self.store = store
         self.instead = instead
-        self._known: dict[str, Picture | None] = {}
+        self._known: dict[str, ImageRef | None] = {}
 
-    def __call__(self, name: str) -> Picture | None:
+    def __call__(self, name: str) -> ImageRef | None:
         if name not in self._known:
             self._known[name] = self.store.get(name) or self.store.get(renamed(name, self.instead))
             if self._known[name] is None:

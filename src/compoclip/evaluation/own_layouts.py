@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from compoclip.errors import InputError
-from compoclip.evaluation.images import Picture, beside, from_array, is_image, open_store
+from compoclip.evaluation.images import ImageRef, beside, from_array, is_image, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.evaluation.toolkit_layout import LAYOUT, read_index
 from compoclip.io import read_json
 
-Read = tuple[Sequence[Picture | None], list[Any], list[str]]  # pictures, the label or labels of each, class names
+Read = tuple[Sequence[ImageRef | None], list[Any], list[str]]  # images, the label or labels of each, class names
 
 FOLDER_LABELS, TO_IMAGENET = "folder_to_objectnet_label.json", "objectnet_to_imagenet_1k.json"
-SIDE = 96  # pixels of STL-10's pictures
+SIDE = 96  # pixels of STL-10's images
 
 
 def read_objectnet(folder: Path, split: str) -> Read | None:
@@ -37,14 +37,14 @@ def read_objectnet(folder: Path, split: str) -> Read | None:
     at = {name: k for k, name in enumerate(classes)}
     store = open_store(place)
     rows = [(name, at.get(PurePosixPath(name).parent.name)) for name in sorted(store.names()) if is_image(name)]
-    found = [(picture, k) for name, k in rows if k is not None and (picture := store.get(name)) is not None]
+    found = [(image_ref, k) for name, k in rows if k is not None and (image_ref := store.get(name)) is not None]
     if not found:
         raise InputError(f"{place}: no image in a folder of a class that ImageNet has, too, such as {classes[:1]}")
     return [p for p, _ in found], [k for _, k in found], [str(called[name]).lower() for name in classes]
 
 
 def read_stl10(folder: Path, split: str) -> Read | None:
-    """STL-10's `test_X.bin` (a picture is three planes of 96 columns), `test_y.bin` (1 to 10) and `class_names.txt`."""
+    """STL-10's `test_X.bin` (an image is three planes of 96 columns), `test_y.bin` (1 to 10) and `class_names.txt`."""
     base = next((p for p in (folder, folder / "stl10_binary") if (p / f"{split}_X.bin").is_file()), None)
     if base is None:
         return None
@@ -58,7 +58,7 @@ def read_stl10(folder: Path, split: str) -> Read | None:
     if labels.min() < 1 or labels.max() > len(names):
         raise InputError(f"{base}: a label is outside the {len(names)} of class_names.txt")
     planes = np.memmap(pixels, np.uint8, "r").reshape(-1, 3, SIDE, SIDE)
-    images = [from_array(plane.transpose(2, 1, 0), f"{pixels}: picture {k}") for k, plane in enumerate(planes)]
+    images = [from_array(plane.transpose(2, 1, 0), f"{pixels}: image {k}") for k, plane in enumerate(planes)]
     return images, [int(label) - 1 for label in labels], names
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from compoclip.errors import InputError
 from compoclip.evaluation.hf_copies import read_rows
-from compoclip.evaluation.images import Picture, Stores, is_image
+from compoclip.evaluation.images import ImageRef, Stores, is_image
 from compoclip.evaluation.locations import Finder, find_files, find_images, renamed, rows_of, texts
 from compoclip.evaluation.scoring import CHOICE, Grid, Shape, Subset
 from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions
@@ -23,10 +23,10 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Question:
-    """One row: images by name (or as pictures, None where a table's cell is empty) and captions in the order of its
+    """One row: images by name (or as images, None where a table's cell is empty) and captions in the order of its
     shape, a box (x, y, width, height) to cut out of all or one for each, and what `Grid` calls group, facets, sets."""
 
-    images: Sequence[str | Picture | None]
+    images: Sequence[str | ImageRef | None]
     texts: Sequence[str]
     box: Box | None = None
     group: str | None = None
@@ -148,20 +148,20 @@ def _finder(layout: Layout, root: Path, stems: Sequence[str], rows: Sequence[Que
 
 def _grid(layout: Layout, name: str, rows: Sequence[Question], find: Finder, request: TaskOptions) -> Grid:
     """The rows whose every image is there; the others are counted as missing."""
-    here: list[tuple[list[Picture], Question]] = []
+    here: list[tuple[list[ImageRef], Question]] = []
     for row in rows:
         found = [find(image) if isinstance(image, str) else image for image in row.images]
         boxes: Sequence[Box | None] = row.boxes or [row.box] * len(found)
-        pictures: list[Picture] = [p if box is None else p.crop(*box) for p, box in zip(found, boxes) if p is not None]
-        if len(pictures) == len(found):
-            here.append((pictures, row))
+        refs: list[ImageRef] = [p if box is None else p.crop(*box) for p, box in zip(found, boxes) if p is not None]
+        if len(refs) == len(found):
+            here.append((refs, row))
     kept = list(request.cut(here[: layout.most]))
     own = [row for _, row in kept]
     sets = layout.sets if own and own[0].sets else {}
     return Grid(
         name,
         layout.of("shape", name, CHOICE),
-        [pictures for pictures, _ in kept],
+        [image_refs for image_refs, _ in kept],
         [row.texts for row in own],
         missing=len(rows) - len(here),
         rule=request.ties or layout.of("ties", name, "strict"),
@@ -183,7 +183,7 @@ def columns(
     bare: bool = False,
     facets: Sequence[str] = (),
 ) -> Ask:
-    """Rows whose columns hold images (names, or pictures inside a table) and captions, in the order of the shape.
+    """Rows whose columns hold images (names, or images inside a table) and captions, in the order of the shape.
 
     `subset_in` are columns that tell a row's subset, `subset` is that of rows that do not tell it. `suffix` is added to
     names of images that have none, `bare` takes the last part of such a name alone; `facets` are columns, too.
@@ -191,7 +191,7 @@ def columns(
 
     def ask(where: str, row: Row) -> tuple[str, Question]:
         held = [row.get(name) for name in images]
-        inside = set(images) <= set(row) and any(value is None or isinstance(value, Picture) for value in held)
+        inside = set(images) <= set(row) and any(value is None or isinstance(value, ImageRef) for value in held)
         told = () if subset and not all(row.get(name) for name in subset_in) else subset_in
         own = texts(where, row, *(() if inside else images), *captions, *told)[0 if inside else len(images) :]
         named = [_file_name(v, suffix, bare) if isinstance(v, str) else v for v in held]

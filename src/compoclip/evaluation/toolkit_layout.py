@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError
-from compoclip.evaluation.images import Picture, open_store
+from compoclip.evaluation.images import ImageRef, open_store
 from compoclip.evaluation.tables import read_lines
 from compoclip.io import read_json
 
@@ -24,7 +24,7 @@ INDEX = {
 }
 
 
-def _pictures(folder: Path, paths: Iterable[str]) -> list[Picture | None]:
+def _image_refs(folder: Path, paths: Iterable[str]) -> list[ImageRef | None]:
     """Images by `ARCHIVE.zip@NAME`, or by a path in the folder; each archive is opened once."""
     stores, found = {"": open_store(folder)}, []
     for path in paths:
@@ -38,8 +38,8 @@ def _pictures(folder: Path, paths: Iterable[str]) -> list[Picture | None]:
     return found
 
 
-def read_index(folder: Path, split: str) -> tuple[list[Picture | None], list[Any], list[str]] | None:
-    """(pictures, the label or labels of each, label names) of a split; None where this is not such a tree.
+def read_index(folder: Path, split: str) -> tuple[list[ImageRef | None], list[Any], list[str]] | None:
+    """(images, the label or labels of each, label names) of a split; None where this is not such a tree.
 
     Raises InputError for an index that is broken, naming the line.
     """
@@ -54,16 +54,16 @@ def read_index(folder: Path, split: str) -> tuple[list[Picture | None], list[Any
     if read is None or not read[0]:
         return None  # ImageNet's index of the training photos lists none
     rows, names = read
-    pictures = _pictures(folder, [image for image, _ in rows])
-    if not any(pictures):
+    image_refs = _image_refs(folder, [image for image, _ in rows])
+    if not any(image_refs):
         raise InputError(f"{path}: none of its {len(rows)} images is there")
-    for picture, (_, own) in zip(pictures, rows):
-        if picture is not None and (not own or min(own) < 0 or max(own) >= len(names)):
+    for image_ref, (_, own) in zip(image_refs, rows):
+        if image_ref is not None and (not own or min(own) < 0 or max(own) >= len(names)):
             raise InputError(
-                f"{path}: {picture.where} has the labels {own}, outside the {len(names)} of its label list"
+                f"{path}: {image_ref.where} has the labels {own}, outside the {len(names)} of its label list"
             )
-    single = all(len(own) == 1 for picture, (_, own) in zip(pictures, rows) if picture is not None)
-    return pictures, [own[0] if single and own else own for _, own in rows], names
+    single = all(len(own) == 1 for image_ref, (_, own) in zip(image_refs, rows) if image_ref is not None)
+    return image_refs, [own[0] if single and own else own for _, own in rows], names
 
 
 def _lines(path: Path) -> list[tuple[str, list[int]]]:

@@ -1,4 +1,4 @@
-"""Features of one absolute picture and caption as a few numbers, so that two loads can be compared anywhere."""
+"""Features of one absolute image and caption as a few numbers, so that two loads can be compared anywhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Can negatives be told from captions without the picture? A classifier and a language model that never see one.
+"""Can negatives be told from captions without the image? A classifier and a language model that never see one.
 
 50 % would mean that text alone says nothing. SugarCrepe (Hsieh et al. 2023, section 4) asks this of benchmarks; the
 same giveaways teach a model to read grammar instead of looking.

@@ -1,7 +1,7 @@
 """How much less a text reads like a caption than another: runs of two and three words that captions have.
 
 A swap that leaves words where no caption has them ("a table sits on a man") is told from a caption without looking at
-the picture. So swaps are weighed by a small language model of captions and the worst are not made; SugarCrepe (Hsieh et
+the image. So swaps are weighed by a small language model of captions and the worst are not made; SugarCrepe (Hsieh et
 al. 2023, section 4) takes a language model to the same end. The model is a back-off of relative frequencies (Brants et
 al. 2007, section 4) over the runs that occur more than once, in everyday captions and in those at hand.
 """

@@ -97,7 +97,7 @@ def paragraphs(lines: Sequence[str], style: str = "") -> str:
 
 
 def thumbnail(image: Image.Image) -> str:
-    """A PNG as a data address: small pictures enlarged without smoothing, so that their pixels show as drawn."""
+    """A PNG as a data address: small images enlarged without smoothing, so that their pixels show as drawn."""
     image = image.convert("RGB")
     longest = max(image.size)
     if longest <= THUMBNAIL // 2:
@@ -118,7 +118,7 @@ def preference(choice: bool | float) -> str:
 
 
 def example(entry: Mapping[str, Any]) -> str:
-    """A card: picture, both captions, and which one each model prefers."""
+    """A card: image, both captions, and which one each model prefers."""
     rows = "".join(
         f"<li><span>{escape(str(label))}</span>{preference(choice)}</li>" for label, choice in entry["choices"].items()
     )

@@ -1,4 +1,4 @@
-"""Pictures to look at, from the row log of `eval --log-samples`: what each model made of the same row."""
+"""Images to look at, from the row log of `eval --log-samples`: what each model made of the same row."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_log(run: Results, task: str = "world") -> Rows:
 
 
 def from_logs(methods: Sequence[Method]) -> list[dict[str, Any]]:
-    """One example a composition test of the built-in world, whose pictures can be drawn again: the first row that the
+    """One example a composition test of the built-in world, whose images can be drawn again: the first row that the
     models disagree on, else the first that the base gets wrong, else the first. Without such, a run's own photos
     (`photos`). [] without a log of every method."""
     logs = {m.label: read_log(m.runs[0]) for m in methods}
@@ -67,7 +67,7 @@ def _margin(row: Row) -> float:
 
 
 def _drawn(kind: str, place: int, captions: Sequence[str]) -> dict[str, Any] | None:
-    """The picture of a row; None where another version of the world drew it, so that its captions differ."""
+    """The image of a row; None where another version of the world drew it, so that its captions differ."""
     from PIL import Image
 
     from compoclip.data.world.composition import composition_item

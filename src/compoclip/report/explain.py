@@ -120,7 +120,7 @@ def _runs(first: Sequence[str], other: Sequence[str]) -> list[tuple[int, int, in
 
 
 def as_data(readings: Sequence[Explanation], captions: Sequence[str], image: str) -> dict[str, Any]:
-    """Everything that the picture shows, as plain data."""
+    """Everything that the image shows, as plain data."""
     return {
         "image": image,
         "captions": list(captions),

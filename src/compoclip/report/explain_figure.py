@@ -1,4 +1,4 @@
-"""The picture of an explanation: scores as bars, and a map of patches for each word of each caption."""
+"""The figure of an explanation: scores as bars, and a map of patches for each word of each caption."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ BASE, TUNED = "#8a8f98", "#0072b2"  # Okabe and Ito's blue against grey
 
 
 def draw(readings: Sequence[Explanation], captions: Sequence[str], path: str | Path) -> None:
-    """Write the picture (.png, .svg or .pdf). One block a caption; with two models, the maps of each.
+    """Write the figure (.png, .svg or .pdf). One block a caption; with two models, the maps of each.
 
     Words in which a caption differs from the first are bold and framed. Raises InputError for another suffix.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
-        raise InputError(f"{path}: a picture is written as {', '.join(FORMATS)}")
+        raise InputError(f"{path}: an image is written as {', '.join(FORMATS)}")
     import matplotlib
 
     matplotlib.use("Agg")
@@ -51,10 +51,10 @@ def draw(readings: Sequence[Explanation], captions: Sequence[str], path: str | P
 
 
 def _scores(part: Any, readings: Sequence[Explanation], captions: Sequence[str]) -> None:
-    picture, bars = part.subplots(1, 2, width_ratios=[1, 2.6])
-    picture.imshow(readings[0].view)
-    picture.set_title("what the model sees", fontsize=9)
-    picture.axis("off")
+    image_axes, bars = part.subplots(1, 2, width_ratios=[1, 2.6])
+    image_axes.imshow(readings[0].view)
+    image_axes.set_title("what the model sees", fontsize=9)
+    image_axes.axis("off")
     height = 0.8 / len(readings)
     for index, reading in enumerate(readings):
         places = np.arange(len(captions)) + index * height

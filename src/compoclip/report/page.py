@@ -35,7 +35,7 @@ from compoclip.report.training import how_trained
 Curves = Mapping[str, Sequence[tuple[float, float, float]]]
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-ALONE = "Figures are percent; in brackets, the range in which each would fall with other test pictures of its kind."
+ALONE = "Figures are percent; in brackets, the range in which each would fall with other test images of its kind."
 HOW_TO_READ = (
     "Large figures are percent. Below them: the difference to the base, in points, with its 95 % interval. "
     "▲ on green is significantly better (the interval excludes 0), ▼ on red significantly worse, no sign means that "
@@ -118,7 +118,7 @@ def lead(methods: Sequence[Method]) -> list[str]:
     comp, zeroshot = _column(methods, "comp"), _column(methods, "zeroshot")
     retrieval = [_column(methods, key) for key in ("i2t", "t2i")]
     rows = rows_of(methods[0].runs[0], columns["comp"]) if "comp" in columns else 0
-    what = f"composition that {pools.NEEDS_PICTURE}" if pools.needs_picture(methods) else "composition"
+    what = f"composition that {pools.NEEDS_IMAGE}" if pools.needs_image(methods) else "composition"
     out = summary.headline(methods, comp, zeroshot, rows, what)
     if "comp" in columns:
         beside = {name: _beside(methods[0].runs[0], columns["comp"], name) for name in summary.CONTROLS}
@@ -145,7 +145,7 @@ def _tradeoff(methods: Sequence[Method], curves: Curves) -> str:
     lines = [
         plot.Curve(label, [(a, z, c) for a, c, z in curve], places.get(label, 0)) for label, curve in curves.items()
     ]
-    upwards = f"composition that {pools.NEEDS_PICTURE} (%)" if pools.needs_picture(methods) else "composition (%)"
+    upwards = f"composition that {pools.NEEDS_IMAGE} (%)" if pools.needs_image(methods) else "composition (%)"
     wide = plot.tradeoff(points, lines, width=760, height=470, y_title=upwards)
     narrow = plot.tradeoff(points, lines, width=370, height=390, x_title="zero-shot recognition (%)", y_title=upwards)
     seeds = any(len(m.runs) > 1 for m in methods)
@@ -204,7 +204,7 @@ def _part(methods: Sequence[Method], part: str, heading: str) -> str:
             out.append(blocks.figures(methods, own, _extras(methods[0], own)))
         return "".join(out)
     tasks = {column.strata[0][0]: None for column in columns}
-    if len(tasks) == 1 and part == "composition" and pools.needs_picture(methods):
+    if len(tasks) == 1 and part == "composition" and pools.needs_image(methods):
         return "".join(out) + _by_need(methods, columns)
     if len(tasks) == 1:
         return "".join(out) + blocks.figures(methods, columns, _extras(methods[0], columns)) + _kinds(columns)
@@ -264,7 +264,7 @@ def _examples(examples: Sequence[Mapping[str, Any]], picked: bool = False) -> st
     how = f" {escape(PICKED)}" if picked else ""
     cards = "".join(blocks.example(e) for e in examples)
     return (
-        "<h2>Look for yourself</h2><p>Each picture comes with a true caption and a false one. "
+        "<h2>Look for yourself</h2><p>Each image comes with a true caption and a false one. "
         f"Which one does each model give the higher score?{how}</p>"
         f'<div class="cards">{cards}</div>'
     )

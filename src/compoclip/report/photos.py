@@ -1,4 +1,4 @@
-"""A user's own photos in the report: of every kind a row that was won and one that was lost, with its picture."""
+"""A user's own photos in the report: of every kind a row that was won and one that was lost, with its image."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def _first(
     for key in keys:
         turned = sum(log[key]["correct"] != before for log in others)
         if base[key]["correct"] == before and 2 * turned > len(others):
-            image = picture(str(base[key]["images"][0]))
+            image = read_image(str(base[key]["images"][0]))
             if image is not None:
                 return key, image
     return None
 
 
-def picture(where: str) -> Image.Image | None:
+def read_image(where: str) -> Image.Image | None:
     """The photo at a path or in an archive (`ARCHIVE:MEMBER`), turned as its EXIF tag says; None where it is gone."""
     try:
         if Path(where).is_file():

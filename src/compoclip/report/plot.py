@@ -1,4 +1,4 @@
-"""Pictures as SVG text: composition against zero-shot, one point a method; no library, colours from the page's style.
+"""Plots as SVG text: composition against zero-shot, one point a method; no library, colours from the page's style.
 
 Marks differ in shape as well as colour, and labels are placed so that none covers another label or a mark.
 """

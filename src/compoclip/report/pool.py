@@ -16,8 +16,8 @@ from compoclip.evaluation.statistics import Groups, Interval, McNemar, cluster_i
 Results = dict[str, Any]
 RUN = "run_path"  # the run directory that a loaded result lies in
 # Averages by which a task says what its kinds of rows ask; the first is its score.
-NEEDS_PICTURE, TEXT_ALONE, WORDS_ALONE = "needs the picture", "text alone can do it", "a bag of words can do it"
-PARTED = (NEEDS_PICTURE, TEXT_ALONE, WORDS_ALONE)
+NEEDS_IMAGE, TEXT_ALONE, WORDS_ALONE = "needs the image", "text alone can do it", "a bag of words can do it"
+PARTED = (NEEDS_IMAGE, TEXT_ALONE, WORDS_ALONE)
 ROUNDING = 1e-9  # points; an interval that ends at zero may miss it by the rounding of its weights
 
 
@@ -128,17 +128,17 @@ def summary_columns(methods: Sequence[Method]) -> list[Column]:
     for key in SUMMARY:
         if any(run["summary"].get(key) is not None for m in methods for run in m.runs):
             columns.append(Column(titles[key], _summary_strata(methods[0].runs[0], key), key))
-        if key == "comp" and columns and needs_picture(methods):
-            columns = [replace(columns[0], title=f"composition: {NEEDS_PICTURE}")]
+        if key == "comp" and columns and needs_image(methods):
+            columns = [replace(columns[0], title=f"composition: {NEEDS_IMAGE}")]
             columns += part_columns(methods, TEXT_ALONE)
     return columns
 
 
-def needs_picture(methods: Sequence[Method]) -> bool:
-    """Whether the summary's composition is the mean of kinds that need the picture alone."""
+def needs_image(methods: Sequence[Method]) -> bool:
+    """Whether the summary's composition is the mean of kinds that need the image alone."""
     run = methods[0].runs[0]
     tasks = {task for task, _, _ in _summary_strata(run, "comp")}
-    return bool(tasks) and all(run["tasks"][task]["rule"] == NEEDS_PICTURE for task in tasks)
+    return bool(tasks) and all(run["tasks"][task]["rule"] == NEEDS_IMAGE for task in tasks)
 
 
 def part_columns(methods: Sequence[Method], title: str, task: str | None = None) -> list[Column]:

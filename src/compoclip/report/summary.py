@@ -9,14 +9,14 @@ from compoclip.report.pool import Cell, Method
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (
         "CLIP",
-        "A model with two halves, one that reads pictures and one that reads text. Both give a list of numbers; "
-        "the closer the two lists, the better the model thinks the text fits the picture.",
+        "A model with two halves, one that reads images and one that reads text. Both give a list of numbers; "
+        "the closer the two lists, the better the model thinks the text fits the image.",
     ),
     (
         "composition",
         "Who does what to whom, which thing has which colour, how many, where. A model without it sees the same in "
         "“a dog chases a cat” and “a cat chases a dog”: a bag of words. "
-        "Measured by showing a picture with a true caption and a false one made of nearly the same words.",
+        "Measured by showing an image with a true caption and a false one made of nearly the same words.",
     ),
     (
         "hard negative",
@@ -25,12 +25,12 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "zero-shot recognition",
-        "Naming what a picture shows by choosing among class names, without training on those classes. "
+        "Naming what an image shows by choosing among class names, without training on those classes. "
         "It stands for what the model knew before fine-tuning, so a loss here is forgetting.",
     ),
     (
         "retrieval (image → text, text → image)",
-        "Finding the caption of a picture among all captions, and the picture of a caption among all pictures. "
+        "Finding the caption of an image among all captions, and the image of a caption among all images. "
         "R@5 is how often it is among the first five.",
     ),
     (
@@ -39,12 +39,12 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "without looking",
-        "The grey lines below the tables: what a trick scores that does not look at the picture. "
+        "The grey lines below the tables: what a trick scores that does not look at the image. "
         "A benchmark on which such a trick does well says little about seeing.",
     ),
     (
         "95 % interval",
-        "The range in which the figure would fall 95 times of 100 if other test pictures of the same kind were drawn. "
+        "The range in which the figure would fall 95 times of 100 if other test images of the same kind were drawn. "
         "For a difference it is computed on the same rows for both models; if it holds zero, "
         "the difference may well be luck.",
     ),
@@ -70,9 +70,9 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 
 
 PARTS = {  # what this page can be about, in the order in which it is told
-    "composition": "Composition is telling apart captions of nearly the same words, one of them true of a picture.",
-    "zeroshot": "Zero-shot recognition is naming what a picture shows, which the base could do before fine-tuning.",
-    "retrieval": "Retrieval is finding the caption of a picture among all, and the picture of a caption.",
+    "composition": "Composition is telling apart captions of nearly the same words, one of them true of an image.",
+    "zeroshot": "Zero-shot recognition is naming what an image shows, which the base could do before fine-tuning.",
+    "retrieval": "Retrieval is finding the caption of an image among all, and the image of a caption.",
     "probe": "A linear probe learns classes from the image features alone.",
 }
 WORLD = (
@@ -103,20 +103,20 @@ KINDS = {
 
 
 NEEDS = {
-    "needs the picture": "Both captions hold the same words, or words that no text can tell from each other: the grey "
+    "needs the image": "Both captions hold the same words, or words that no text can tell from each other: the grey "
     "lines stay near guessing, so a gain here is a gain in seeing.",
     "text alone can do it": "The false caption is longer or no sentence: the grey lines show tricks that solve these "
-    "without the picture, so a gain here may be a taste for plausible sentences.",
-    "a bag of words can do it": "The false caption names something that is not there: knowing what is in the picture "
+    "without the image, so a gain here may be a taste for plausible sentences.",
+    "a bag of words can do it": "The false caption names something that is not there: knowing what is in the image "
     "is enough, and nothing need be put together.",
 }
 
 
 CONTROLS = {
     "shorter": "always the shorter caption",
-    "language_model": "a language model that sees no picture",
-    "no_picture": "{base}, shown an average picture",
-    "shuffled": "{base}, shown another picture",
+    "language_model": "a language model that sees no image",
+    "no_picture": "{base}, shown an average image",
+    "shuffled": "{base}, shown another image",
     "no_caption": "{base}, given an average caption",
     "other_caption": "{base}, given another caption",
 }
@@ -146,7 +146,7 @@ def introduction(methods: Sequence[Method]) -> str:
         return WORLD
     parts = {subset.get("part", "composition") for entry in tasks.values() for subset in entry["subsets"].values()}
     told = " ".join(text for part, text in PARTS.items() if part in parts)
-    own = " The pictures are your own, held out from training." if set(tasks) == {"heldout"} else ""
+    own = " The images are your own, held out from training." if set(tasks) == {"heldout"} else ""
     price = " Teaching one thing can make a model forget another; this page shows both." if len(parts) > 1 else ""
     return f"{told}{own}{price}"
 
@@ -161,16 +161,16 @@ def without_looking(methods: Sequence[Method], comp: Sequence[Cell], beside: Map
     trick, best = CONTROLS[name].format(base=methods[0].label), max(values)
     if most < 55:
         return [
-            f"No trick that does not look at the picture does much better than guessing (the best: {trick}, "
+            f"No trick that does not look at the image does much better than guessing (the best: {trick}, "
             f"{most:.1f} %)."
         ]
     if best <= most:
         return [
-            f"These rows do not need the picture: {trick} gets {most:.1f} % of them, no model here more than "
+            f"These rows do not need the image: {trick} gets {most:.1f} % of them, no model here more than "
             f"{best:.1f} %."
         ]
     return [
-        f"Part of these rows can be had without the picture: {trick} gets {most:.1f} %. Only what a model has above "
+        f"Part of these rows can be had without the image: {trick} gets {most:.1f} %. Only what a model has above "
         "that shows that it looked."
     ]
 
@@ -221,7 +221,7 @@ def _alone(name: str, comp: Sequence[Cell], zeroshot: Sequence[Cell]) -> list[st
             "(100 is perfect, 50 is guessing where there are two captions)."
         )
     if zeroshot and zeroshot[0].value is not None:
-        out.append(f"It names {zeroshot[0].value:.1f} % of the pictures right without training on their classes.")
+        out.append(f"It names {zeroshot[0].value:.1f} % of the images right without training on their classes.")
     out.append("Give a second model to see differences: compoclip report BASE TUNED --out DIR.")
     return out
 

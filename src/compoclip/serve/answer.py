@@ -19,7 +19,7 @@ from compoclip.serve.limits import Limits
 
 KINDS = ("degla", "replace-relations", "count", "negation")
 SUGGESTED = 6
-VIEW = 448  # pixels of the side at which a picture is sent, at most
+VIEW = 448  # pixels of the side at which an image is sent, at most
 
 
 class Answerer:
@@ -98,13 +98,13 @@ def _caption(
 
 
 def _map(reading: Explanation, row: int, place: int, word: str) -> str | None:
-    """The map of a word as a small picture; None where this model's tokenizer has no such word there."""
+    """The map of a word as a small image; None where this model's tokenizer has no such word there."""
     own = reading.words[row] if reading.words else []
     return address(coloured(own[place][1])) if place < len(own) and own[place][0] == word else None
 
 
 def coloured(grid: Map) -> Image.Image:
-    """A map as a picture of one pixel a patch, in viridis, which colour-blind readers can order."""
+    """A map as an image of one pixel a patch, in viridis, which colour-blind readers can order."""
     from matplotlib import colormaps
 
     low, high = float(grid.min()), float(grid.max())
@@ -119,7 +119,7 @@ def _fitted(view: Image.Image) -> Image.Image:
 
 
 def address(image: Image.Image) -> str:
-    """A picture as a data address: what was uploaded is never sent back, only pixels that were drawn anew."""
+    """An image as a data address: what was uploaded is never sent back, only pixels that were drawn anew."""
     out = io.BytesIO()
     image.save(out, "PNG")
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

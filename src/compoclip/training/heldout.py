@@ -10,7 +10,7 @@ import numpy as np
 from compoclip.data.images import PixelImage
 from compoclip.data.report import Report
 from compoclip.data.sources.base import Sample, Source
-from compoclip.evaluation.images import Picture
+from compoclip.evaluation.images import ImageRef
 from compoclip.evaluation.scoring import CHOICE, Grid, Retrieval, Subset
 from compoclip.evaluation.task import Average, Loaded, Task, TaskOptions
 from compoclip.negatives.types import Negative
@@ -88,7 +88,7 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[Negative]]) -> T
 
     def load(request: TaskOptions) -> Loaded:
         samples = [part[i] for i in range(len(part))][: request.limit]
-        readable: list[tuple[Picture, Sample]] = []
+        readable: list[tuple[ImageRef, Sample]] = []
         missing = 0
         for sample in samples:
             try:
@@ -96,20 +96,20 @@ def heldout_task(part: Source, negatives: Mapping[str, Sequence[Negative]]) -> T
             except ValueError:
                 missing += 1
                 continue
-            picture: Picture = PixelImage(np.asarray(image), sample.image.where, f"heldout:{sample.image_id}")
-            readable.append((picture, sample))
+            image_ref: ImageRef = PixelImage(np.asarray(image), sample.image.where, f"heldout:{sample.image_id}")
+            readable.append((image_ref, sample))
         subsets: list[Subset] = [
             Retrieval("retrieval", [p for p, _ in readable], [s.captions for _, s in readable], missing)
         ]
-        pairs: dict[str, list[tuple[Picture, tuple[str, str]]]] = {}
-        for picture, sample in readable:
+        pairs: dict[str, list[tuple[ImageRef, tuple[str, str]]]] = {}
+        for image_ref, sample in readable:
             for number, caption in enumerate(sample.captions):
                 own = sample.negatives[number] if sample.negatives else ()
                 made = negatives.get(sample.caption_ids[number], ())
                 for kind, wrong in [*((GIVEN, text) for text in own), *((row.kind, row.text) for row in made)]:
-                    pairs.setdefault(kind, []).append((picture, (caption, wrong)))
+                    pairs.setdefault(kind, []).append((image_ref, (caption, wrong)))
         for kind, rows in sorted(pairs.items()):
-            subsets.append(Grid(kind, CHOICE, [[picture] for picture, _ in rows], [texts for _, texts in rows]))
+            subsets.append(Grid(kind, CHOICE, [[image_ref] for image_ref, _ in rows], [texts for _, texts in rows]))
         return Loaded(subsets, {"source": part.name})
 
     def averages(counts: dict[str, int]) -> dict[str, Average]:

@@ -26,7 +26,7 @@ from compoclip.training.frozen import FrozenImages
 
 NAMED = 3  # similar images of a caption in NegCLIP's table; as many are found where a table names none
 SPARE = 4  # neighbours known for each that a group has room for, as some have had their turn
-SAME = 0.9999  # cosine of two features above which their images are one picture under two names
+SAME = 0.9999  # cosine of two features above which their images are one image under two names
 AT_ONCE = 2**25  # similarities in memory
 
 
@@ -94,7 +94,7 @@ def nearest(features: Tensor, count: int) -> np.ndarray:
     """(N, count) int32: the images with the largest cosine to each, the nearest first; -1 where there are no more.
 
     features (N, D): zero for an image that cannot be read, which has no neighbours and is none. Nor is an image
-    its own, or one that is the same picture. Equal ones come by their index.
+    its own, or one that is the same image. Equal ones come by their index.
     """
     unit, size = F.normalize(features.float(), dim=1), len(features)
     there = unit.any(dim=1)

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from compoclip.decode import IMAGE_SUFFIXES as DECODED
 
 IMAGE_SUFFIXES = (*DECODED, ".jfif", ".jpe")
-# endings of pictures that nothing here decodes: such files are counted, not passed over
-OTHER_PICTURES = tuple(
+# endings of images that nothing here decodes: such files are counted, not passed over
+OTHER_IMAGES = tuple(
     suffix
     for suffix in (".avif", ".heic", ".heif", ".jxl", ".jp2", ".svg", ".psd", ".tga", ".ico", ".dng", ".cr2", ".nef")
     if suffix not in IMAGE_SUFFIXES
@@ -29,8 +29,8 @@ def is_image(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES) and not is_litter(name)
 
 
-def is_other_picture(name: str) -> bool:
-    return name.lower().endswith(OTHER_PICTURES) and not is_litter(name)
+def is_other_image(name: str) -> bool:
+    return name.lower().endswith(OTHER_IMAGES) and not is_litter(name)
 
 
 def safe_name(name: str) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from compoclip.data.images import FileImage, ImageRef, TarImage, ZipStore, is_litter
-from compoclip.data.images.names import IMAGE_SUFFIXES, OTHER_PICTURES, walk
+from compoclip.data.images.names import IMAGE_SUFFIXES, OTHER_IMAGES, walk
 from compoclip.data.images.tars import MAX_TEXT_BYTES, tar_members
 from compoclip.data.report import Report
 from compoclip.data.sources.columns import (
@@ -32,7 +32,7 @@ NEGATIVES_EXTENSION = "negatives.json"  # what `negatives build --into-tars` add
 NEGATIVE_KEYS = ("negatives", "neg_captions", "neg_caption")
 PLAIN = ("txt", "caption")
 TEXTS = (NEGATIVES_EXTENSION, *PLAIN, "json")
-PICTURES = tuple(suffix[1:] for suffix in (*IMAGE_SUFFIXES, *OTHER_PICTURES))
+IMAGES = tuple(suffix[1:] for suffix in (*IMAGE_SUFFIXES, *OTHER_IMAGES))
 
 Files = Iterable[tuple[str, ImageRef]]  # names below a root, each with the file behind it
 
@@ -50,7 +50,7 @@ class ImageTextPair(NamedTuple):
 def split_key(name: str) -> tuple[str, str]:
     """(key, extension). A key may hold dots (`IMG_1.0.png`); what has no extension known here ends at its first dot."""
     lower = name.lower()
-    for extension in (*TEXTS, *PICTURES):
+    for extension in (*TEXTS, *IMAGES):
         if lower.endswith("." + extension):
             return name[: -len(extension) - 1], extension
     folder, _, base = name.rpartition("/")
@@ -141,17 +141,17 @@ def _pairs(
             continue
         if extension in TEXTS:
             texts.setdefault(key, {})[extension] = file
-        elif extension in PICTURES and key in images:
+        elif extension in IMAGES and key in images:
             report.skip("second image of the same key", file.where)
-        elif extension in PICTURES:
+        elif extension in IMAGES:
             images[key] = name, file
     for key, (name, image) in images.items():
         found = texts.pop(key, {})
         if not keep(_told(found) or split_of(key)):
             continue
         report.rows += 1
-        if name.lower().endswith(OTHER_PICTURES):
-            report.skip("picture of a format that is not read", image.where, "save it as JPEG or PNG")
+        if name.lower().endswith(OTHER_IMAGES):
+            report.skip("image of a format that is not read", image.where, "save it as JPEG or PNG")
             continue
         captions, negatives = captions_of(key, image.where, found, reading)
         if captions:

@@ -44,7 +44,7 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture before it is drawn.
+    """An image before it is drawn.
 
     `ground` is the background's RGB, `clutter` grey bars (top, left, height, width, shade), `noise` the noise field.
     """

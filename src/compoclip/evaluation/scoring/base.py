@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.evaluation import statistics
-from compoclip.evaluation.images import Picture
+from compoclip.evaluation.images import ImageRef
 from compoclip.evaluation.scoring.comparisons import Array
 
 Values = NDArray[np.float64]
@@ -23,19 +23,19 @@ _ARCHIVE = re.compile(r"\.(?:tar|zip):")
 class Encoded:
     """Features of one call, looked up by what they are of: `images` (U, D) and `texts` (V, D), fp32, of unit length."""
 
-    def __init__(self, pictures: Sequence[Picture], images: Array, captions: Sequence[str], texts: Array) -> None:
-        self._image_keys, self.images = {p.key: i for i, p in enumerate(pictures)}, images
+    def __init__(self, image_refs: Sequence[ImageRef], images: Array, captions: Sequence[str], texts: Array) -> None:
+        self._image_keys, self.images = {p.key: i for i, p in enumerate(image_refs)}, images
         self._text_keys, self.texts = {t: i for i, t in enumerate(captions)}, texts
 
-    def image_index(self, pictures: Sequence[Picture]) -> NDArray[np.int64]:
-        return np.array([self._image_keys[p.key] for p in pictures], dtype=np.int64)
+    def image_index(self, image_refs: Sequence[ImageRef]) -> NDArray[np.int64]:
+        return np.array([self._image_keys[p.key] for p in image_refs], dtype=np.int64)
 
     def text_index(self, captions: Sequence[str]) -> NDArray[np.int64]:
         return np.array([self._text_keys[c] for c in captions], dtype=np.int64)
 
-    def image(self, pictures: Sequence[Picture]) -> Array:
+    def image(self, image_refs: Sequence[ImageRef]) -> Array:
         """(N, D) in the order asked."""
-        return self.images[self.image_index(pictures)]
+        return self.images[self.image_index(image_refs)]
 
     def text(self, captions: Sequence[str]) -> Array:
         """(N, D) in the order asked."""
@@ -64,7 +64,7 @@ class Subset(Protocol):
     part: str
     missing: int
 
-    def pictures(self) -> Sequence[Picture]: ...
+    def image_refs(self) -> Sequence[ImageRef]: ...
 
     def captions(self) -> Sequence[str]: ...
 
@@ -78,9 +78,9 @@ def identity(parts: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def picture_name(picture: Picture) -> str:
+def image_name(image_ref: ImageRef) -> str:
     """The image's own name, without the place it lies in on this machine: folder, or archive."""
-    return PurePosixPath(_ARCHIVE.split(picture.where)[-1]).name
+    return PurePosixPath(_ARCHIVE.split(image_ref.where)[-1]).name
 
 
 def percent(values: NDArray[Any]) -> float | None:

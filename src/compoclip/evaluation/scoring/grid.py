@@ -12,8 +12,8 @@ import yaml
 from numpy.typing import NDArray
 
 from compoclip.evaluation import statistics
-from compoclip.evaluation.images import Picture
-from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, percent, picture_name
+from compoclip.evaluation.images import ImageRef
+from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, image_name, percent
 from compoclip.evaluation.scoring.comparisons import Array, Flags, Graded, chance, judge, parse, places
 from compoclip.evaluation.scoring.ranking import chunks
 
@@ -112,7 +112,7 @@ class Grid:
 
     name: str
     shape: Shape
-    images: Sequence[Sequence[Picture]]
+    images: Sequence[Sequence[ImageRef]]
     texts: Sequence[Sequence[str]]
     missing: int = 0
     rule: str = "strict"
@@ -126,7 +126,7 @@ class Grid:
         if self.rule == "half" and not self.shape.half:
             self.rule = "strict"
 
-    def pictures(self) -> Sequence[Picture]:
+    def image_refs(self) -> Sequence[ImageRef]:
         return [p for row in self.images for p in row]
 
     def captions(self) -> Sequence[str]:
@@ -197,7 +197,7 @@ class Grid:
         chooses among images."""
         captions, images = self.widths().width
         rows = zip(self.images, self.texts)
-        named = [(list(map(picture_name, pictures)), list(texts)) for pictures, texts in rows]
+        named = [(list(map(image_name, image_refs)), list(texts)) for image_refs, texts in rows]
         turned = captions == 1 and images > 1
         return identity("\t".join([*texts, *names] if turned else [*names, *texts]) for names, texts in named)
 

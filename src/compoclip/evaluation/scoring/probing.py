@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from compoclip.evaluation import probe, statistics
-from compoclip.evaluation.images import Picture
-from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, picture_name
+from compoclip.evaluation.images import ImageRef
+from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, image_name
 from compoclip.progress import bar
 
 FITS = 16  # at most: seven coarse values, two at each of four halvings, the last on all rows
@@ -25,17 +25,17 @@ class LinearProbe:
     """
 
     name: str
-    train: Sequence[Picture]
+    train: Sequence[ImageRef]
     train_labels: NDArray[Any]
     validation: NDArray[np.bool_]
-    test: Sequence[Picture]
+    test: Sequence[ImageRef]
     test_labels: NDArray[Any]
     class_names: Sequence[str]
     metric: str = "accuracy"
     missing: int = 0
     part: str = "probe"
 
-    def pictures(self) -> Sequence[Picture]:
+    def image_refs(self) -> Sequence[ImageRef]:
         return [*self.train, *self.test]
 
     def captions(self) -> Sequence[str]:
@@ -78,7 +78,7 @@ class LinearProbe:
             {"image": p.where, "predicted": self.class_names[int(best[i])], "correct": float(hits[i])}
             for i, p in enumerate(self.test)
         ]
-        who = identity([f"{picture_name(p)}\t{np.asarray(k).tolist()}" for p, k in zip(self.test, self.test_labels)])
+        who = identity([f"{image_name(p)}\t{np.asarray(k).tolist()}" for p, k in zip(self.test, self.test_labels)])
         return [(self.name, Outcome(metrics, hits, rows, who, {"top1": hits}))]
 
     def chance(self) -> float | None:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation import statistics
-from compoclip.evaluation.images import Picture
-from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, percent, picture_name
+from compoclip.evaluation.images import ImageRef
+from compoclip.evaluation.scoring.base import Encoded, Outcome, basic, identity, image_name, percent
 from compoclip.evaluation.scoring.comparisons import Array, Flags, check_finite
 
 
@@ -95,7 +95,7 @@ class Retrieval:
     """
 
     name: str
-    images: Sequence[Picture]
+    images: Sequence[ImageRef]
     texts: Sequence[Sequence[str]]
     missing: int = 0
     rule: str = "strict"
@@ -104,11 +104,11 @@ class Retrieval:
 
     def __post_init__(self) -> None:
         self.rule = "strict" if self.rule == "half" else self.rule
-        for picture, own in zip(self.images, self.texts):
+        for image_ref, own in zip(self.images, self.texts):
             if not own:
-                raise InputError(f"{picture.where}: no caption; give it one or leave the image out")
+                raise InputError(f"{image_ref.where}: no caption; give it one or leave the image out")
 
-    def pictures(self) -> Sequence[Picture]:
+    def image_refs(self) -> Sequence[ImageRef]:
         return self.images
 
     def captions(self) -> Sequence[str]:
@@ -134,7 +134,7 @@ class Retrieval:
             {"caption": texts[j], "image": names[owner[j]], "rank": int(r), "correct": float(r == 1)}
             for j, r in enumerate(t2i.rank)
         ]
-        who = identity([picture_name(p) + "\t" + "\t".join(t) for p, t in zip(self.images, self.texts)])
+        who = identity([image_name(p) + "\t" + "\t".join(t) for p, t in zip(self.images, self.texts)])
         return [
             (f"{self.name}/i2t", self._outcome(i2t, i2t_chance, seed, None, i2t_rows, who)),
             (f"{self.name}/t2i", self._outcome(t2i, t2i_chance, seed, owner, t2i_rows, who)),

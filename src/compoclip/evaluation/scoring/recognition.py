@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from compoclip.errors import InputError
 from compoclip.evaluation import statistics
-from compoclip.evaluation.images import Picture
+from compoclip.evaluation.images import ImageRef
 from compoclip.evaluation.scoring import classification
-from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, percent, picture_name
+from compoclip.evaluation.scoring.base import Encoded, Outcome, Values, basic, identity, image_name, percent
 from compoclip.evaluation.scoring.comparisons import Array
 
 
@@ -33,7 +33,7 @@ class ZeroShot:
     """
 
     name: str
-    images: Sequence[Picture]
+    images: Sequence[ImageRef]
     labels: NDArray[Any]
     class_names: Sequence[str]
     templates: Sequence[str]
@@ -73,7 +73,7 @@ class ZeroShot:
         """Class by class, template by template."""
         return [t.replace("{}", c) for c in self.class_names for t in self.templates]
 
-    def pictures(self) -> Sequence[Picture]:
+    def image_refs(self) -> Sequence[ImageRef]:
         return self.images
 
     def captions(self) -> Sequence[str]:
@@ -85,14 +85,14 @@ class ZeroShot:
         metrics, hits, best, tied = (self._several if self.several else self._single)(images, weights, seed)
         metrics |= {"metric": self.metric, "classes": len(self.class_names), "templates": len(self.templates)}
         names, rows, asked = self.class_names, [], []
-        for i, picture in enumerate(self.images):
+        for i, image_ref in enumerate(self.images):
             if self.several:
                 told: dict[str, Any] = {"labels": [names[c] for c in np.flatnonzero(self.labels[i]).tolist()]}
-                asked.append(f"{picture_name(picture)}\t{self.labels[i].tolist()}")
+                asked.append(f"{image_name(image_ref)}\t{self.labels[i].tolist()}")
             else:
                 told = {"label": names[self.labels[i]], "tied": bool(tied[i])}
-                asked.append(f"{picture_name(picture)}\t{told['label']}")
-            rows.append({"image": picture.where, "predicted": names[int(best[i])], "correct": float(hits[i]), **told})
+                asked.append(f"{image_name(image_ref)}\t{told['label']}")
+            rows.append({"image": image_ref.where, "predicted": names[int(best[i])], "correct": float(hits[i]), **told})
         return [(self.name, Outcome(metrics, hits, rows, identity(asked)))]
 
     def _single(

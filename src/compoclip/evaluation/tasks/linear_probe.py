@@ -58,18 +58,18 @@ def read_set(folder: Path, request: TaskOptions) -> tuple[LinearProbe, dict[str,
         classes, metric = which.classes, which.metric
         labels = [aligned(which, data, folder)[0] for data in splits]
         if which.resize == "whole":
-            splits = [replace(d, pictures=[p.whole(SIDE) for p in d.pictures]) for d in splits]
+            splits = [replace(d, images=[p.whole(SIDE) for p in d.images]) for d in splits]
     if metric not in (*SINGLE, *SEVERAL):
         raise InputError(f"{folder}: metric {metric!r} is unknown; use one of {', '.join((*SINGLE, *SEVERAL))}")
-    training = [picture for data in (splits[0], *splits[2:]) for picture in data.pictures]
+    training = [image_ref for data in (splits[0], *splits[2:]) for image_ref in data.images]
     known_labels = np.concatenate([labels[0], *labels[2:]])
-    validation = np.arange(len(training)) >= len(splits[0].pictures) if held else hold_out(known_labels)
+    validation = np.arange(len(training)) >= len(splits[0].images) if held else hold_out(known_labels)
     probe = LinearProbe(
         name or folder.name,
         training,
         known_labels,
         validation,
-        splits[1].pictures,
+        splits[1].images,
         labels[1],
         classes,
         metric,

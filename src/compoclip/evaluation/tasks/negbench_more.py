@@ -8,7 +8,7 @@ from compoclip.evaluation.tasks.negbench import question
 
 
 def ask(where: str, row: Row) -> tuple[str, Question]:
-    """Four captions of a made picture; two of an X-ray image, whose name takes patient and study to be unique."""
+    """Four captions of a made image; two of an X-ray image, whose name takes patient and study to be unique."""
     return question(where, row, 4, 1) if "caption_2" in row else question(where, row, 2, 3)
 
 

@@ -13,13 +13,13 @@ from compoclip.data.sources.rows import NoSample, NoSplit, Options
 from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark, facts_of
 from compoclip.evaluation.captioned import Known
-from compoclip.evaluation.images import Picture, is_image, open_store
+from compoclip.evaluation.images import ImageRef, is_image, open_store
 from compoclip.evaluation.locations import Finder, find_images, note_absent
 from compoclip.evaluation.scoring import Retrieval
 from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions, look
 from compoclip.progress import say
 
-Samples = list[tuple[Picture | None, list[str]]]
+Samples = list[tuple[ImageRef | None, list[str]]]
 KNOWN = [
     Known(name, **dict[str, Any]((key, tuple(value)) for key, value in stated.items()))
     for name, stated in facts_of("retrieval")["captions"].items()
@@ -89,7 +89,7 @@ def read_known(task: str, sets: Iterable[Known], request: TaskOptions) -> tuple[
 
 
 def _form(name: str, samples: Samples, request: TaskOptions) -> Retrieval:
-    here = [(picture, texts) for picture, texts in samples if picture is not None]
+    here = [(image_ref, texts) for image_ref, texts in samples if image_ref is not None]
     kept = list(request.cut(here))
     missing = len(samples) - len(here)
     return Retrieval(name, [p for p, _ in kept], [t for _, t in kept], missing=missing, rule=request.ties or "strict")

@@ -6,7 +6,7 @@ from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.locations import texts
 from compoclip.evaluation.questions import Question, Row
 
-AGREED = 2  # annotators of three who found the caption, and not the foil, to fit the picture
+AGREED = 2  # annotators of three who found the caption, and not the foil, to fit the image
 
 
 def ask(where: str, row: Row) -> tuple[str, Question] | None:

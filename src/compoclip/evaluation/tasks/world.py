@@ -52,8 +52,8 @@ def load(request: TaskOptions) -> Loaded:
                 rule=rule,
             )
         )
-    pictures = [from_array(x, f"world retrieval image {i}") for i, x in enumerate(captioned.images)]
-    subsets.append(Retrieval("retrieval", pictures, captioned.captions, rule=rule))
+    image_refs = [from_array(x, f"world retrieval image {i}") for i, x in enumerate(captioned.images)]
+    subsets.append(Retrieval("retrieval", image_refs, captioned.captions, rule=rule))
     return Loaded(subsets, {"seed": TEST_SEED})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from compoclip.data.images.names import is_other_picture, walk
+from compoclip.data.images.names import is_other_image, walk
 from compoclip.errors import InputError
 from compoclip.evaluation.benchmark import benchmark
 from compoclip.evaluation.images import beside, open_store
@@ -56,9 +56,9 @@ def read_set(folder: Path, request: TaskOptions) -> Subset:
     data = read_labelled(folder)
     if data is None:
         raise DataMissing(f"{folder}: needs images in two or more class folders (CLASS/FILE), or a tar of them")
-    others = [name for name in walk(folder) if is_other_picture(name)]
+    others = [name for name in walk(folder) if is_other_image(name)]
     if others:
-        say(f"{folder}: {len(others)} pictures of a format that is not read (first: {others[0]}); save them as PNG")
+        say(f"{folder}: {len(others)} images of a format that is not read (first: {others[0]}); save them as PNG")
     names = class_names(folder, data)
     files = [path for path in (folder / "templates.txt", folder / TEMPLATES) if path.is_file()]
     templates = read_templates(files[0]) if files else DEFAULT_TEMPLATES
@@ -90,7 +90,7 @@ def load(request: TaskOptions) -> Loaded:
     subsets = []
     for folder in folders:
         subsets.append(read_set(folder, request))
-        say(f"{folder}: {len(subsets[-1].pictures())} images; {subsets[-1].missing} images missing")
+        say(f"{folder}: {len(subsets[-1].image_refs())} images; {subsets[-1].missing} images missing")
     return Loaded(subsets, {"sets": [str(f) for f in folders]})
 
 

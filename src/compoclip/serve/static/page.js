@@ -1,4 +1,4 @@
-// Everything works without this file; with it the picture stays chosen, can be dropped anywhere, and answers come in place.
+// Everything works without this file; with it the image stays chosen, can be dropped anywhere, and answers come in place.
 "use strict";
 const form = document.getElementById("ask"), answer = document.getElementById("answer");
 const state = document.getElementById("state"), image = document.getElementById("image");
