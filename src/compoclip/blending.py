@@ -14,6 +14,8 @@ from compoclip.models.blend import blend, soup
 from compoclip.progress import track
 from compoclip.training.heldout_run import with_heldout
 
+__all__ = ["blend_to", "choose", "measured", "sweep", "sweep_to"]
+
 SPAN = 10.0  # points that an axis of the curve shows at least
 SWEEP = tuple(i / 10 for i in range(11))
 

@@ -14,6 +14,8 @@ from compoclip.errors import InputError
 from compoclip.io import write_text
 from compoclip.recipes.reading import read_recipe, read_yaml
 
+__all__ = ["TrainConfig", "changed", "read_config", "resolve"]
+
 INTERVAL = r"^\d+(\.\d+)?[smh]$"
 REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
 # what a resumed run may change: how long, on what, and what is written

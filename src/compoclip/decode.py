@@ -12,6 +12,8 @@ from PIL import Image, ImageFile, UnidentifiedImageError, features
 
 from compoclip.errors import InputError
 
+__all__ = ["IMAGE_SUFFIXES", "open_image"]
+
 # Pillow also knows formats that start other programs (EPS starts Ghostscript) or that nobody keeps photos in; a file's
 # name is no guide to its format. JPEG brings MPO along, which many cameras write; PPM is how GTSRB is published.
 AVIF = "avif" in features.get_supported()

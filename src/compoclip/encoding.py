@@ -20,6 +20,8 @@ from compoclip.io import atomic_path, read_json, write_json
 from compoclip.models import Model
 from compoclip.progress import bar
 
+__all__ = ["encode_set", "read_features"]
+
 SHARD = 8192  # images a file, and what is lost at most when a process is killed
 EXAMPLES = 5  # unreadable images named in the manifest
 MANIFEST = "manifest.json"

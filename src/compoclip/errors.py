@@ -1,5 +1,7 @@
 """The ways a command fails: the user's input is wrong (exit 2), a run could not finish (exit 1), or was stopped."""
 
+__all__ = ["InputError", "Interrupted", "RunError", "Stopped"]
+
 
 class _OneLine(Exception):
     """An error whose message is one line, whatever line breaks the names of files and members in it hold."""

@@ -23,6 +23,8 @@ from compoclip.data.pixels import PixelCache, Preprocess, split_preprocess
 from compoclip.data.sources.base import Source
 from compoclip.errors import InputError, RunError
 
+__all__ = ["BatchStream"]
+
 JUDGED_AFTER = 200  # images tried before the share of broken ones is judged
 
 

@@ -13,6 +13,8 @@ import yaml
 
 from compoclip.errors import InputError
 
+__all__ = ["RULES", "aggregate"]
+
 Scores = Mapping[str, float]
 Weights = dict[str, float]
 

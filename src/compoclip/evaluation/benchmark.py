@@ -30,6 +30,8 @@ from compoclip.evaluation.locations import rows_of
 from compoclip.evaluation.questions import Layout, columns, loader
 from compoclip.evaluation.task import Average, Averages, Loaded, Task, TaskOptions
 
+__all__ = ["benchmark", "means"]
+
 FACTS = ("title", "rule", "chance", "citation", "version", "source", "licence", "size", "own")
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 

@@ -13,6 +13,8 @@ from typing import Any
 from compoclip.errors import InputError
 from compoclip.evaluation.feature_file import FeatureFile
 
+__all__ = ["FunctionEncoder", "as_encoder", "open_encoder"]
+
 
 class FunctionEncoder:
     """Two functions as one model: `image(list of PIL images)` and `text(list of texts)`, each giving (N, D)."""

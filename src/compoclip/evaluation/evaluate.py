@@ -23,6 +23,8 @@ from compoclip.evaluation.task import DataMissing, Loaded, Task, TaskOptions
 from compoclip.evaluation.tasks import TASKS
 from compoclip.io import check_writable
 
+__all__ = ["evaluate"]
+
 
 def chosen(tasks: str | Sequence[str]) -> tuple[list[str], bool]:
     """Task names, and whether all were asked for. Raises InputError for a name that is no task."""

@@ -17,6 +17,8 @@ from compoclip.evaluation.locations import Finder, find_files, find_images, rena
 from compoclip.evaluation.scoring import CHOICE, Grid, Shape, Subset
 from compoclip.evaluation.task import DataMissing, Loaded, TaskOptions
 
+__all__ = ["Layout", "Question", "columns", "loader"]
+
 Row = Mapping[str, Any]
 Box = tuple[int, int, int, int]
 

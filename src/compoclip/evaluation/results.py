@@ -23,6 +23,8 @@ from compoclip.evaluation.statistics import cluster_index, interval, stratified_
 from compoclip.evaluation.task import Average, Task
 from compoclip.io import read_json, write_json, write_text
 
+__all__ = ["individual", "read_results", "write_results"]
+
 SCHEMA = 1
 METRICS_VERSION = "2"  # changes when a protocol, a tie rule or an average does
 SUMMARY = ("comp", "zeroshot", "i2t", "t2i")

@@ -14,6 +14,8 @@ from compoclip.data.catalog import Entry, entries
 from compoclip.errors import InputError
 from compoclip.evaluation.scoring import Subset
 
+__all__ = ["Average", "DataMissing", "Loaded", "Task", "TaskOptions"]
+
 
 class DataMissing(InputError):
     """The task's data is not where it was looked for; `evaluate(tasks="all")` skips such a task and says so."""

@@ -18,6 +18,8 @@ from compoclip.export.source import open_source
 from compoclip.io import write_json
 from compoclip.models import Model, load, save
 
+__all__ = ["FORMATS", "convert"]
+
 FORMATS = ("open_clip", "hf", "onnx", "adapter")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 RECORD = "conversion.json"  # a folder with it was written here, and may be replaced

@@ -17,6 +17,8 @@ from compoclip.losses.features import Features, require
 from compoclip.losses.masks import log_sum_exp, masked_mean, same_image
 from compoclip.losses.softmax import Missing
 
+__all__ = ["contrastive"]
+
 Crowd = Literal["none", "batch", "own"]
 
 

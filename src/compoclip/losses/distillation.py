@@ -8,6 +8,8 @@ from torch import Tensor
 
 from compoclip.losses.features import Features, require
 
+__all__ = ["distillation"]
+
 
 def distillation(features: Features, reduction: Literal["sum", "mean"] = "sum") -> Tensor:
     """Squared distance of student and teacher over the images, captions and negatives of the batch.

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from compoclip.errors import InputError
 
+__all__ = ["Features", "require"]
+
 
 @dataclass(frozen=True)
 class Features:

@@ -8,6 +8,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.softmax import Missing, focal_smoothed
 
+__all__ = ["global_negative"]
+
 
 def global_negative(
     features: Features, gamma: float = 2.0, smoothing: float = 0.02, missing: Missing = "masked"

@@ -8,6 +8,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.softmax import own_cross_entropy
 
+__all__ = ["image_grounded"]
+
 
 def image_grounded(features: Features) -> Tensor:
     """Cross-entropy of the caption among itself and its own negatives for the image, at the learned scale."""

@@ -16,6 +16,8 @@ from compoclip.errors import InputError
 from compoclip.losses.features import Features, require
 from compoclip.losses.softmax import Missing, focal_smoothed
 
+__all__ = ["local_negative", "local_score", "patch_weights"]
+
 Alignment = Literal["minmax", "softmax", "sparse"]
 ALIGNMENTS = get_args(Alignment)
 

@@ -7,6 +7,8 @@ from torch import Tensor
 
 from compoclip.losses.features import Features
 
+__all__ = ["log_sum_exp", "masked_mean", "same_image"]
+
 
 def same_image(features: Features) -> Tensor:
     """(B, B) bool: two samples, not one and the same, that show the same image."""

@@ -28,6 +28,8 @@ from compoclip.losses.text_grounded import text_grounded
 from compoclip.losses.text_pull import text_pull
 from compoclip.losses.unit_contrast import unit_contrast
 
+__all__ = ["OBJECTIVES", "OPTIONS", "TERMS", "Objective", "Term", "objective"]
+
 
 @dataclass(frozen=True)
 class Term:

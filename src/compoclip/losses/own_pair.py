@@ -9,6 +9,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.masks import masked_mean
 
+__all__ = ["own_pair"]
+
 
 def own_pair(features: Features) -> Tensor:
     """Two-way cross-entropy of a true text and each of its caption's negatives, at the learned scale.

@@ -10,6 +10,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.masks import log_sum_exp, masked_mean, same_image
 
+__all__ = ["paraphrase"]
+
 
 def paraphrase(features: Features, direction: Literal["paper", "released", "both"] = "paper") -> Tensor:
     """Cross-entropy, at the learned scale, of a caption's own paraphrase among those of the batch.

@@ -12,6 +12,8 @@ from compoclip.errors import InputError
 from compoclip.losses.features import Features, require
 from compoclip.losses.masks import log_sum_exp, masked_mean, same_image
 
+__all__ = ["phrase_contrast"]
+
 PhraseForm = Literal["sigmoid", "softmax"]
 PhraseRepeats = Literal["paper", "masked"]
 

@@ -9,6 +9,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.phrase_contrast import PhraseForm, PhraseRepeats, phrase_loss
 
+__all__ = ["phrase_pooled"]
+
 CHUNK = 64  # phrases at a time: the pooled vectors of all pairs are (M, B, D)
 
 

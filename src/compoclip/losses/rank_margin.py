@@ -9,6 +9,8 @@ from torch import Tensor
 
 from compoclip.losses.features import Features, require
 
+__all__ = ["next_margins", "rank_margin"]
+
 Margin = Literal["adaptive", "fixed"]
 
 

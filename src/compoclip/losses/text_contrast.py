@@ -11,6 +11,8 @@ from compoclip.losses.features import Features, require
 from compoclip.losses.masks import log_sum_exp
 from compoclip.losses.softmax import batch_mean
 
+__all__ = ["text_contrast"]
+
 
 def text_contrast(
     features: Features,

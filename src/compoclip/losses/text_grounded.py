@@ -10,6 +10,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.softmax import own_cross_entropy
 
+__all__ = ["text_grounded"]
+
 
 def text_grounded(features: Features, scale: float = 10.0, mask: Literal["paper", "released"] = "paper") -> Tensor:
     """Cross-entropy, for a caption, of the teacher's embedding of the same caption among itself and the negatives.

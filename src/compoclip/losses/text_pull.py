@@ -7,6 +7,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.masks import masked_mean
 
+__all__ = ["text_pull"]
+
 
 def text_pull(features: Features) -> Tensor:
     """Squared distance of the first two `texts` of a sample, or of a caption and its paraphrases; mean over those."""

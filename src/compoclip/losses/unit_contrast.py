@@ -14,6 +14,8 @@ from torch import Tensor
 from compoclip.losses.features import Features, require
 from compoclip.losses.masks import log_sum_exp, masked_mean, same_image
 
+__all__ = ["unit_contrast"]
+
 
 def unit_contrast(
     features: Features,

@@ -23,6 +23,8 @@ from compoclip.models.hf import is_checkpoint, load_hf
 from compoclip.models.model import Model
 from compoclip.models.weights import first_line, load_weights
 
+__all__ = ["load"]
+
 log = logging.getLogger("compoclip.models")
 TINY = Path(__file__).parent / "tiny"
 ACTIVATIONS = {"gelu": False, "quickgelu": True}

@@ -16,6 +16,8 @@ from compoclip.models.device import numbers
 from compoclip.models.image_tower import Pooled, image_backbone, image_projection
 from compoclip.models.text_tower import TextOutput, encode_ids
 
+__all__ = ["Model"]
+
 
 class Model:
     """An open_clip model ready for use.

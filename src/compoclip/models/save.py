@@ -18,6 +18,8 @@ from compoclip.io import remove_leftovers
 from compoclip.models.allowed import strip_code
 from compoclip.models.model import Model
 
+__all__ = ["save"]
+
 CONFIG = "open_clip_config.json"
 
 

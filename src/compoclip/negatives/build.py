@@ -32,6 +32,8 @@ from compoclip.negatives.tars import TarsOut
 from compoclip.negatives.vocabulary import Vocabulary
 from compoclip.progress import bar
 
+__all__ = ["build"]
+
 SHARD = 4096  # captions a file, and what is lost at most when a worker is killed
 ENGINES = ("local", "ray")
 

@@ -22,6 +22,8 @@ from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import WORD, Vocabulary, default_vocabulary
 from compoclip.negatives.written import Piece, Written
 
+__all__ = ["Generator", "generate"]
+
 
 class Generator:
     """Rules, vocabulary and seed, ready to run over captions.

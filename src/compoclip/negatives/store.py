@@ -14,6 +14,8 @@ from compoclip.errors import InputError
 from compoclip.io import read_json, write_bytes
 from compoclip.negatives.types import Edit, Negative
 
+__all__ = ["Negatives", "iterate", "read_negatives"]
+
 MANIFEST = "manifest.json"
 SCHEMA = 1
 Row = tuple[str, str, list[Negative]]  # caption id, caption, negatives

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from compoclip.data.extras import Twinned
 
+__all__ = ["Edit", "Negative"]
+
 
 class Edit(NamedTuple):
     """Characters `start` to `end` of the caption (`old`) gave way to `new`. Repairs of a/an and case are not listed."""

@@ -21,6 +21,8 @@ from compoclip.losses.local_negative import local_score, patch_weights
 from compoclip.models import Model
 from compoclip.models.image_tower import has_patch_tokens
 
+__all__ = ["Difference", "Explanation", "as_data", "differences", "new_places", "read"]
+
 Map = NDArray[np.float32]  # (rows, columns) of patches, sums to 1
 
 

@@ -13,6 +13,8 @@ from compoclip.errors import InputError
 from compoclip.io import write_bytes
 from compoclip.report.explain import Explanation, new_places
 
+__all__ = ["draw"]
+
 COLUMNS = 12  # word maps in a line, at most
 KEY = "bright patches weigh most in a word's local score; framed words differ from the first caption"
 FORMATS = (".png", ".svg", ".pdf")

@@ -22,6 +22,8 @@ from compoclip.progress import say
 from compoclip.serve.answer import Answerer
 from compoclip.serve.limits import MIB, Limits, Rate, Refused, read_form
 
+__all__ = ["application", "serve"]
+
 STATIC = {"page.css": "text/css", "page.js": "text/javascript"}
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'self'; script-src 'self'; "

@@ -11,6 +11,8 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+__all__ = ["Limits"]
+
 MIB = 2**20
 CLIENTS = 10_000  # addresses whose rate is remembered; the least recent goes first
 

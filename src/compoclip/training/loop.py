@@ -52,6 +52,8 @@ from compoclip.training.towers import Towers
 from compoclip.training.trackers import require
 from compoclip.training.validation import Validation
 
+__all__ = ["train"]
+
 
 def train(
     config: TrainConfig, resume: bool = False, ranks: Ranks = ALONE, given: Collection[str] | None = None

@@ -11,6 +11,8 @@ from compoclip.data.images import ImageRef
 from compoclip.data.report import Report
 from compoclip.errors import InputError
 
+__all__ = ["Sample", "Source"]
+
 
 @dataclass(frozen=True)
 class Sample:

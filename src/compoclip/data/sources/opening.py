@@ -20,6 +20,8 @@ from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.data.sources.table import table_records
 from compoclip.errors import InputError
 
+__all__ = ["OPENERS", "open_source"]
+
 OPENERS: dict[str, Callable[[Path], Table]] = {
     **dict.fromkeys((".tsv", ".tab", ".csv"), open_delimited),
     **dict.fromkeys((".jsonl", ".ndjson", ".jsonlines"), open_jsonl),

@@ -26,6 +26,8 @@ from compoclip.negatives.types import Edit
 from compoclip.negatives.view import CaptionView
 from compoclip.negatives.vocabulary import Vocabulary
 
+__all__ = ["BUNDLES", "KINDS", "Kind", "resolve_kinds"]
+
 Proposal = tuple[str, tuple[Edit, ...]]  # a caption, and what was changed
 
 

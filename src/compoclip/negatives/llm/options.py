@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from compoclip.errors import InputError
 from compoclip.negatives.llm.prompts import FORMS
 
+__all__ = ["LLMOptions"]
+
 MOST_AT_ONCE = 1000  # connections that the client's pool holds
 RESERVED = ("model", "messages")  # what makes a request ours
 
