@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from compoclip.cli import main
+from compoclip.errors import InputError
 
 COMMANDS = ["demo", "train", "eval", "report", "blend", "compare", "serve", "ls"]
 COMMANDS += ["data ls", "data get", "data check", "data preview", "negatives build", "negatives inspect"]
@@ -77,11 +78,18 @@ def test_bad_input_is_one_line_and_status_two(
     assert "Traceback" not in err
 
 
-def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "compoclip", "eval", "nosuch", "--debug"]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
-    assert done.returncode != 0
-    assert "Traceback" in done.stderr
+@pytest.mark.parametrize("arguments", ["eval nosuch --debug", "--debug eval nosuch"])
+def test_debug_shows_the_traceback(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="nosuch"):  # as Python prints it, with its traceback
+        main(arguments.split())
+
+
+def test_debug_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--debug" in run(capsys, "--help")[1]
+    for command in ("train", "eval", "data ls", "negatives build"):
+        status, out, _ = run(capsys, *command.split(), "--help")
+        assert (status, "--debug" in out) == (0, False)
 
 
 @pytest.mark.parametrize("what", ["methods", "recipes", "negatives", "tasks", "models"])

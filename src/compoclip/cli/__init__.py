@@ -23,7 +23,6 @@ from compoclip.cli import (
     serving,
     training,
 )
-from compoclip.cli.shared import Debug
 from compoclip.errors import InputError, RunError
 from compoclip.malloc import keep_freed_memory
 from compoclip.terminal import plain_streams
@@ -82,8 +81,11 @@ def _main(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of a failure; may stand after the command too.")
+    ] = False,
 ) -> None:
-    return
+    return  # `_run` has taken `--debug`, which stands here for the help
 
 
 @app.command()
@@ -91,7 +93,6 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the runs and report.html.")] = Path("demo"),
     quick: Annotated[bool, typer.Option("--quick", help="Fewer steps and rows, under two minutes.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of data, negatives and training.")] = 0,
-    debug: Debug = False,
 ) -> None:
     """The whole story on the built-in world, ending in report.html.
 
@@ -128,7 +129,6 @@ def blend(
     data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
     limit: Annotated[int | None, typer.Option(help="At most this many rows a subset for --sweep.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the blended model, or for the sweep's results.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Blend the weights of models (WiSE-FT, soups); LoRA is merged before, and a rule may pick the blend.
 
@@ -163,7 +163,6 @@ app.command()(runs.env)
 def ls(
     what: Annotated[str, typer.Argument(help="methods, recipes, negatives, tasks, models or settings.")] = "",
     name: Annotated[str, typer.Argument(help="A recipe, to be shown with everything it inherits.")] = "",
-    debug: Debug = False,
 ) -> None:
     """What there is: methods, recipes, negatives, tasks, models, settings.
 
@@ -182,7 +181,7 @@ def ls(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the program. Exit status 2 for bad input, 1 for a failed run, 130 after Ctrl-C; one line on standard error,
-    no traceback unless `--debug` is among the arguments."""
+    no traceback unless `--debug` stands somewhere among the arguments."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     keep_freed_memory()
@@ -191,34 +190,33 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    debug = "--debug" in arguments
     try:
-        status = app(arguments, standalone_mode=False)
+        status = app([word for word in arguments if word != "--debug"], standalone_mode=False)
         if status == INTERRUPTED:  # typer has taken Ctrl-C for itself
             raise KeyboardInterrupt
         sys.exit(status if isinstance(status, int) else 0)
     except (KeyboardInterrupt, typer.Abort):
-        _fail(
-            "stopped; the same command goes on where it can (train and negatives build with --resume)", INTERRUPTED, []
-        )
+        _fail("stopped; the same command goes on where it can (train and negatives build with --resume)", INTERRUPTED)
     except InputError as error:
-        _fail(str(error), 2, arguments)
+        _fail(str(error), 2, debug)
     except RunError as error:
-        _fail(str(error), error.status, arguments)
+        _fail(str(error), error.status, debug)
     except BrokenPipeError:  # whoever read our output has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _fail(_told(error), 1, arguments)
+        _fail(_told(error), 1, debug)
     except RecursionError:
-        _fail("the input is nested more deeply than any real one", 2, arguments)
+        _fail("the input is nested more deeply than any real one", 2, debug)
     except Exception as error:
         # typer brings its own copy of click, under a private name: its usage errors are known by what they can do
         if type(error).__name__ == "NoArgsIsHelpError":
             print(getattr(error, "ctx").get_help())  # noqa: B009
             sys.exit(0)
         if hasattr(error, "format_message"):
-            _fail(f"{error.format_message()} (see compoclip --help)", 2, arguments)
-        _fail(f"{type(error).__name__}: {error}; run again with --debug for the traceback", 1, arguments)
+            _fail(f"{error.format_message()} (see compoclip --help)", 2, debug)
+        _fail(f"{type(error).__name__}: {error}; run again with --debug for the traceback", 1, debug)
 
 
 def _told(error: OSError) -> str:
@@ -228,8 +226,8 @@ def _told(error: OSError) -> str:
     return f"{' -> '.join(files)}: {why}" if files else f"{why}; run again with --debug to see where"
 
 
-def _fail(message: str, status: int, arguments: list[str]) -> None:
-    if "--debug" in arguments:
+def _fail(message: str, status: int, debug: bool = False) -> None:
+    if debug:
         raise
     print("compoclip: error: " + " ".join(message.split()), file=sys.stderr)
     sys.exit(status)

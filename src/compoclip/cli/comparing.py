@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from compoclip.cli.shared import Debug
 from compoclip.errors import InputError
 
 
@@ -33,7 +32,6 @@ def compare(
     eval_tasks: Annotated[str | None, typer.Option(help="Benchmarks beside the held-out images.")] = None,
     eval_data_root: Annotated[str | None, typer.Option(help="Folder of the benchmarks' data.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="Any other setting, key=value.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Train several recipes on your own data on equal terms, and report them side by side; resumable.
 

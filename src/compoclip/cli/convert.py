@@ -7,8 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from compoclip.cli.shared import Debug
-
 
 def convert(
     checkpoint: Annotated[str, typer.Argument(help="FILE, DIR, hf:OWNER/NAME[/FILE], NAME:TAG or tiny.")],
@@ -26,7 +24,6 @@ def convert(
     rank: Annotated[int | None, typer.Option(help="Cut an adapter at this rank.")] = None,
     licence: Annotated[str | None, typer.Option(help="Licence for the model card.")] = None,
     push_to_hub: Annotated[str | None, typer.Option(help="Upload to this hub repository, OWNER/NAME.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Import a published checkpoint, or export a model; the features of both are compared.
 

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from compoclip.cli.shared import Debug, group, tell
+from compoclip.cli.shared import group, tell
 
 app = group("Data sets and benchmarks: ls, get, check, preview.")
 
 
 @app.command("ls")
-def data_ls(debug: Debug = False) -> None:
+def data_ls() -> None:
     """Named data sets and benchmarks: licence, size, how to get them.
 
     Example: compoclip data ls
@@ -29,7 +29,6 @@ def data_get(
     name: Annotated[str, typer.Argument(help="A name from `compoclip data ls` or `compoclip ls tasks`.")],
     data_root: Annotated[Path, typer.Option(help="Folder to put it in.")] = Path("data"),
     keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Keep what was unpacked.")] = False,
-    debug: Debug = False,
 ) -> None:
     """Fetch a data set, with checksum and resume; tells what to do where a licence has to be accepted first.
 
@@ -54,7 +53,6 @@ def data_check(
     caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
     split: Annotated[str | None, typer.Option(help="Of your own data, this split only.")] = None,
     model: Annotated[str | None, typer.Option(help="Model whose tokenizer tells which captions are cut.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Tell which files of a named set are missing, or what is in your data and what is wrong with it.
 
@@ -80,7 +78,6 @@ def data_preview(
     image_key: Annotated[str | None, typer.Option(help="Column of image paths.")] = None,
     caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
     split: Annotated[str | None, typer.Option(help="What is of this split only.")] = None,
-    debug: Debug = False,
 ) -> None:
     """A sheet of images with their captions.
 

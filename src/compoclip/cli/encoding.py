@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from compoclip.cli.shared import Debug, tell
+from compoclip.cli.shared import tell
 
 
 def encode(
@@ -23,7 +23,6 @@ def encode(
     batch_size: Annotated[int, typer.Option(min=1, help="Images encoded at once.")] = 64,
     workers: Annotated[int, typer.Option(min=1, help="Threads that decode images.")] = 2,
     shard_size: Annotated[int, typer.Option(min=1, help="Images a file.")] = 8192,
-    debug: Debug = False,
 ) -> None:
     """Features of a large set as Parquet shards, resumable; under torchrun, on several GPUs.
 

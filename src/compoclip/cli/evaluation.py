@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from compoclip.cli.shared import Debug
 from compoclip.errors import InputError
 
 
@@ -34,7 +33,6 @@ def evaluate(
     rotate: Annotated[
         bool, typer.Option("--rotate", help="Turn benchmarks' photos by their EXIF tag, which official code does not.")
     ] = False,
-    debug: Debug = False,
 ) -> None:
     """Measure a model on benchmarks; under torchrun, on several GPUs.
 
@@ -82,7 +80,6 @@ def report(
     results: Annotated[list[Path], typer.Argument(help="results.json files or run directories, the base first.")],
     out: Annotated[Path, typer.Option(help="Folder for report.html.")],
     against: Annotated[str | None, typer.Option(help="`published`: set the models among published ones.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Tables, differences to the base, the trade-off plot, as one HTML page.
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from compoclip.cli.shared import Debug
 from compoclip.errors import InputError
 
 
@@ -18,7 +17,6 @@ def explain(
     out: Annotated[Path, typer.Option(help="Image to write (.png, .svg or .pdf); its data goes beside it as .json.")],
     base: Annotated[str | None, typer.Option(help="A second model to set beside it, such as the one before.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, ...")] = "cpu",
-    debug: Debug = False,
 ) -> None:
     """Scores of an image's captions, and the patches that each word attends to, as an image and as data.
 

@@ -21,7 +21,7 @@ def options_of(
     model, so that files and flags are refused alike. Options stand after the command's arguments and before its own.
 
     >>> @options_of(TrainConfig, {"lora_rank": "--lora"})
-    ... def command(name: str, debug: bool = False, **fields): ...
+    ... def command(name: str, resume: bool = False, **fields): ...
     """
     made = [_option(name, model.model_fields[name], flag, name in words) for name, flag in flags.items()]
 

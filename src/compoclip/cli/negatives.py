@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from compoclip.cli import llm_flags as llm
-from compoclip.cli.shared import Debug, group, tell
+from compoclip.cli.shared import group, tell
 from compoclip.errors import InputError
 
 app = group("Hard negative captions: build, inspect, convert; examples for a language model.")
@@ -66,7 +66,6 @@ def negatives_build(
     llm_batch_out: llm.BatchOut = None,
     llm_batch_in: llm.BatchIn = None,
     llm_allow_missing: llm.AllowMissing = False,
-    debug: Debug = False,
 ) -> None:
     """Captions in, hard negatives out.
 
@@ -125,7 +124,6 @@ def negatives_build(
 @app.command("inspect")
 def negatives_inspect(
     folder: Annotated[Path, typer.Argument(help="Folder of `negatives build`.")],
-    debug: Debug = False,
 ) -> None:
     """Counts by kind, coverage, quality, how far a text-only model tells them apart, and samples.
 
@@ -143,7 +141,6 @@ def negatives_convert(
     out: Annotated[Path, typer.Option(help="File to write.")],
     to: Annotated[str, typer.Option(help="parquet, negclip, degla, ce-clip or sugarcrepe.")],
     form: Annotated[str | None, typer.Option("--from", help="Form of the input; default: recognised.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Negatives from one form to another.
 
@@ -171,7 +168,6 @@ def negatives_examples(
     llm_price_out: llm.PriceOut = None,
     llm_temperature: llm.Temperature = 1.0,
     llm_extra: llm.Extra = None,
-    debug: Debug = False,
 ) -> None:
     """Let a strong model write in-context examples of a kind; keep the good ones and build with --llm-examples.
 

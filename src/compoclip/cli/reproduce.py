@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from compoclip.cli.shared import Debug
-
 
 def reproduce(
     row: Annotated[
@@ -20,7 +18,6 @@ def reproduce(
     data_root: Annotated[Path, typer.Option(help="Folder of training sets and benchmarks.")] = Path("data"),
     limit: Annotated[int | None, typer.Option(help="At most this many rows a subset in the evaluation.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", help="A setting in place of the recipe's.")] = None,
-    debug: Debug = False,
 ) -> None:
     """Reproduce one published row: data, negatives, training, evaluation, verdict; resumable.
 

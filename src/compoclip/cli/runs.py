@@ -7,13 +7,12 @@ from typing import Annotated
 
 import typer
 
-from compoclip.cli.shared import Debug, tell
+from compoclip.cli.shared import tell
 
 
 def runs(
     folders: Annotated[list[Path], typer.Argument(help="Run directories, or folders that hold some.")],
     curves: Annotated[Path | None, typer.Option(help="Write the loss curves (.png, .svg or .pdf).")] = None,
-    debug: Debug = False,
 ) -> None:
     """List and compare run directories: where they stand, their figures, the settings that differ.
 
@@ -32,7 +31,7 @@ def runs(
         print(curves)
 
 
-def env(debug: Debug = False) -> None:
+def env() -> None:
     """Versions and machine, for bug reports.
 
     Example: compoclip env

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from compoclip.cli.shared import Debug
 from compoclip.errors import InputError
 
 
@@ -19,7 +18,6 @@ def serve(
     max_mib: Annotated[int, typer.Option(min=1, help="Largest upload, in MiB.")] = 10,
     max_megapixels: Annotated[int, typer.Option(min=1, max=89, help="Largest image, in megapixels.")] = 40,
     rate: Annotated[int, typer.Option(min=1, help="Requests a minute from one address.")] = 120,
-    debug: Debug = False,
 ) -> None:
     """A web page for one image and some captions: scores of both models, word maps, suggested negatives.
 

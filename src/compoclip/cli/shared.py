@@ -1,13 +1,11 @@
-"""What the commands share: the options and the way a result is printed."""
+"""What the commands share: the groups and the way a result is printed."""
 
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
-
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 def group(help: str) -> typer.Typer:

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 
 from compoclip.cli.fields import options_of
-from compoclip.cli.shared import Debug
 from compoclip.config import TrainConfig
 from compoclip.errors import InputError
 
@@ -32,7 +31,6 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting, key=value; `compoclip ls settings` has all.")
     ] = None,
-    debug: Debug = False,
     **fields: Any,
 ) -> None:
     """Fine-tune a model by a recipe; `torchrun --nproc-per-node N -m compoclip train ...` on N GPUs.
