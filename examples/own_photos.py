@@ -5,7 +5,7 @@
 The same on the command line:
     compoclip negatives build captions.csv --out negatives --kinds fsc-clip --per-caption 4
     compoclip train fsc-clip --data captions.csv --image-root images --negatives negatives --output-dir run
-    compoclip report run/results-base.json run/results.json --out report
+    compoclip report run --out report
 """
 
 from __future__ import annotations

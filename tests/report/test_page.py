@@ -7,6 +7,7 @@ import io
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from PIL import Image
@@ -20,7 +21,7 @@ from compoclip.evaluation.statistics import Interval
 from compoclip.report import table, write_report
 from compoclip.report.blocks import thumbnail
 from compoclip.report.compare import standings
-from compoclip.report.pool import Cell, Method, pool
+from compoclip.report.pool import Cell, Method, pool, with_own_base
 from compoclip.report.summary import headline, listed, signed
 
 VOID = {"meta", "img", "br", "line", "circle", "polygon", "polyline"}
@@ -91,6 +92,27 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
     assert 'name="viewport"' in path.read_text()
     assert "prefers-color-scheme:dark" in path.read_text()
     assert "polyline" in checker.tags
+
+
+def test_the_plot_is_also_a_picture_of_its_own(tmp_path: Path) -> None:
+    curves = {"negclip": [(0.0, 55.0, 80.0), (0.5, 80.0, 70.0), (1.0, 90.0, 50.0)]}
+    write_report([BASE, GAINS], tmp_path, curves=curves)
+    plot = ElementTree.parse(tmp_path / "tradeoff.svg").getroot()
+    words = " ".join(plot.itertext())
+    assert "negclip" in words
+    assert "prefers-color-scheme:dark" in words  # its colours come with it
+    assert [part.get("class") for part in plot.iter() if part.tag.endswith("polyline")] == ["curve"]
+    write_report([BASE], tmp_path / "alone")
+    assert not (tmp_path / "alone" / "tradeoff.svg").exists()
+
+
+def test_a_run_directory_alone_brings_its_base(tmp_path: Path) -> None:
+    run = tmp_path / "fsc"
+    run.mkdir()
+    assert with_own_base([run]) == [run]
+    (run / "results-base.json").write_text("{}")
+    assert with_own_base([run]) == [run / "results-base.json", run]
+    assert with_own_base([run, run / "results.json"]) == [run, run / "results.json"]  # who names two says what is base
 
 
 def test_text_from_results_is_escaped(tmp_path: Path) -> None:

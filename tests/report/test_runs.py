@@ -31,7 +31,8 @@ def made(folder: Path, settings: dict[str, Any], losses: list[float], tuned: dic
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     whole = {"comp": 61.25, "zeroshot": 58.5, "i2t": None}
-    made(tmp_path / "a", {"recipe": "negclip", "lr": 1e-5, "seed": 0}, [3.0, 2.5], whole)
+    settings = {"recipe": "negclip", "lr": 1e-5, "seed": 0, "pretrained": "openai", "track": []}
+    made(tmp_path / "a", settings, [3.0, 2.5], whole)
     made(tmp_path / "b", {"recipe": "fsc-clip", "lr": 1e-5, "seed": 0, "lora_rank": 4}, [3.0], None)
     made(tmp_path / "c[1]", {"recipe": "clip", "lr": 1e-5, "seed": 0}, [], None)
     return tmp_path
@@ -48,10 +49,15 @@ def test_runs_are_found_read_and_compared(folder: Path) -> None:
     assert [run.path.name for run in runs] == ["a", "b", "c[1]"]
     assert [run.state for run in runs] == ["finished", "at step 1", "no step yet"]
     assert [len(run.steps) for run in runs] == [2, 1, 0]
-    assert differing(runs) == {"recipe": ["negclip", "fsc-clip", "clip"], "lora_rank": [None, 4, None]}
+    assert differing(runs) == {
+        "recipe": ["negclip", "fsc-clip", "clip"],
+        "pretrained": ["openai", None, None],
+        "lora_rank": [None, 4, None],
+    }  # not track: empty, it is what runs of a version without it had
     shown = text_of(runs_table(runs))
     for part in ("61.2", "+11.2", "58.5", "-1.5", "2.500", "c[1]"):
         assert part in shown
+    assert "tiny:openai" not in text_of(runs_table(runs))
     assert "lora_rank" in text_of(settings_table(runs))
     assert settings_table(runs[:1]) is None
     assert [run.path.name for run in read_runs([folder / "b", folder / "a", folder / "b"])] == ["b", "a"]

@@ -140,7 +140,9 @@ def test_training_ends_with_what_was_gained_and_the_next_command(sixty: Path, ca
     assert "image → text R@1" in out
     command = next(line for line in out.splitlines() if line.startswith("Next: compoclip report"))
     program(*command.removeprefix("Next: compoclip ").split())
-    assert (sixty / "run" / "report" / "report.html").is_file()
+    page = (sixty / "run" / "report" / "report.html").read_text()
+    assert ">base<" in page
+    assert ">negclip<" in page
     assert max(map(len, out.split("The model:")[0].splitlines())) <= 100
 
 

@@ -78,17 +78,18 @@ def evaluate(
 
 def report(
     results: Annotated[list[Path], typer.Argument(help="results.json files or run directories, the base first.")],
-    out: Annotated[Path, typer.Option(help="Folder for report.html.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html.")] = Path("report"),
     against: Annotated[str | None, typer.Option(help="`published`: set the models among published ones.")] = None,
 ) -> None:
-    """Tables, differences to the base, the trade-off plot, as one HTML page.
+    """Tables, differences to the base, the trade-off plot, as one HTML page. One run directory brings its own base.
 
-    Example: compoclip report runs/fsc/results-base.json runs/fsc/results.json --out report
+    Example: compoclip report runs/fsc --out report
     """
     from compoclip.progress import output
     from compoclip.report import load_results, table, write_report
+    from compoclip.report.pool import with_own_base
 
-    loaded = load_results(results)
+    loaded = load_results(with_own_base(results))
     page = write_report(loaded, out, against=against)
     output().print(table(loaded))
     print(page)

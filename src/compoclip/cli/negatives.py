@@ -118,7 +118,14 @@ def negatives_build(
         image_key=image_key,
         units=units,
     )
-    tell({key: value for key, value in manifest.items() if key not in ("versions",)})
+    from compoclip.negatives.build_summary import summary
+    from compoclip.progress import output
+
+    lines = list(summary(manifest, out, inputs))
+    for line in lines:
+        output().print(line, soft_wrap=isinstance(line, str), markup=False, highlight=False)
+    if not lines:  # several epochs, or a batch whose replies are awaited
+        tell({key: value for key, value in manifest.items() if key not in ("versions",)})
 
 
 @app.command("inspect")

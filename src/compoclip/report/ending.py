@@ -17,8 +17,7 @@ def after_training(run: Path) -> list[str | Table]:
     out: list[str | Table] = []
     if base.is_file() and tuned.is_file():
         out.append(gains_table(load_results([base, tuned])))
-        report = ["compoclip", "report", str(base), str(tuned), "--out", str(run / "report")]
-        next_step = shlex.join(report)
+        next_step = shlex.join(["compoclip", "report", str(run), "--out", str(run / "report")])
     else:
         out.append("Nothing was held out and no task was named, so nothing was measured.")
         next_step = f"compoclip eval {shlex.quote(str(run))} --tasks sugarcrepe,zeroshot --data-root DIR"

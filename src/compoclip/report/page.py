@@ -27,7 +27,7 @@ from compoclip.report.pool import (
     task_columns,
 )
 from compoclip.report.published import among_published
-from compoclip.report.style import CSS
+from compoclip.report.style import CSS, standalone
 from compoclip.report.tables import write_tables
 from compoclip.report.task_detail import footer, how_measured
 from compoclip.report.training import how_trained
@@ -56,7 +56,7 @@ def write_report(
     against: str | None = None,
 ) -> Path:
     """Write `report.html` into `out_dir` and return its path; beside it the same figures as `report.md`, `report.csv`,
-    `gains.svg` and `gains.png`.
+    `gains.svg` and `gains.png`, and `tradeoff.svg` where composition and zero-shot recognition were measured.
 
     `results` are results of `evaluate`, all on the same data; `results[base]` is what differences are taken to, and
     runs of equal `label` are pooled as seeds of one method. `curves` gives blends by method label as (alpha, comp,
@@ -68,13 +68,14 @@ def write_report(
     if against not in (None, "published"):
         raise InputError(f"--against {against!r} is unknown; use published")
     methods = pool(results, base)
+    plots = _plots(methods, curves or {})
     lines = [notes] if isinstance(notes, str) else list(notes or ())
     body = [
         f"<h1>{escape(title)}</h1>",
         blocks.paragraphs([summary.introduction(methods)]),
         _lead(methods),
         blocks.paragraphs(lines),
-        _tradeoff(methods, curves or {}),
+        _tradeoff(plots, methods, blends=bool(curves)),
         _summary(methods),
         _part(methods, "composition", "Composition, by kind"),
         _part(methods, "zeroshot", "Zero-shot recognition, by set"),
@@ -95,6 +96,8 @@ def write_report(
     )
     path = Path(out_dir) / "report.html"
     write_text(path, page)
+    if plots:
+        write_text(path.with_name("tradeoff.svg"), standalone(plots[0]))
     write_tables(
         results if base == 0 else [run for m in methods for run in m.runs], path.parent, title, [*lead(methods), *lines]
     )
@@ -132,7 +135,8 @@ def _range(found: Cell) -> tuple[float, float] | None:
     return found.ci95
 
 
-def _tradeoff(methods: Sequence[Method], curves: Curves) -> str:
+def _plots(methods: Sequence[Method], curves: Curves) -> tuple[str, str] | None:
+    """Composition over zero-shot for a wide and for a narrow window; None for fewer than two models."""
     comp, zeroshot = _column(methods, "comp"), _column(methods, "zeroshot")
     points = [
         plot.Point(m.label, z.value, c.value, m.place, _range(z), _range(c))
@@ -140,7 +144,7 @@ def _tradeoff(methods: Sequence[Method], curves: Curves) -> str:
         if c.value is not None and z.value is not None
     ]
     if len(points) < 2:
-        return ""
+        return None
     places = {m.label: m.place for m in methods}
     lines = [
         plot.Curve(label, [(a, z, c) for a, c, z in curve], places.get(label, 0)) for label, curve in curves.items()
@@ -148,12 +152,19 @@ def _tradeoff(methods: Sequence[Method], curves: Curves) -> str:
     upwards = f"composition that {pools.NEEDS_IMAGE} (%)" if pools.needs_image(methods) else "composition (%)"
     wide = plot.tradeoff(points, lines, width=760, height=470, y_title=upwards)
     narrow = plot.tradeoff(points, lines, width=370, height=390, x_title="zero-shot recognition (%)", y_title=upwards)
+    return wide, narrow
+
+
+def _tradeoff(plots: tuple[str, str] | None, methods: Sequence[Method], blends: bool) -> str:
+    if plots is None:
+        return ""
+    wide, narrow = plots
     seeds = any(len(m.runs) > 1 for m in methods)
     whiskers = "one standard deviation over seeds where there are several, else 95 % intervals of each figure alone"
-    blends = (
+    joined = (
         " Curves join blends of the base's and the tuned weights; a blend that lies up and to the right of a "
         "method's own mark is better in both."
-        if lines
+        if blends
         else ""
     )
     return (
@@ -161,7 +172,7 @@ def _tradeoff(methods: Sequence[Method], curves: Curves) -> str:
         f'<figure><div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
         "<figcaption>Up is better at composition, right is better at recognising things. Dotted lines cross at the "
         "base: a method above the level line gained composition, one to the left of the upright line forgot something. "
-        f"Thin bars: {whiskers if seeds else '95 % intervals of each figure alone'}.{blends}</figcaption></figure>"
+        f"Thin bars: {whiskers if seeds else '95 % intervals of each figure alone'}.{joined}</figcaption></figure>"
     )
 
 

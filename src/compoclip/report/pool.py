@@ -92,6 +92,16 @@ def load_results(paths: Sequence[str | Path]) -> list[Results]:
     return loaded
 
 
+def with_own_base(paths: Sequence[Path]) -> list[Path]:
+    """A single run directory's results come after those of its base, so that there is something to compare with.
+
+    >>> with_own_base([Path("runs/fsc")])  # a finished run
+    [PosixPath('runs/fsc/results-base.json'), PosixPath('runs/fsc')]
+    """
+    base = paths[0] / "results-base.json" if len(paths) == 1 else None
+    return [base, *paths] if base is not None and base.is_file() else list(paths)
+
+
 def pool(results: Sequence[Results], base: int = 0) -> list[Method]:
     """Methods in order of first appearance, the one that holds `results[base]` first."""
     if not results:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from rich.markup import escape
 from rich.table import Table
 
 from compoclip.errors import InputError
 from compoclip.io import parse_yaml, read_json, write_bytes
 
 FIGURES = {"comp": "composition", "zeroshot": "zero-shot", "i2t": "i2t", "t2i": "t2i"}
+UNSET: tuple[Any, ...] = (None, [], {})  # a run of an older version lacks a setting that is empty by default
 OWN = {"output_dir"}  # settings in which every two runs differ
 
 
@@ -57,7 +59,8 @@ def differing(runs: Sequence[Run]) -> dict[str, list[Any]]:
     """Settings by name that are not the same in all runs, one value a run."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
     rows = {name: [run.settings.get(name) for run in runs] for name in names if name not in OWN}
-    return {name: values for name, values in rows.items() if any(value != values[0] for value in values)}
+    same = {name: [None if value in UNSET else value for value in values] for name, values in rows.items()}
+    return {name: rows[name] for name, values in same.items() if any(value != values[0] for value in values)}
 
 
 def runs_table(runs: Sequence[Run]) -> Table:
@@ -68,9 +71,8 @@ def runs_table(runs: Sequence[Run]) -> Table:
         out.add_column(title, overflow="fold")
     for run in runs:
         loss = f"{run.steps[-1]['loss']:.3f}" if run.steps and "loss" in run.steps[-1] else "–"
-        model = ":".join(str(v) for k in ("model", "pretrained") if (v := run.settings.get(k)))
-        cells = [str(run.path), str(run.settings.get("recipe", "–")), model or "–", run.state, loss]
-        out.add_row(*(cell.replace("[", r"\[") for cell in cells), *(_figure(run, name) for name in shown))
+        cells = [str(run.path), str(run.settings.get("recipe", "–")), _model(run.settings), run.state, loss]
+        out.add_row(*(escape(cell) for cell in cells), *(_figure(run, name) for name in shown))
     return out
 
 
@@ -81,10 +83,15 @@ def settings_table(runs: Sequence[Run]) -> Table | None:
         return None
     out = Table(title="settings that differ")
     for title in ("setting", *(run.path.name for run in runs)):
-        out.add_column(title.replace("[", r"\["), overflow="fold")
+        out.add_column(escape(title), overflow="fold")
     for name, values in rows.items():
-        out.add_row(name, *("–" if value is None else str(value).replace("[", r"\[") for value in values))
+        out.add_row(name, *("–" if value in UNSET else escape(str(value)) for value in values))
     return out
+
+
+def _model(settings: dict[str, Any]) -> str:
+    name = str(settings.get("model") or "–")
+    return f"{name}:{tag}" if (tag := settings.get("pretrained")) and name != "tiny" else name
 
 
 def draw_curves(runs: Sequence[Run], path: str | Path) -> None:

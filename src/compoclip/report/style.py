@@ -9,7 +9,7 @@ def _vars(colours: tuple[str, ...]) -> str:
     return "".join(f"--c{i}:{c};" for i, c in enumerate(colours))
 
 
-CSS = (
+VARIABLES = (
     ":root{color-scheme:light dark;--bg:#fff;--card:#f6f7f9;--fg:#1b1f24;--soft:#5b6470;--line:#d9dde3;"
     "--good:#00694a;--bad:#a8380a;--goodbg:#d8f1e6;--badbg:#fbe3d6;" + _vars(LIGHT) + "}"
     "@media (prefers-color-scheme:dark){:root{--bg:#14171b;--card:#1d2228;--fg:#e9ecef;--soft:#a3adb8;--line:#343b44;"
@@ -17,6 +17,21 @@ CSS = (
     + _vars(DARK)
     + "}}"
     + "".join(f".c{i}{{color:var(--c{i})}}" for i in range(9))
+)
+PLOTS = """
+svg text{fill:var(--fg);font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+svg .tick{fill:var(--soft);font-size:12px} svg .axis{font-size:13px;fill:var(--soft)}
+svg .name{font-size:11px;fill:var(--soft)} svg .label{font-weight:600}
+svg .grid{stroke:var(--line);stroke-width:1} svg .cross{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 4}
+svg g{fill:currentColor} svg g text{fill:var(--fg)}
+svg .whisker{stroke:currentColor;stroke-width:1.4;opacity:.55}
+svg .curve{fill:none;stroke:currentColor;stroke-width:2;opacity:.65}
+svg .level{stroke:currentColor;stroke-width:1.6;stroke-dasharray:6 4}
+svg .lead{stroke:var(--soft);stroke-width:1} svg .cloud{fill:var(--soft);opacity:.45}
+svg .ring{fill:none;stroke:var(--fg);stroke-width:1.2}
+"""
+CSS = (
+    VARIABLES
     + """
 *{box-sizing:border-box}
 body{margin:0;background:var(--bg);color:var(--fg);font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
@@ -54,16 +69,6 @@ figure svg{width:100%;height:auto;display:block}
 .narrow{display:none}
 @media (max-width:600px){.wide{display:none}.narrow{display:block}h1{font-size:1.4rem}.lead{font-size:1.03rem}
  th,td{padding:.4rem .5rem}table{font-size:.88rem}}
-svg text{fill:var(--fg);font:13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
-svg .tick{fill:var(--soft);font-size:12px} svg .axis{font-size:13px;fill:var(--soft)}
-svg .name{font-size:11px;fill:var(--soft)} svg .label{font-weight:600}
-svg .grid{stroke:var(--line);stroke-width:1} svg .cross{stroke:var(--soft);stroke-width:1;stroke-dasharray:3 4}
-svg g{fill:currentColor} svg g text{fill:var(--fg)}
-svg .whisker{stroke:currentColor;stroke-width:1.4;opacity:.55}
-svg .curve{fill:none;stroke:currentColor;stroke-width:2;opacity:.65}
-svg .level{stroke:currentColor;stroke-width:1.6;stroke-dasharray:6 4}
-svg .lead{stroke:var(--soft);stroke-width:1} svg .cloud{fill:var(--soft);opacity:.45}
-svg .ring{fill:none;stroke:var(--fg);stroke-width:1.2}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(255px,1fr));gap:.8rem}
 .card{border:1px solid var(--line);border-radius:10px;padding:.8rem;background:var(--card)}
 .card img{display:block;width:144px;max-width:100%;height:auto;border-radius:6px;margin-bottom:.5rem}
@@ -77,4 +82,11 @@ summary{cursor:pointer;font-weight:600}
 footer{margin-top:3rem;border-top:1px solid var(--line);padding-top:.8rem;color:var(--soft);font-size:.85rem}
 code{font:0.9em ui-monospace,Consolas,monospace;overflow-wrap:anywhere}
 """
+    + PLOTS
 )
+
+
+def standalone(svg: str) -> str:
+    """A plot as a file of its own, for a paper or a README: with its colours, light and dark, and a ground."""
+    head, _, body = svg.partition(">")
+    return f"{head}><style>{VARIABLES}svg{{background:var(--bg)}}{PLOTS}</style>{body}\n"

@@ -120,7 +120,8 @@ class TrainData:
         negatives = negatives_of(config, whole, model.tokenizer, wants, wanted)
         first = negatives.of_epoch(0) if negatives is not None else None
         if cut := sum(is_cut(model.tokenizer, caption) for sample in whole for caption in sample.captions):
-            say(f"data: {cut} captions are longer than the text tower's {context_length(model.tokenizer)} tokens: cut")
+            are = "caption is" if cut == 1 else "captions are"
+            say(f"data: {cut} {are} longer than the text tower's {context_length(model.tokenizer)} tokens: cut")
         stream = BatchStream(
             source,
             batch_size=1 if config.fit_batch else config.batch_size,
