@@ -16,7 +16,7 @@ from pathlib import Path
 
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
-from compoclip.negatives.llm.options import LLMOptions
+from compoclip.config import LLMOptions
 
 
 def main(captions: Path, out: Path, url: str, model: str) -> Counter[str]:

@@ -19,7 +19,7 @@ from typing import Any
 TEXT = Path(__file__).parents[1] / "tests" / "public_surface.txt"
 # what CONTRACT and documentation name; each says in `__all__` what of it is meant for others
 PUBLIC = """
-compoclip blending config decode encoding errors
+compoclip blending config config.build config.evaluate config.llm config.settings config.train decode encoding errors
 data.loader data.sources data.sources.base data.sources.opening data.world
 evaluation evaluation.aggregate evaluation.benchmark evaluation.encoders evaluation.evaluate evaluation.questions
 evaluation.results evaluation.scoring evaluation.task
@@ -28,7 +28,7 @@ losses losses.contrastive losses.distillation losses.features losses.global_nega
 losses.local_negative losses.masks losses.objective losses.own_pair losses.paraphrase losses.phrase_contrast
 losses.phrase_pooled losses.rank_margin losses.text_contrast losses.text_grounded losses.text_pull losses.unit_contrast
 models models.load models.model models.save
-negatives negatives.build negatives.engine negatives.kinds negatives.llm.options negatives.store negatives.types
+negatives negatives.build negatives.engine negatives.kinds negatives.store negatives.types
 report report.explain report.explain_figure reproduce serve serve.app serve.limits
 training training.loop
 """

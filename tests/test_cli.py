@@ -109,3 +109,21 @@ def test_lists(capsys: pytest.CaptureFixture[str], what: str) -> None:
 def test_help_needs_no_torch() -> None:
     code = "import sys, compoclip.cli; sys.exit(int(any(m in sys.modules for m in ('torch', 'spacy', 'open_clip'))))"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_dry_runs_write_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    captions, out = tmp_path / "c.txt", tmp_path / "out"
+    captions.write_text("a man rides a brown horse\na dog on grass\n")
+    kinds = ("--kinds", "swap-nouns,llm:swap-nouns", "--llm-model", "m", "--llm-batch-out", str(tmp_path / "b.jsonl"))
+    for words, told in (
+        (
+            ["negatives", "build", str(captions), "--out", str(out), "--per-caption", "3", *kinds],
+            "negatives: 6 at most",
+        ),
+        (["eval", "tiny", "--output-path", str(out / "r.json")], "images: 6600"),
+        (["train", "fsc-clip", "--data", str(captions), "--output-dir", str(out), "--lr", "0.5"], "lr: 0.5"),
+    ):
+        status, said, _ = run(capsys, *words, "--dry-run")
+        assert status == 0
+        assert told in said
+    assert sorted(tmp_path.iterdir()) == [captions]

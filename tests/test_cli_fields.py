@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated, Any, Literal
 
 import pytest
 import typer
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from typer.testing import CliRunner
 
 from compoclip.cli import training
-from compoclip.cli.fields import options_of
-from compoclip.config import TrainConfig
+from compoclip.cli.fields import flags_of, options_of, settings_of
+from compoclip.config import BuildConfig, EvalConfig, Settings, TrainConfig
+from compoclip.errors import InputError
+from compoclip.negatives.build import build
 
 
 class Made(BaseModel):
@@ -59,14 +62,55 @@ def test_the_help_has_descriptions_defaults_and_choices(called: tuple[typer.Type
     said = " ".join(CliRunner().invoke(called[0], ["--help"]).output.split())
     for text in (
         "What it does.",
-        "--how-many <str> Things at once (7, or the recipe's).",
+        "--how-many <str> Things at once (default 7).",
         "--rate <float> Share of them.",
-        "--way left|right Where to go (left, or the recipe's).",
+        "--way left|right Where to go (default left).",
         "--quiet Say nothing.",
     ):
         assert text in said
 
 
-def test_every_flag_of_train_is_a_field_that_says_what_it_is() -> None:
+class Pair(Settings):
+    low: int = Field(1, ge=1, description="the lower")
+    high: int | Literal["auto"] = Field(2, description="the higher")
+    on: bool = Field(True, description="at all")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Pair:
+        if self.high != "auto" and self.low > self.high:
+            raise ValueError("`low` is above `high`")
+        return self
+
+
+@pytest.mark.parametrize(
+    ("given", "library", "program"),
+    [
+        ({"low": 0}, "low: Input should be greater", "--low: Input should be greater .* [(]given 0[)]"),
+        ({"low": 5}, "low is above high", "--low is above --high"),
+        ({"high": "x"}, "high: Input should be .*[(]given 'x'[)]", "--high: Input should be"),
+        ({"middle": 3}, "middle: Extra inputs", "middle: Extra inputs"),
+    ],
+)
+def test_the_library_names_settings_and_the_program_flags(given: dict[str, Any], library: str, program: str) -> None:
+    flags = flags_of(Pair)
+    assert flags == {"low": "--low", "high": "--high", "on": "--on/--no-on"}
+    with pytest.raises(InputError, match=f"^{library}"):
+        Pair(**given)
+    with pytest.raises(InputError, match=f"^{program}"):
+        settings_of(Pair, flags, given)
+    assert settings_of(Pair, flags, {"low": None, "on": False}) == Pair(on=False)
+
+
+def test_the_defaults_of_build_are_those_of_its_settings() -> None:
+    parameters = inspect.signature(build).parameters
+    for name, info in BuildConfig.model_fields.items():
+        assert parameters[name].default == info.default, name
+
+
+@pytest.mark.parametrize("model", [TrainConfig, BuildConfig, EvalConfig])
+def test_every_setting_says_what_it_is(model: type[BaseModel]) -> None:
+    assert [name for name, info in model.model_fields.items() if not info.description] == []
+
+
+def test_every_flag_of_train_is_a_field() -> None:
     assert set(training.FLAGS) <= set(TrainConfig.model_fields)
-    assert [name for name, info in TrainConfig.model_fields.items() if not info.description] == []

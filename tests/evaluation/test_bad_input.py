@@ -202,10 +202,10 @@ def test_a_model_that_gives_no_numbers_names_its_input(
 
 def test_bad_options_are_one_line(tmp_path: Path, capsys: Any) -> None:
     for message, *arguments in (
-        ("batch size '0'", "tiny", "--batch-size", "0"),
-        ("batch size 'many'", "tiny", "--batch-size", "many"),
+        ("--batch-size: Input should be greater than or equal to 1 (given", "tiny", "--batch-size", "0"),
+        ("(given 'many')", "tiny", "--batch-size", "many"),
         ("--device cuda:99", "tiny", "--device", "cuda:99"),
-        ("precision 'fp8'", "tiny", "--precision", "fp8"),
+        ("--precision: Input should be 'fp32' or 'bf16' (given 'fp8')", "tiny", "--precision", "fp8"),
         ("f.txt: choose a name that ends in", "tiny", "--limit", "2", "--save-features", str(tmp_path / "f.txt")),
         ("no such feature file", "features:none.npz"),
         ("cannot load it", f"hf:{tmp_path}"),

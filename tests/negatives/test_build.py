@@ -181,7 +181,7 @@ def test_without_ray_it_is_said_how_to_get_it(captions, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"compoclip\[ray\]"):
         build(captions, tmp_path / "out", "shuffle", engine="ray")
-    with pytest.raises(InputError, match="choose local or ray"):
+    with pytest.raises(InputError, match=r"engine: .*'local' or 'ray'"):
         build(captions, tmp_path / "out", "shuffle", engine="spark")
     assert not (tmp_path / "out").exists()
 

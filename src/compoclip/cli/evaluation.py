@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from compoclip.errors import InputError
+from compoclip.cli.fields import flags_of, options_of, settings_of
+from compoclip.cli.shared import tell
+from compoclip.config import EvalConfig
+
+FLAGS = flags_of(EvalConfig)
 
 
+@options_of(EvalConfig, FLAGS, words=("batch_size",))
 def evaluate(
     model: Annotated[
         str, typer.Argument(help="Directory, NAME:PRETRAINED, tiny, hf:NAME, features:FILE or python:MODULE:FUNCTION.")
     ],
-    tasks: Annotated[str, typer.Option(help="Names of tasks, comma-separated, or all; heldout with --run.")] = "world",
-    held_out_of: Annotated[
-        Path | None, typer.Option("--run", help="Run directory whose held-out images the task `heldout` asks about.")
-    ] = None,
-    data_root: Annotated[Path | None, typer.Option(help="Folder of the tasks' data.")] = None,
-    output_path: Annotated[Path | None, typer.Option(help="Where to write results.json.")] = None,
-    limit: Annotated[int | None, typer.Option(help="At most this many rows a subset.")] = None,
-    log_samples: Annotated[bool, typer.Option("--log-samples", help="Write every row with its scores.")] = False,
-    activation: Annotated[str | None, typer.Option(help="gelu or quickgelu, for a weights file.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, ...")] = "auto",
-    precision: Annotated[str, typer.Option(help="fp32 or bf16 inside the model; scores are fp32.")] = "fp32",
-    batch_size: Annotated[str, typer.Option(help="Images encoded at once, or auto: as memory allows.")] = "64",
-    cache_dir: Annotated[Path | None, typer.Option(help="Folder that keeps features for later calls.")] = None,
-    save_features: Annotated[Path | None, typer.Option(help="Write features (.npz, .safetensors, .parquet).")] = None,
-    ties: Annotated[str | None, typer.Option(help="Tie rule in place of each benchmark's own.")] = None,
-    controls: Annotated[bool, typer.Option(help="Text-only controls beside composition scores.")] = True,
-    rotate: Annotated[
-        bool, typer.Option("--rotate", help="Turn benchmarks' photos by their EXIF tag, which official code does not.")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the tasks' data and tell what would be encoded; load no model.")
     ] = False,
+    **fields: Any,
 ) -> None:
     """Measure a model on benchmarks; under torchrun, on several GPUs.
 
@@ -40,34 +30,27 @@ def evaluate(
     """
     from compoclip.distributed import joined, together
     from compoclip.evaluation import evaluate as run
-    from compoclip.evaluation.batching import check_batch_size
     from compoclip.evaluation.encoders import open_encoder
+    from compoclip.evaluation.evaluate import planned
     from compoclip.evaluation.results import told_absent
     from compoclip.progress import output
     from compoclip.report import gains_table, table
     from compoclip.training.heldout_run import with_heldout
 
-    if log_samples and output_path is None:
-        raise InputError("--log-samples needs --output-path to write the rows beside")
-    size = check_batch_size(batch_size)
-    names, extra = with_heldout(tasks, held_out_of)
+    config = settings_of(EvalConfig, FLAGS, fields)
+    names, extra = with_heldout(config.tasks, config.run)
+    if dry_run:
+        tell(planned(names, config.data_root, config.limit, extra))
+        return
     with joined() as ranks:
         results = run(
-            together(ranks, lambda: open_encoder(model, device, activation, precision)),
+            together(ranks, lambda: open_encoder(model, config.device, config.activation, config.precision)),
             names,
-            data_root,
-            limit,
-            log_samples,
-            size,
             extra=extra,
-            ties=ties,
-            output_path=output_path,
             label=model,
-            cache_dir=cache_dir,
-            controls=controls,
-            save_features_to=save_features,
+            save_features_to=config.save_features,
             ranks=ranks,
-            rotate=rotate,
+            **config.model_dump(exclude={"tasks", "run", "device", "activation", "precision", "save_features"}),
         )
     if results:
         output().print(gains_table([results]) if extra and not names else table([results]))

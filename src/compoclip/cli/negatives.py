@@ -3,69 +3,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from compoclip.cli import llm_flags as llm
+from compoclip.cli.fields import flags_of, options_of, settings_of
 from compoclip.cli.shared import group, tell
+from compoclip.config import BuildConfig, LLMOptions
 from compoclip.errors import InputError
+
+BUILD = flags_of(BuildConfig, "shard_size")
+# of the language model's flags, those that drafts of examples have, and what is other for a strong, slow model
+EXAMPLES = {
+    name: flag
+    for name, flag in llm.FLAGS.items()
+    if name not in ("rewrites", "rounds", "form", "max_tokens", "examples", "batch_out", "batch_in", "allow_missing")
+}
+DRAFTS = {"concurrency": 8, "timeout": 300.0, "temperature": 1.0}
 
 app = group("Hard negative captions: build, inspect, convert; examples for a language model.")
 
 
 @app.command("build")
+@options_of(BuildConfig, BUILD)
+@options_of(LLMOptions, llm.FLAGS, prefix=llm.PREFIX)
 def negatives_build(
     inputs: Annotated[list[Path], typer.Argument(help="Captions: TSV, CSV, JSON, Parquet, webdataset tars, lines.")],
     out: Annotated[Path, typer.Option(help="Folder for Parquet shards and manifest.json.")],
-    kinds: Annotated[str, typer.Option(help="Kinds or bundles, comma-separated (compoclip ls negatives).")] = "degla",
-    per_caption: Annotated[int, typer.Option(help="Negatives a caption, at most.")] = 4,
-    workers: Annotated[int, typer.Option(help="Processes.")] = 1,
-    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    epoch: Annotated[int, typer.Option(help="Another epoch gives other negatives.")] = 0,
-    epochs: Annotated[
-        int | None, typer.Option(help="As many builds, in OUT/epoch-0, ...; training takes turns.")
-    ] = None,
-    caption_key: Annotated[str | None, typer.Option(help="Column of captions.")] = None,
-    image_key: Annotated[str | None, typer.Option(help="Column of images, by which captions of one are known.")] = None,
-    split: Annotated[str | None, typer.Option(help="Rows of this split only.")] = None,
-    vocabulary: Annotated[
-        str, typer.Option(help="Words for replacements: captions (their own), everyday, or auto (own from 300 on).")
-    ] = "auto",
-    parser: Annotated[str | None, typer.Option(help="spaCy model, by name or path.")] = None,
-    balance: Annotated[
-        bool, typer.Option("--balance", help="Keep a subset that a text-only model cannot tell from true captions.")
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read the captions and print the plan; nothing is written or asked.")
     ] = False,
-    units: Annotated[
-        bool, typer.Option("--units", help="Also the captions' units (noun phrases, relations) with foils.")
-    ] = False,
-    into_tars: Annotated[
-        Path | None, typer.Option(help="Folder for copies of the input tars with KEY.negatives.json members.")
-    ] = None,
-    engine: Annotated[str, typer.Option(help="local (processes) or ray (a Ray cluster).")] = "local",
-    ray_address: Annotated[
-        str | None, typer.Option(help="Ray cluster; default: RAY_ADDRESS, else one started for the build.")
-    ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a build that was stopped.")] = False,
-    llm_url: llm.Url = "",
-    llm_model: llm.Model = "",
-    llm_key_env: llm.KeyEnv = None,
-    llm_rewrites: llm.Rewrites = 1,
-    llm_rounds: llm.Rounds = 1,
-    llm_concurrency: llm.Concurrency = 64,
-    llm_timeout: llm.Timeout = 120.0,
-    llm_retries: llm.Retries = 6,
-    llm_budget: llm.Budget = None,
-    llm_price_in: llm.PriceIn = None,
-    llm_price_out: llm.PriceOut = None,
-    llm_form: llm.Form = "json",
-    llm_temperature: llm.Temperature = 0.7,
-    llm_max_tokens: llm.MaxTokens = 256,
-    llm_extra: llm.Extra = None,
-    llm_examples: llm.Examples = None,
-    llm_batch_out: llm.BatchOut = None,
-    llm_batch_in: llm.BatchIn = None,
-    llm_allow_missing: llm.AllowMissing = False,
+    **fields: Any,
 ) -> None:
     """Captions in, hard negatives out.
 
@@ -74,57 +43,18 @@ def negatives_build(
     With a language model: --kinds llm:swap-nouns,llm:replace-nouns --llm-url http://localhost:8000/v1 --llm-model NAME
     """
     from compoclip.negatives.build import build
-
-    asked = llm.settings(
-        llm_extra,
-        model=llm_model,
-        url=llm_url,
-        key_env=llm_key_env,
-        rewrites=llm_rewrites,
-        rounds=llm_rounds,
-        concurrency=llm_concurrency,
-        timeout=llm_timeout,
-        retries=llm_retries,
-        budget=llm_budget,
-        price_in=llm_price_in,
-        price_out=llm_price_out,
-        form=llm_form,
-        temperature=llm_temperature,
-        max_tokens=llm_max_tokens,
-        examples=llm_examples,
-        batch_out=llm_batch_out,
-        batch_in=tuple(llm_batch_in or ()),
-        allow_missing=llm_allow_missing,
-    )
-    manifest = build(
-        list(inputs),
-        out,
-        kinds,
-        per_caption,
-        workers,
-        seed,
-        resume,
-        epoch,
-        caption_key,
-        split,
-        vocabulary=vocabulary,
-        parser=parser,
-        balance=balance,
-        epochs=epochs,
-        engine=engine,
-        ray_address=ray_address,
-        into_tars=into_tars,
-        llm=asked,
-        image_key=image_key,
-        units=units,
-    )
     from compoclip.negatives.build_summary import summary
     from compoclip.progress import output
 
-    lines = list(summary(manifest, out, inputs))
+    given = {name: fields[name] for name in BUILD}
+    given["kinds"] = tuple(name.strip() for name in fields["kinds"].split(",")) if fields["kinds"] else None
+    config = settings_of(BuildConfig, BUILD, given)
+    chosen = {name: getattr(config, name) for name in BUILD}
+    manifest = build(list(inputs), out, **chosen, llm=llm.asked(fields), dry_run=dry_run)
+    lines = [] if dry_run else list(summary(manifest, out, inputs))
     for line in lines:
         output().print(line, soft_wrap=isinstance(line, str), markup=False, highlight=False)
-    if not lines:  # several epochs, or a batch whose replies are awaited
+    if not lines:  # a plan, several epochs, or a batch whose replies are awaited
         tell({key: value for key, value in manifest.items() if key not in ("versions",)})
 
 
@@ -159,22 +89,13 @@ def negatives_convert(
 
 
 @app.command("examples")
+@options_of(LLMOptions, EXAMPLES, prefix=llm.PREFIX, defaults=DRAFTS)
 def negatives_examples(
     kind: Annotated[str, typer.Argument(help="Kind, such as swap-nouns (the llm: names of compoclip ls negatives).")],
     out: Annotated[Path, typer.Option(help="YAML file to write, for a person to prune.")],
-    llm_url: llm.Url,
-    llm_model: llm.Model,
     count: Annotated[int, typer.Option(help="Examples to ask for.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
-    llm_key_env: llm.KeyEnv = None,
-    llm_concurrency: llm.Concurrency = 8,
-    llm_timeout: llm.Timeout = 300.0,
-    llm_retries: llm.Retries = 6,
-    llm_budget: llm.Budget = None,
-    llm_price_in: llm.PriceIn = None,
-    llm_price_out: llm.PriceOut = None,
-    llm_temperature: llm.Temperature = 1.0,
-    llm_extra: llm.Extra = None,
+    **fields: Any,
 ) -> None:
     """Let a strong model write in-context examples of a kind; keep the good ones and build with --llm-examples.
 
@@ -182,19 +103,7 @@ def negatives_examples(
     """
     from compoclip.negatives.llm.drafts import write_candidates
 
-    asked = llm.settings(
-        llm_extra,
-        model=llm_model,
-        url=llm_url,
-        key_env=llm_key_env,
-        concurrency=llm_concurrency,
-        timeout=llm_timeout,
-        retries=llm_retries,
-        budget=llm_budget,
-        price_in=llm_price_in,
-        price_out=llm_price_out,
-        temperature=llm_temperature,
-    )
+    asked = llm.asked(fields, DRAFTS)
     if asked is None:
         raise InputError("which model? add --llm-model NAME")
     tell(write_candidates(kind.removeprefix("llm:"), asked, out, count, seed))

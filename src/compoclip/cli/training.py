@@ -7,14 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from compoclip.cli.fields import options_of
+from compoclip.cli.fields import flags_of, options_of
+from compoclip.cli.shared import tell
 from compoclip.config import TrainConfig
 from compoclip.errors import InputError
 
 # fields of TrainConfig with a flag of their own; --set reaches all others
 FLAGS = {
-    name: f"--{name.replace('_', '-')}"
-    for name in (
+    name: flag
+    for name, flag in flags_of(TrainConfig).items()
+    if name in (
         "data", "model", "pretrained", "activation", "output_dir", "negatives", "image_root", "image_key",
         "caption_key", "split", "held_out", "workers", "lock_image", "lock_text", "lora_rank", "batch_size",
         "micro_batch", "epochs", "steps", "lr", "warmup", "precision", "device", "seed", "checkpoint_every",
@@ -23,7 +25,7 @@ FLAGS = {
 } | {"lora_rank": "--lora"}  # fmt: skip
 
 
-@options_of(TrainConfig, FLAGS, words=("batch_size", "micro_batch"))
+@options_of(TrainConfig, FLAGS, words=("batch_size", "micro_batch"), usual="{}, or the recipe's")
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe (compoclip ls recipes), or a YAML file.")] = "",
     data_root: Annotated[Path | None, typer.Option(help="Folder of named sets, for --data coco and the like.")] = None,
@@ -31,6 +33,9 @@ def train(
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Any other setting, key=value; `compoclip ls settings` has all.")
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the settings as they are resolved, and do nothing.")
+    ] = False,
     **fields: Any,
 ) -> None:
     """Fine-tune a model by a recipe; `torchrun --nproc-per-node N -m compoclip train ...` on N GPUs.
@@ -53,6 +58,10 @@ def train(
     given |= {name: fields[name].split(",") if fields[name] else None for name in ("eval_tasks", "track")}
     given |= _named(recipe, given, data_root)
     overrides = {key: value for key, value in given.items() if value is not None} | parse_settings(settings or [])
+    if dry_run:
+        config = resumed_config(output_dir, recipe, overrides) if resume and output_dir else resolve(recipe, overrides)
+        tell(config.model_dump(mode="json"))
+        return
     with joined() as ranks:
         if resume and output_dir is not None:
             done = run(together(ranks, lambda: resumed_config(output_dir, recipe, overrides)), resume=True, ranks=ranks)

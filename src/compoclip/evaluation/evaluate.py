@@ -68,6 +68,31 @@ def grade(
     return parts, outcomes
 
 
+def _known(tasks: str | Sequence[str], extra: Sequence[Task]) -> tuple[dict[str, Task], bool]:
+    """Tasks by name, those of no registry last; and whether all were asked for."""
+    names, every = chosen(tasks) if tasks or not extra else ([], False)
+    return {name: TASKS[name] for name in names} | {task.name: task for task in extra}, every
+
+
+def planned(
+    tasks: str | Sequence[str] = "world",
+    data_root: str | Path | None = None,
+    limit: int | None = None,
+    extra: Sequence[Task] = (),
+) -> dict[str, Any]:
+    """What `evaluate` would encode, by task, and what of a task's data is absent; no model is needed."""
+    known, every = _known(tasks, extra)
+    request = TaskOptions(Path(data_root) if data_root is not None else None, limit)
+    loaded, skipped = load_tasks(list(known.values()), request, every)
+    plan = {}
+    for name, rows in loaded.items():
+        images = {image.key for subset in rows.subsets for image in subset.image_refs()}
+        captions = {caption for subset in rows.subsets for caption in subset.captions()}
+        subsets = [subset.name for subset in rows.subsets]
+        plan[name] = {"subsets": subsets, "images": len(images), "captions": len(captions)} | known[name].absent(rows)
+    return {"dry_run": True, "tasks": plan, "skipped": skipped}
+
+
 def evaluate(
     model: Any,
     tasks: str | Sequence[str] = "world",
@@ -101,9 +126,7 @@ def evaluate(
     by their EXIF orientation, which their own code does not do; those of a user's own sets are always turned.
     Raises InputError for unknown names, absent or broken data, and features that are not finite.
     """
-    names, every = chosen(tasks) if tasks or not extra else ([], False)
-    known = TASKS | {task.name: task for task in extra}
-    names += [task.name for task in extra]
+    known, every = _known(tasks, extra)
     if limit is not None and limit < 1:
         raise InputError(f"limit must be at least 1, not {limit}")
     if ties is not None:
@@ -113,7 +136,7 @@ def evaluate(
     model = open_encoder(model)
     started = time.perf_counter()
     request = TaskOptions(Path(data_root) if data_root is not None else None, limit, ties)
-    loaded, skipped = together(ranks, lambda: load_tasks([known[name] for name in names], request, every))
+    loaded, skipped = together(ranks, lambda: load_tasks(list(known.values()), request, every))
     bank = _encode(model, loaded, batch_size, cache_dir, ranks, save_features_to, rotate)
     if bank is None:
         return {}

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from compoclip.config import BuildConfig, LLMOptions
 from compoclip.data.report import Report
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_json
@@ -21,7 +22,6 @@ from compoclip.negatives.foils import FOILS
 from compoclip.negatives.folder import claim, counts, done, opened
 from compoclip.negatives.kinds import LLM_PREFIX, resolve_kinds
 from compoclip.negatives.llm.collecting import check_llm, collect, reopen
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.llm.response_cache import read_cache
 from compoclip.negatives.local import run_local
@@ -34,12 +34,12 @@ from compoclip.progress import bar
 
 __all__ = ["build"]
 
+Inputs = str | Path | Sequence[str | Path]
 SHARD = 4096  # captions a file, and what is lost at most when a worker is killed
-ENGINES = ("local", "ray")
 
 
 def build(
-    inputs: str | Path | Sequence[str | Path],
+    inputs: Inputs,
     out: str | Path,
     kinds: str | Sequence[str] = ("degla",),
     per_caption: int = 4,
@@ -61,6 +61,7 @@ def build(
     llm: LLMOptions | None = None,
     image_key: str | None = None,
     units: bool = False,
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """Write negatives of every caption under `out` and return the manifest.
 
@@ -75,89 +76,105 @@ def build(
     engine: "local" (processes) or "ray" (a cluster, see `on_ray.py`); workers is the number of either.
     into_tars: folder for copies of the input tars in which every sample has its negatives as one more member.
     units: also the short true texts inside each caption, with foils (`foils.py`), for objectives that read them.
+    dry_run: read the captions and return the plan; nothing is written and no model asked.
     llm: the language model for kinds such as "llm:swap-nouns". Where its batch files leave requests open, a summary of
     them is returned in place of the manifest.
 
     Raises InputError for bad input, or where `out` holds another build; RunError where workers die or the model's
     server fails.
     """
-    options = {name: value for name, value in locals().items() if name not in ("inputs", "out", "epochs")}
+    given = {
+        name: value for name, value in locals().items() if name not in ("inputs", "out", "kinds", "llm", "dry_run")
+    }
+    config = BuildConfig(**given, kinds=tuple(resolve_kinds(kinds, llm=True)))
     out = Path(out)
-    if workers < 1 or per_caption < 1 or shard_size < 1 or (epochs is not None and epochs < 1):
-        raise InputError("workers, per_caption, shard_size and epochs are at least 1")
-    if vocabulary not in ("auto", "captions", "everyday"):
-        raise InputError(f"vocabulary is {vocabulary!r}; choose auto, captions or everyday")
-    if engine not in ENGINES:
-        raise InputError(f"engine is {engine!r}; choose {' or '.join(ENGINES)}")
     if engine == "ray":
         need_ray()
-    names = options["kinds"] = tuple(resolve_kinds(kinds, llm=True))
-    check_llm(names, llm, resume, epochs)
+    check_llm(config.kinds, llm, resume, epochs)
+    if dry_run:
+        return _planned(inputs, config, llm)
     if epochs is not None:
-        if into_tars is not None:
-            raise InputError("tars hold the negatives of one epoch; leave out --epochs or --into-tars")
-        each = {
-            f"epoch-{number}": build(inputs, epoch_folder(out, number), **{**options, "epoch": epoch + number})
-            for number in range(epochs)
-        }
-        told = ("captions", "negatives", "coverage")
-        return {name: {key: made[key] for key in told if key in made} for name, made in each.items()}
-    if units and (balance or into_tars is not None):
-        raise InputError("units go with a plain build: leave out --balance and --into-tars")
-    tars = TarsOut(inputs, Path(into_tars), split, caption_key, resume) if into_tars is not None else None
-    del options["into_tars"]
-    manifest = _balanced(inputs, out, options) if balance else _plain(inputs, out, options)
+        names = ("captions", "negatives", "coverage")
+        each = {}
+        for number in range(epochs):
+            turn = config.model_copy(update={"epoch": epoch + number, "epochs": None})
+            made = _one(inputs, epoch_folder(out, number), turn, llm)
+            each[f"epoch-{number}"] = {key: made[key] for key in names if key in made}
+        return each
+    return _one(inputs, out, config, llm)
+
+
+def _one(inputs: Inputs, out: Path, config: BuildConfig, llm: LLMOptions | None) -> dict[str, Any]:
+    """The build of one epoch."""
+    into_tars = config.into_tars
+    tars = TarsOut(inputs, into_tars, config.split, config.caption_key, config.resume) if into_tars else None
+    manifest = (_balanced if config.balance else _plain)(inputs, out, config, llm)
     if tars is not None and "negatives" in manifest:
         tars.write(out)
     return manifest
 
 
-def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[str, Any]) -> dict[str, Any]:
-    names, size, llm = options["kinds"], options["shard_size"], options["llm"]
-    resume = options["resume"] or bool(llm and llm.batch_in)
-    asked = [name for name in names if name.startswith(LLM_PREFIX)]
-    questions = Questions.of(asked, options["seed"], options["epoch"], llm) if asked else None
-    versions = _versions(options["parser"], parsed=len(asked) < len(names))
-    report = Report()
+def _planned(inputs: Inputs, config: BuildConfig, llm: LLMOptions | None) -> dict[str, Any]:
+    """What a build would do: its captions are read, nothing is written or asked."""
+    asked = [name for name in config.kinds if name.startswith(LLM_PREFIX)]
+    with CaptionDB() as table:
+        header = _read(table, inputs, config, Report(), _versions(config.parser, parsed=len(asked) < len(config.kinds)))
+        requests = {"llm_requests": f"{len(asked) * len(table)} or more, to {llm.model}"} if llm is not None else {}
+        epochs = {"epochs": config.epochs} if config.epochs is not None else {}
+        most = config.per_caption * len(table) * (config.epochs or 1)
+    return {"dry_run": True, **header, "negatives": f"{most} at most", **epochs, **requests}
+
+
+def _read(table: CaptionDB, inputs: Inputs, config: BuildConfig, report: Report, versions: Any) -> dict[str, Any]:
+    """Fill the table; the facts of the build that the manifest begins with."""
+    table.fill(_counted(caption_rows(inputs, report, config.caption_key, config.split, config.image_key)))
+    enough = config.vocabulary == "auto" and len(table) >= ENOUGH_CAPTIONS
+    return {
+        "schema": SCHEMA,
+        "kinds": list(config.kinds),
+        "per_caption": config.per_caption,
+        "seed": config.seed,
+        "epoch": config.epoch,
+        "vocabulary": "captions" if config.vocabulary == "captions" or enough else "everyday",
+        "versions": versions,
+        "input_sha256": table.sha256,
+        "inputs": [Path(p).name for p in ([inputs] if isinstance(inputs, (str, Path)) else inputs)],
+        "captions": len(table),
+        "images": table.images,
+        "skipped": left_out(report),
+        "captions_hash": table.captions_hash,
+        "shard_size": config.shard_size,
+        "shards": -(-len(table) // config.shard_size),
+        **({"foils_per_unit": FOILS} if config.units else {}),
+    }
+
+
+def _plain(inputs: Inputs, out: Path, config: BuildConfig, llm: LLMOptions | None) -> dict[str, Any]:
+    resume = config.resume or bool(llm and llm.batch_in)
+    asked = [name for name in config.kinds if name.startswith(LLM_PREFIX)]
+    questions = Questions.of(asked, config.seed, config.epoch, llm) if llm is not None and asked else None
+    report, versions = Report(), _versions(config.parser, parsed=len(asked) < len(config.kinds))
     with opened(out, resume), CaptionDB(out / f".captions.{os.getpid()}.tmp") as table:
-        rows = caption_rows(inputs, report, *(options[name] for name in ("caption_key", "split", "image_key")))
-        table.fill(_counted(rows))
-        count = -(-len(table) // size)
-        enough = options["vocabulary"] == "auto" and len(table) >= ENOUGH_CAPTIONS
-        own = options["vocabulary"] == "captions" or enough
-        header: dict[str, Any] = {
-            "schema": SCHEMA,
-            "kinds": list(names),
-            **{key: options[key] for key in ("per_caption", "seed", "epoch")},
-            "vocabulary": "captions" if own else "everyday",
-            "versions": versions,
-            "input_sha256": table.sha256,
-            "inputs": [Path(p).name for p in ([inputs] if isinstance(inputs, (str, Path)) else inputs)],
-            "captions": len(table),
-            "images": table.images,
-            "skipped": left_out(report),
-            "captions_hash": table.captions_hash,
-            "shard_size": size,
-            "shards": count,
-            **({"foils_per_unit": FOILS} if options["units"] else {}),
-        }
+        header = _read(table, inputs, config, report, versions)
+        count = header["shards"]
         if questions is not None:
             header["llm"] = questions.identity()
         claim(out, header)
         if questions is not None:
             reopen(out, header)
             if not (out / MANIFEST).is_file():
-                unfinished = collect(questions, table, size, out)
+                unfinished = collect(questions, table, config.shard_size, out)
                 if unfinished is not None:
                     return unfinished
         ready = all(done(out, number) for number in range(count))
-        words = Vocabulary.from_captions(table.texts()).counts if own and not ready else None
+        own = header["vocabulary"] == "captions" and not ready
+        words = Vocabulary.from_captions(table.texts()).counts if own else None
         plan = BuildPlan(
-            *(names, options["per_caption"], options["seed"], options["epoch"], words, options["parser"]),
+            *(config.kinds, config.per_caption, config.seed, config.epoch, words, config.parser),
             questions,
-            options["units"],
+            config.units,
         )
-        _make(table, plan, out, count, options)
+        _make(table, plan, out, count, config)
     manifest = header | {"skipped_first": report.examples, "notes": report.notes} | counts(out, count)
     write_json(out / MANIFEST, manifest)
     (out / "plan.json").unlink(missing_ok=True)
@@ -166,19 +183,19 @@ def _plain(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[s
     return manifest
 
 
-def _make(table: CaptionDB, plan: BuildPlan, out: Path, count: int, options: dict[str, Any]) -> None:
+def _make(table: CaptionDB, plan: BuildPlan, out: Path, count: int, config: BuildConfig) -> None:
     """Make the shards that are not there yet."""
-    size = options["shard_size"]
+    size = config.shard_size
     lengths = [min(size, len(table) - number * size) for number in range(count)]
     pending = [number for number in range(count) if not done(out, number)]
     jobs = (_job(table, number, size, out, plan) for number in pending)
-    workers = min(options["workers"], len(pending))
+    workers = min(config.workers, len(pending))
     with bar("negatives", len(table)) as progress:
         progress.advance(len(table) - sum(lengths[number] for number in pending))
         if not pending:
             return
-        if options["engine"] == "ray":
-            finished = run_ray(jobs, plan, out, workers, _versions, options["ray_address"])
+        if config.engine == "ray":
+            finished = run_ray(jobs, plan, out, workers, _versions, config.ray_address)
         else:
             finished = run_local(jobs, plan, out, workers)
         for number in finished:
@@ -191,20 +208,20 @@ def _job(table: CaptionDB, number: int, size: int, out: Path, plan: BuildPlan) -
     return Job(number, table.part(first, first + size), first, replies)
 
 
-def _balanced(inputs: str | Path | Sequence[str | Path], out: Path, options: dict[str, Any]) -> dict[str, Any]:
+def _balanced(inputs: Inputs, out: Path, config: BuildConfig, llm: LLMOptions | None) -> dict[str, Any]:
     """Build into a folder of its own (which a resumed run takes up again), then balance into the one asked for."""
-    per_caption = options["per_caption"]
     if (out / MANIFEST).is_file():
         manifest = read_json(out / MANIFEST)
-        if options["resume"] and "balance" in manifest:
+        if config.resume and "balance" in manifest:
             shutil.rmtree(out / "unbalanced", ignore_errors=True)  # where the build was killed while it tidied up
             return dict(manifest)
         raise InputError(f"{out}: holds negatives already; name another --out folder")
     unbalanced = out / "unbalanced"
-    made = _plain(inputs, unbalanced, {**options, "per_caption": OVERSAMPLE * per_caption})
+    more = config.model_copy(update={"per_caption": OVERSAMPLE * config.per_caption})
+    made = _plain(inputs, unbalanced, more, llm)
     if "negatives" not in made:
         return made
-    return balance_build(unbalanced, out, per_caption)
+    return balance_build(unbalanced, out, config.per_caption)
 
 
 def _counted(rows: Iterator[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:

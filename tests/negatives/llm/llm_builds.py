@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from compoclip.config import LLMOptions
 from compoclip.negatives.build import build
-from compoclip.negatives.llm.options import LLMOptions
 
 KINDS = "llm:swap-nouns,llm:replace-nouns"
 COUNT = 120
 
 
 def run(captions: Path, out: Path, url: str = "", resume: bool = False, **given: Any) -> dict[str, Any]:
-    options = LLMOptions("m", **{"url": url, "backoff": 0.01, "concurrency": 8, **given})
+    options = LLMOptions(model="m", **{"url": url, "backoff": 0.01, "concurrency": 8, **given})
     return build(captions, out, KINDS, per_caption=4, shard_size=4096, resume=resume, llm=options)
 
 

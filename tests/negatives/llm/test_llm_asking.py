@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
+from compoclip.config import LLMOptions
 from compoclip.errors import RunError
 from compoclip.negatives.llm import asking
 from compoclip.negatives.llm.answers import Answer, counted, read_answer
 from compoclip.negatives.llm.asking import HOPELESS, Asking, backoff, run_session
 from compoclip.negatives.llm.budget import Budget
 from compoclip.negatives.llm.client import LONGEST_WAIT, Rejected, Transient, retry_after
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import LLMRequest
 
 
@@ -52,7 +52,7 @@ class Server:
 
 
 def ask(server: Server, requests: Any, spending: Budget | None = None, proven: bool = False, **given: Any) -> Any:
-    options = LLMOptions("m", "http://x/v1", **{"concurrency": 4, "backoff": 0.001, "retries": 2, **given})
+    options = LLMOptions(model="m", url="http://x/v1", **{"concurrency": 4, "backoff": 0.001, "retries": 2, **given})
     kept: list[int] = []
     spending = spending or Budget(None, None)
 
@@ -83,7 +83,7 @@ def test_requests_are_read_no_further_than_twice_the_concurrency(concurrency: in
     most: list[int] = []
     server = Server()
     run_kept: list[int] = []
-    options = LLMOptions("m", "http://x/v1", concurrency=concurrency)
+    options = LLMOptions(model="m", url="http://x/v1", concurrency=concurrency)
     run = Asking(server, options, Budget(None, None), lambda one, _: run_kept.append(one.place))
     run_session(run.run(source()), server)
     assert sorted(run_kept) == list(range(100))
@@ -273,6 +273,8 @@ def test_a_run_ends_though_a_request_swallows_its_cancellation() -> None:
                 await asyncio.sleep(30)
             return Answer("y", "stop", "m", 10, 5)
 
-    run = Asking(Deaf(), LLMOptions("m", "http://x/v1", concurrency=4), Budget(None, None), lambda one, answer: None)
+    run = Asking(
+        Deaf(), LLMOptions(model="m", url="http://x/v1", concurrency=4), Budget(None, None), lambda one, answer: None
+    )
     with pytest.raises(RunError, match="gone"):
         asyncio.run(asyncio.wait_for(run.run(request(n) for n in range(100)), 20))

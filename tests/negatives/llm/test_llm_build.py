@@ -11,16 +11,16 @@ from fake_server import Does, FakeServer, asked, caption, honest, well
 from llm_builds import COUNT, KINDS, files_of, recorded, run
 
 from compoclip.cli import main
+from compoclip.config import LLMOptions
 from compoclip.errors import RunError
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.store import caption_key
 
 
 def test_workers_and_shards_change_no_row(some_captions: Path, undisturbed: Path, tmp_path: Path) -> None:
     with FakeServer() as server:
-        options = LLMOptions("m", server.url)
+        options = LLMOptions(model="m", url=server.url)
         build(some_captions, tmp_path / "out", KINDS, per_caption=4, shard_size=32, workers=2, llm=options)
     assert len(list((tmp_path / "out").glob("replies-*.jsonl"))) == 4
     assert read_negatives(tmp_path / "out") == read_negatives(undisturbed)
@@ -29,7 +29,7 @@ def test_workers_and_shards_change_no_row(some_captions: Path, undisturbed: Path
 def test_rules_and_replies_in_one_build(some_captions: Path, tmp_path: Path) -> None:
     """Both take turns; what rules make is what they make without a model beside them."""
     with FakeServer() as server:
-        options = LLMOptions("m", server.url)
+        options = LLMOptions(model="m", url=server.url)
         kinds = "replace-nouns,llm:swap-nouns,llm:replace-adjectives"
         manifest = build(some_captions, tmp_path / "out", kinds, per_caption=4, llm=options)
     build(some_captions, tmp_path / "rules", "replace-nouns", per_caption=4)
@@ -50,7 +50,7 @@ def test_rules_and_replies_in_one_build(some_captions: Path, tmp_path: Path) -> 
 
 def test_every_kind_comes_up_where_few_are_kept(some_captions: Path, tmp_path: Path) -> None:
     with FakeServer() as server:
-        manifest = build(some_captions, tmp_path / "out", "llm:degla", 1, llm=LLMOptions("m", server.url))
+        manifest = build(some_captions, tmp_path / "out", "llm:degla", 1, llm=LLMOptions(model="m", url=server.url))
     assert manifest["negatives"] == COUNT
     assert len(manifest["made"]) == 5
     assert min(manifest["made"].values()) > COUNT / 5 / 2
@@ -60,7 +60,13 @@ def test_seed_and_epoch_give_other_questions(some_captions: Path, tmp_path: Path
     bodies: list[set[str]] = []
     for number, given in enumerate(({}, {}, {"seed": 1}, {"epoch": 1})):
         with FakeServer() as server:
-            build(some_captions, tmp_path / str(number), "llm:swap-nouns", llm=LLMOptions("m", server.url), **given)
+            build(
+                some_captions,
+                tmp_path / str(number),
+                "llm:swap-nouns",
+                llm=LLMOptions(model="m", url=server.url),
+                **given,
+            )
         bodies.append(set(server.tries))
     assert bodies[0] == bodies[1]
     assert len(bodies[0] | bodies[2] | bodies[3]) == 3 * COUNT
@@ -194,7 +200,7 @@ def test_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_balance_keeps_the_replies(some_captions: Path, tmp_path: Path) -> None:
     with FakeServer() as server:
-        options = LLMOptions("m", server.url)
+        options = LLMOptions(model="m", url=server.url)
         manifest = build(some_captions, tmp_path / "out", KINDS, per_caption=1, balance=True, llm=options)
     assert "balance" in manifest
     assert len(recorded(tmp_path / "out")) == 2 * COUNT

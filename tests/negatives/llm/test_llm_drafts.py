@@ -10,10 +10,10 @@ import pytest
 from fake_server import Does, FakeServer, caption, rewrite
 
 from compoclip.cli import main
+from compoclip.config import LLMOptions
 from compoclip.errors import InputError, RunError
 from compoclip.negatives.llm.drafts import read_pairs, write_candidates
 from compoclip.negatives.llm.examples import read_examples
-from compoclip.negatives.llm.options import LLMOptions
 
 
 def pairs_of(numbers: range) -> str:
@@ -36,7 +36,7 @@ def test_enough_are_asked_for_and_the_bad_ones_dropped(tmp_path: Path) -> None:
         return Does(text=pairs_of(range(max(0, start - 1), start + 20)) + bad)
 
     with FakeServer(behave) as server:
-        found = write_candidates("swap-nouns", LLMOptions("m", server.url), tmp_path / "e.yaml", 60)
+        found = write_candidates("swap-nouns", LLMOptions(model="m", url=server.url), tmp_path / "e.yaml", 60)
     assert found["examples"] == 60
     assert found["refused"]["breaks-rule"] == served
     assert found["refused"]["repeated"] == served - 1
@@ -48,7 +48,7 @@ def test_enough_are_asked_for_and_the_bad_ones_dropped(tmp_path: Path) -> None:
 
 def test_a_model_that_repeats_itself_is_not_asked_for_ever(tmp_path: Path) -> None:
     with FakeServer(lambda *_: Does(text=pairs_of(range(10)))) as server:
-        found = write_candidates("swap-nouns", LLMOptions("m", server.url), tmp_path / "e.yaml", 100)
+        found = write_candidates("swap-nouns", LLMOptions(model="m", url=server.url), tmp_path / "e.yaml", 100)
     assert found["examples"] == 10
     assert server.requests < 12
 
@@ -64,16 +64,16 @@ def test_nothing_is_written_where_nothing_came(
     reply: Callable[..., Does], error: type[Exception], message: str, tmp_path: Path
 ) -> None:
     with FakeServer(reply) as server, pytest.raises(error, match=message):
-        write_candidates("swap-nouns", LLMOptions("m", server.url), tmp_path / "e.yaml", 10)
+        write_candidates("swap-nouns", LLMOptions(model="m", url=server.url), tmp_path / "e.yaml", 10)
     assert not list(tmp_path.iterdir())
 
 
 def test_files_of_others_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "e.yaml").write_text("mine")
     with pytest.raises(InputError, match="is there already"):
-        write_candidates("swap-nouns", LLMOptions("m", "http://127.0.0.1:9/v1"), tmp_path / "e.yaml")
+        write_candidates("swap-nouns", LLMOptions(model="m", url="http://127.0.0.1:9/v1"), tmp_path / "e.yaml")
     with pytest.raises(InputError, match="no-such"):
-        write_candidates("no-such", LLMOptions("m", "http://127.0.0.1:9/v1"), tmp_path / "f.yaml")
+        write_candidates("no-such", LLMOptions(model="m", url="http://127.0.0.1:9/v1"), tmp_path / "f.yaml")
 
 
 def test_pairs_in_any_dress() -> None:

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from fake_server import Does, FakeServer, asked, caption, rewrite, well
 
+from compoclip.config import LLMOptions
 from compoclip.errors import InputError, RunError
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
-from compoclip.negatives.llm.options import LLMOptions
 
 KINDS = "llm:swap-nouns,llm:replace-nouns"
 COUNT = 30
@@ -31,7 +31,7 @@ def captions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(server: FakeServer, **given: Any) -> LLMOptions:
-    return LLMOptions("m", **{"url": server.url, "backoff": 0.01, "concurrency": 8, **given})
+    return LLMOptions(model="m", **{"url": server.url, "backoff": 0.01, "concurrency": 8, **given})
 
 
 def run(captions: Path, out: Path, server: FakeServer, resume: bool = False, **given: Any) -> dict[str, Any]:
@@ -151,7 +151,7 @@ def test_a_dead_server_ends_the_run_soon(captions: Path, tmp_path: Path) -> None
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with pytest.raises(RunError, match=r"8 requests in a row failed 2 times each \(the last: connection"):
-            build(captions, tmp_path / "out", KINDS, llm=LLMOptions("m", url=url, backoff=0.01, retries=1))
+            build(captions, tmp_path / "out", KINDS, llm=LLMOptions(model="m", url=url, backoff=0.01, retries=1))
 
 
 @pytest.mark.parametrize(
@@ -231,9 +231,9 @@ def test_what_is_missing_is_said_before_anything_is_written(
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"model": " "}, "--llm-model"),
+        ({"model": " "}, "model is empty"),
         ({"url": "localhost:8000"}, "write http://"),
-        ({"form": "xml"}, "json, schema or plain"),
+        ({"form": "xml"}, "'json', 'schema' or 'plain'"),
         ({"concurrency": 0}, "concurrency"),
         ({"rewrites": 0}, "rewrites"),
         ({"budget": 1.0}, "price"),
@@ -249,4 +249,4 @@ def test_settings_that_cannot_be_meant(given: dict[str, Any], message: str) -> N
 def test_without_the_package_the_mend_is_named(captions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "openai", None)
     with pytest.raises(InputError, match=r"pip install 'compoclip\[llm\]'"):
-        build(captions, tmp_path / "out", KINDS, llm=LLMOptions("m", "http://127.0.0.1:9/v1"))
+        build(captions, tmp_path / "out", KINDS, llm=LLMOptions(model="m", url="http://127.0.0.1:9/v1"))

@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 from fake_server import Does, FakeServer, well
 
+from compoclip.config import LLMOptions
 from compoclip.errors import RunError
 from compoclip.negatives.build import build
 from compoclip.negatives.llm.client import Client, Rejected, Transient
 from compoclip.negatives.llm.guard import MOST_BYTES, Scrub
-from compoclip.negatives.llm.options import LLMOptions
 
 KEY = "sk-Secret/Key+0123456789=="
 BODY = {"model": "m", "messages": [{"role": "user", "content": "hello"}]}
@@ -67,7 +67,7 @@ class Raw:
 
 def ask(url: str, **given: Any) -> Any:
     async def once() -> Any:
-        client = Client(LLMOptions("m", **{"url": url, "timeout": 20.0, **given}))
+        client = Client(LLMOptions(model="m", **{"url": url, "timeout": 20.0, **given}))
         try:
             return await client.ask(BODY)
         finally:
@@ -201,7 +201,7 @@ def test_no_record_of_a_build_holds_the_key(tmp_path: Path) -> None:
         return Does("status", status=400, text=f'{{"error": {{"message": "Authorization: Bearer {KEY}"}}}}')
 
     with FakeServer(behave) as server:
-        options = LLMOptions("m", url=server.url, backoff=0.01, concurrency=1, allow_missing=True)
+        options = LLMOptions(model="m", url=server.url, backoff=0.01, concurrency=1, allow_missing=True)
         build(captions, tmp_path / "out", "llm:swap-nouns", per_caption=1, llm=options)
     files = [p for p in (tmp_path / "out").rglob("*") if p.is_file()]
     assert files
@@ -215,7 +215,7 @@ def test_short_keys_do_not_eat_captions() -> None:
 
 
 def test_a_password_in_the_address_is_not_shown() -> None:
-    options = LLMOptions("m", url="http://me:hunter2@host:1/v1?key=hunter3")
+    options = LLMOptions(model="m", url="http://me:hunter2@host:1/v1?key=hunter3")
     assert options.shown_url == "http://host:1/v1"
     with FakeServer(lambda *_: Does("status", status=404, text="{}")) as server:
         url = server.url.replace("http://", "http://me:hunter2@")

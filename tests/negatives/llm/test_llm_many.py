@@ -17,7 +17,7 @@ RUN = """
 import os, resource, sys, time
 from compoclip.negatives.build import build
 from compoclip.negatives.llm import collecting
-from compoclip.negatives.llm.options import LLMOptions
+from compoclip.config import LLMOptions
 
 def resident():
     try:
@@ -36,7 +36,7 @@ class Watched(collecting.ResponseCache):
         return kept
 
 collecting.ResponseCache = Watched
-options = LLMOptions("m", sys.argv[3], concurrency=64)
+options = LLMOptions(model="m", url=sys.argv[3], concurrency=64)
 build(sys.argv[1], sys.argv[2], "llm:swap-nouns,llm:replace-nouns", per_caption=2, shard_size=1024, llm=options)
 """
 

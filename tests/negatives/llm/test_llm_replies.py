@@ -12,9 +12,9 @@ import pytest
 from fake_server import Does, FakeServer, asked, caption, honest, well
 from llm_builds import COUNT, recorded, run
 
+from compoclip.config import LLMOptions
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
-from compoclip.negatives.llm.options import LLMOptions
 
 REPLIES: dict[str, tuple[Callable[[dict[str, Any]], Does], str]] = {
     "refusal": (lambda body: Does(text="I'm sorry, I can't help with that."), "refusal"),
@@ -68,7 +68,7 @@ def test_wrong_numbers_of_rewrites(some_captions: Path, tmp_path: Path) -> None:
             tmp_path / "out",
             "llm:replace-nouns",
             per_caption=9,
-            llm=LLMOptions("m", server.url, rewrites=3),
+            llm=LLMOptions(model="m", url=server.url, rewrites=3),
         )
     kinds = Counter(json.loads(key)["seed"] % 4 for key in server.tries)
     assert kinds[0]
@@ -121,7 +121,7 @@ def test_true_captions_of_the_image_and_repeats_are_refused(tmp_path: Path) -> N
             tmp_path / "c.tsv",
             tmp_path / "out",
             "llm:swap-nouns,llm:shuffle",
-            llm=LLMOptions("m", server.url, rewrites=2),
+            llm=LLMOptions(model="m", url=server.url, rewrites=2),
         )
     assert manifest["refused"] == {
         "llm:shuffle/true-of-image": 4,

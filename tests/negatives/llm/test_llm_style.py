@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from compoclip.config.llm import LLMOptions, read_extra
 from compoclip.errors import InputError
 from compoclip.negatives import KINDS, resolve_kinds
 from compoclip.negatives.caption_db import Caption
@@ -16,7 +17,6 @@ from compoclip.negatives.judge import GATES
 from compoclip.negatives.llm.budget import Budget, dollars
 from compoclip.negatives.llm.checks import REASONS as CHECKS
 from compoclip.negatives.llm.merging import NO_REPLY
-from compoclip.negatives.llm.options import LLMOptions, read_extra
 from compoclip.negatives.llm.requests import Questions
 from compoclip.negatives.llm.style import dressed, edits_between
 from compoclip.negatives.llm.validate import REASONS as READING
@@ -92,7 +92,7 @@ def test_prices_are_a_million_tokens() -> None:
 
 
 def test_a_request_is_made_of_its_caption_and_its_place_among_seeds() -> None:
-    options = LLMOptions("m", extra={"top_p": 0.9, "max_tokens": None, "max_completion_tokens": 99})
+    options = LLMOptions(model="m", extra={"top_p": 0.9, "max_tokens": None, "max_completion_tokens": 99})
     questions = Questions.of(["llm:swap-nouns"], 3, 0, options)
     caption = Caption("x.jpg#0", "A man rides a horse .", "x.jpg", ())
     one, again = questions.request(7, caption, "swap-nouns", 0), questions.request(7, caption, "swap-nouns", 0)
@@ -114,7 +114,7 @@ def test_a_request_is_made_of_its_caption_and_its_place_among_seeds() -> None:
 
 
 def test_names_of_batches_fit_every_service() -> None:
-    questions = Questions.of(["llm:replace-adjectives"], 0, 0, LLMOptions("m"))
+    questions = Questions.of(["llm:replace-adjectives"], 0, 0, LLMOptions(model="m"))
     request = questions.request(999_999_999, Caption("x", "a red car", "", ()), "replace-adjectives", 99)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", request.custom_id)
 

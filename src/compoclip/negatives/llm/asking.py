@@ -10,11 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
+from compoclip.config import LLMOptions
 from compoclip.errors import RunError
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.budget import Budget
 from compoclip.negatives.llm.client import Rejected, Transient
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import LLMRequest
 
 LONGEST_BACKOFF = 60.0

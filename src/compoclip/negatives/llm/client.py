@@ -7,11 +7,11 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from compoclip.config import LLMOptions
 from compoclip.errors import InputError, RunError
 from compoclip.io import parse_json
 from compoclip.negatives.llm.answers import Answer, read_answer
 from compoclip.negatives.llm.guard import OverLimit, Redirected, Scrub, guard
-from compoclip.negatives.llm.options import LLMOptions
 
 PATH = "/v1/chat/completions"  # of a request in a batch file
 FATAL = (401, 402, 403, 404)  # no other request would fare better

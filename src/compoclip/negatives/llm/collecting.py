@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from compoclip.config import LLMOptions
 from compoclip.errors import InputError, RunError
 from compoclip.io import read_json, write_json
 from compoclip.negatives.caption_db import CaptionDB
@@ -18,7 +19,6 @@ from compoclip.negatives.llm.batch import take_batch, write_batch
 from compoclip.negatives.llm.budget import Budget, dollars
 from compoclip.negatives.llm.client import Client, need_openai
 from compoclip.negatives.llm.merging import NO_REPLY
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.requests import LLMRequest, Questions
 from compoclip.negatives.llm.response_cache import ResponseCache, cache_name, cached_answers, read_cache, repair
 from compoclip.negatives.llm.validate import open_request

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from compoclip.config import LLMOptions
 from compoclip.errors import InputError, RunError
 from compoclip.io import parse_yaml, write_text
 from compoclip.negatives.draw import Draw
@@ -23,7 +24,6 @@ from compoclip.negatives.llm.budget import Budget
 from compoclip.negatives.llm.checks import check
 from compoclip.negatives.llm.client import Client, need_openai
 from compoclip.negatives.llm.examples import Example
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.prompts import PROMPT_VERSION, example_request, prompt_hash
 from compoclip.negatives.llm.requests import LLMRequest
 from compoclip.progress import bar

@@ -7,11 +7,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from compoclip.config import LLMOptions
 from compoclip.negatives.caption_db import Caption
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.kinds import LLM_PREFIX
 from compoclip.negatives.llm.examples import Example, draw_examples, examples, read_examples
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.prompts import PROMPT_VERSION, messages, prompt_hash
 
 SHOWN = 5  # examples a request, as DeGLA has it

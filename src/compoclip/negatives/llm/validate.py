@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from compoclip.config import LLMOptions
 from compoclip.negatives.caption_db import Caption
 from compoclip.negatives.judge import Judge
 from compoclip.negatives.kinds import Proposal
 from compoclip.negatives.llm.answers import Answer
 from compoclip.negatives.llm.checks import check
-from compoclip.negatives.llm.options import LLMOptions
 from compoclip.negatives.llm.replies import parse_reply
 from compoclip.negatives.llm.requests import LLMRequest, Questions
 from compoclip.negatives.llm.style import dressed, edits_between

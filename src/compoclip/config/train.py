@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
+from compoclip.config.settings import SettingError, Settings
 from compoclip.errors import InputError
 from compoclip.io import write_text
 from compoclip.recipes.reading import read_recipe, read_yaml
 
-__all__ = ["TrainConfig", "changed", "read_config", "resolve"]
+__all__ = ["MAY_CHANGE", "TrainConfig", "changed", "read_config", "resolve"]
 
 INTERVAL = r"^\d+(\.\d+)?[smh]$"
 REFERENCE_BATCH = 256  # the batch that published distillation weights refer to; the term sums over the batch
@@ -29,10 +30,8 @@ MAY_CHANGE = frozenset({"steps", "epochs", "device", "workers", "cache_gib", "mi
 }
 
 
-class TrainConfig(BaseModel):
+class TrainConfig(Settings):
     """Everything a training run depends on. A field's description is its help on the command line."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     recipe: str = Field("custom", description="name of the recipe this came from")
     published_batch: int | None = Field(None, description="the total batch that the recipe's source trained with")
@@ -253,6 +252,5 @@ def _validated(values: dict[str, Any], where: str) -> TrainConfig:
         raise InputError(f"{where}: {odd[0]!r} is no setting's name")
     try:
         return TrainConfig(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(f"{where}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    except SettingError as error:
+        raise InputError(f"{where}: {error}") from None
