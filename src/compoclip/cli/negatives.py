@@ -51,7 +51,7 @@ def negatives_build(
     config = settings_of(BuildConfig, BUILD, given)
     chosen = {name: getattr(config, name) for name in BUILD}
     manifest = build(list(inputs), out, **chosen, llm=llm.asked(fields), dry_run=dry_run)
-    lines = [] if dry_run else list(summary(manifest, out, inputs))
+    lines = list(summary(manifest, out, inputs))
     for line in lines:
         output().print(line, soft_wrap=isinstance(line, str), markup=False, highlight=False)
     if not lines:  # a plan, several epochs, or a batch whose replies are awaited
