@@ -14,9 +14,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from compoclip.config import LLMOptions
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
-from compoclip.config import LLMOptions
 
 
 def main(captions: Path, out: Path, url: str, model: str) -> Counter[str]:
