@@ -327,13 +327,14 @@ def weights_case(folder: Path, rng: random.Random) -> None:
     import torch
     from safetensors.torch import save
 
-    from compoclip.models.weights import read_state_dict
+    from compoclip.models.weights import _state_dict, read_tensors
 
     state = {"logit_scale": torch.ones(()), "visual.proj": torch.ones(4, 4)}
     out = io.BytesIO()
     torch.save({"state_dict": state, "epoch": 1}, out)
     name, data = rng.choice([("w.pt", out.getvalue()), ("w.safetensors", save(state))])
-    read_state_dict(put(folder, name, data, rng))
+    path = put(folder, name, data, rng)
+    _state_dict(read_tensors(path), path)
 
 
 def config_case(folder: Path, rng: random.Random) -> None:

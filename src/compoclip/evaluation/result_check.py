@@ -13,7 +13,6 @@ import yaml
 from compoclip.errors import InputError
 
 MOST_ROWS = 10**9
-SUBSET = ("part", "accuracy", "n", "missing", "rows")  # what no subset lacks
 Check = Callable[[Any], bool]
 
 

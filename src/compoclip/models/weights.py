@@ -119,15 +119,6 @@ def check_plain(name: str, tensor: Tensor, path: str | Path) -> None:
         raise InputError(f"{path}: {name} states {tensor.numel()} numbers and holds {held}; save it whole")
 
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a `.safetensors` file or a pickled checkpoint, by name.
-
-    A dict nested under `state_dict`, `model` and the like is found, and the prefixes `module.` and `_orig_mod.` are
-    taken off. Raises InputError where the file holds no weights, or more than weights.
-    """
-    return _state_dict(read_tensors(path), path)
-
-
 def _state_dict(found: Any, path: str | Path) -> dict[str, Tensor]:
     while isinstance(found, dict) and (inner := next((k for k in NESTED if isinstance(found.get(k), dict)), None)):
         found = found[inner]

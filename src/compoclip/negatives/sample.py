@@ -12,12 +12,11 @@ class BottomKSample(Generic[T]):
     """The `size` items whose keys have the smallest hashes; memory for twice as many."""
 
     def __init__(self, size: int) -> None:
-        self.size, self.offered = size, 0
+        self.size = size
         self._kept: list[tuple[bytes, str, T]] = []
         self._limit: bytes | None = None  # hashes above it cannot come in any more
 
     def offer(self, key: str, item: T) -> None:
-        self.offered += 1
         rank = hashlib.blake2b(key.encode(), digest_size=8).digest()
         if self._limit is not None and rank > self._limit:
             return

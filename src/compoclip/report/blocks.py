@@ -68,7 +68,7 @@ def figures(methods: Sequence[Method], columns: Sequence[Column], extras: Sequen
     return table(f"<th>model</th>{head}", rows)
 
 
-def turned(methods: Sequence[Method], columns: Sequence[Column], extras: Sequence[Extra] = ()) -> str:
+def transposed(methods: Sequence[Method], columns: Sequence[Column], extras: Sequence[Extra] = ()) -> str:
     """The same the other way round, a line a column of `figures`: for many columns."""
     shown = [(title, values) for title, values in extras if any(v is not None for v in values)]
     head = "".join(f'<th class="whole">{key(m)}{escape(m.label)}</th>' for m in methods)

@@ -222,7 +222,7 @@ def _part(methods: Sequence[Method], part: str, heading: str) -> str:
     scores = task_columns(methods, part)
     if len(scores) > 1:
         out = [f"<h2>{escape(heading.split(',')[0])}, by benchmark</h2>"]
-        out.append(blocks.turned(methods, scores, _extras(methods[0], scores)))
+        out.append(blocks.transposed(methods, scores, _extras(methods[0], scores)))
     for task in tasks:
         own = [replace(c, title=c.title.removeprefix(f"{task}: ")) for c in columns if c.strata[0][0] == task]
         body = blocks.figures(methods, own, _extras(methods[0], own)) + _kinds(own)

@@ -13,7 +13,6 @@ from compoclip.io import parse_json
 from compoclip.negatives.llm.answers import Answer, read_answer
 from compoclip.negatives.llm.guard import OverLimit, Redirected, Scrub, guard
 
-PATH = "/v1/chat/completions"  # of a request in a batch file
 FATAL = (401, 402, 403, 404)  # no other request would fare better
 WORTH_ANOTHER_TRY = (408, 409, 425, 429)
 LONGEST_WAIT = 600.0  # seconds that a server may ask to be left alone
