@@ -80,7 +80,7 @@ def _name(recipe: str, seed: int, seeds: Sequence[int]) -> str:
 def compare(plan: Comparison) -> list[dict[str, Any]]:
     """Build negatives where none are given, train and measure every run, write `report.html`; returns all results.
 
-    A comparison that was stopped goes on where it was. Raises InputError where the folder holds another one, and
+    A comparison that was stopped goes on where it was. Raises InputError where the folder contains another one, and
     whatever a stage raises.
     """
     configs = plan.configs

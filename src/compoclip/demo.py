@@ -89,7 +89,7 @@ def settings(recipe: str, plan: DemoConfig, seed: int, out: Path) -> TrainConfig
 def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: DemoConfig | None = None) -> Path:
     """Fine-tune `tiny` by every method, measure each, write `report.html`; returns its path.
 
-    A demo that was stopped goes on where it was. Raises InputError where `out` holds a demo with other settings.
+    A demo that was stopped goes on where it was. Raises InputError where `out` contains a demo with other settings.
     """
     started = time.monotonic()
     plan = plan or (QUICK if quick else FULL)

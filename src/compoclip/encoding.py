@@ -40,10 +40,10 @@ def encode_set(
 ) -> dict[str, Any]:
     """Write `images-NNNNN.parquet` (image_id, feature) and `texts-NNNNN.parquet` (image_id, caption, feature) to `out`.
 
-    Features are float32, of unit length, D wide; an unreadable image has none (null) and is counted. Shard n holds the
+    Features are float32, of unit length, D wide; an unreadable image has none (null) and is counted. Shard n has the
     images n * shard_size and on, in the order of the data; the processes take shards in turn. Shards that are there
     are kept, so the same call goes on where an earlier one ended. `options` are those of `open_source`.
-    Returns the manifest. Raises InputError where `out` holds features of another model or of other data.
+    Returns the manifest. Raises InputError where `out` contains features of another model or of other data.
 
     >>> encode_set(compoclip.load("tiny"), "captions.tsv", "features")["images"]  # doctest: +SKIP
     5000
@@ -104,7 +104,7 @@ def _claim(folder: Path, plan: dict[str, Any]) -> None:
     if started.exists():
         other = [key for key, value in plan.items() if read_json(started).get(key) != value]
         if other:
-            raise InputError(f"{folder}: holds features of another {other[0]}; choose another --out")
+            raise InputError(f"{folder}: contains features of another {other[0]}; choose another --out")
     elif folder.exists() and any(folder.iterdir()):
         raise InputError(f"{folder}: not empty, and no folder of features; choose another --out")
     else:

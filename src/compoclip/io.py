@@ -151,7 +151,7 @@ def read_json(path: str | Path, writable: bool = False) -> Any:
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except UnicodeEncodeError:
-        raise InputError(f"{path}: a text in it holds half of a surrogate pair; write whole characters") from None
+        raise InputError(f"{path}: a text in it contains half of a surrogate pair; write whole characters") from None
     except ValueError as error:
         line = f" line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(f"{path}:{line} is not valid JSON ({error.args[0]})") from None

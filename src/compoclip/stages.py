@@ -20,13 +20,13 @@ def announce(text: str) -> None:
 def claim(folder: Path, note: str, mine: dict[str, Any], what: str) -> None:
     """Write down in `folder/note` what the folder is for, or see that it is for the same.
 
-    Raises InputError where it holds something else; `what` says what that is.
+    Raises InputError where it contains something else; `what` says what that is.
     """
     path = folder / note
     if not path.exists():
         write_json(path, mine)
     elif read_json(path) != mine:
-        raise InputError(f"{folder}: holds {what.format(**read_json(path))}; name another --out")
+        raise InputError(f"{folder}: contains {what.format(**read_json(path))}; name another --out")
 
 
 def build_negatives(

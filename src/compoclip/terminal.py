@@ -1,6 +1,6 @@
 """The one place between this program and a terminal: texts from files, servers and users show, and never act.
 
-A caption, a label, a path or a server's message may hold escape sequences that move the cursor, change the window's
+A caption, a label, a path or a server's message may contain escape sequences that move the cursor, change the window's
 title or write to the clipboard, and marks that turn the reading direction around. Both streams are wrapped while a
 command runs, and consoles of `rich` go through `Console` below; what is written anywhere in the program needs no care.
 """

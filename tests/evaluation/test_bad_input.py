@@ -175,7 +175,7 @@ def test_bad_feature_files_are_one_line(tmp_path: Path, capsys: Any) -> None:
     assert status == 0, err
     wrong = np.eye(2, 4, dtype=np.float32)
     wrong[1, 0] = np.nan
-    refused(capsys, "f.npz: text 'b': its feature holds a NaN or an infinity; compute", "eval",
+    refused(capsys, "f.npz: text 'b': its feature contains a NaN or an infinity; compute", "eval",
             features(file, text_features=wrong), *rest)  # fmt: skip
     refused(capsys, "f.npz: 1 of 1 images have no feature in it, the first", "eval",
             features(file, image_keys=["2.png"]), *rest)  # fmt: skip
@@ -196,7 +196,7 @@ def test_a_model_that_gives_no_numbers_names_its_input(
         "def flat():\n    return (lambda x: np.ones(4), lambda x: np.ones((len(x), 4)))\n",
     )
     rest = ("--tasks", "sugarcrepe", "--data-root", str(tmp_path))
-    refused(capsys, "1.png: its feature holds a NaN", "eval", "python:broken_of_test:nan", *rest)
+    refused(capsys, "1.png: its feature contains a NaN", "eval", "python:broken_of_test:nan", *rest)
     refused(capsys, "returned features of shape (4,)", "eval", "python:broken_of_test:flat", *rest)
 
 

@@ -154,7 +154,7 @@ def test_bad_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="row 0 needs the texts caption, negative_caption, type, subtype"):
         score(Seer(), "bivlc", tmp_path)
     path = bivlc(tmp_path, [(*row(RIGHT, "replace", "obj")[:3], {"bytes": b"", "path": "x"}, "replace", "obj")])
-    with pytest.raises(InputError, match=r"row 0, negative_image/x: the cell holds no image bytes"):
+    with pytest.raises(InputError, match=r"row 0, negative_image/x: the cell contains no image bytes"):
         score(Seer(), "bivlc", tmp_path)
     write(path, path.read_bytes()[:100])
     with pytest.raises(InputError, match=r"test-00000-of-00001.parquet: not a Parquet file"):

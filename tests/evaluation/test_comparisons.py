@@ -153,7 +153,7 @@ def test_a_query_without_target_is_named() -> None:
 def test_nan_is_named_by_row() -> None:
     scores = np.zeros((3, 2), np.float32)
     scores[2, 1] = np.nan
-    with pytest.raises(InputError, match="row 2 holds a NaN"):
+    with pytest.raises(InputError, match="row 2 contains a NaN"):
         comparisons.choice(scores)
 
 

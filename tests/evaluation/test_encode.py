@@ -57,7 +57,7 @@ def test_a_feature_that_is_no_number_names_its_image(value: float) -> None:
             out[-1, 3] = value
             return out
 
-    with pytest.raises(InputError, match="picture 2: its feature holds a NaN"):
+    with pytest.raises(InputError, match="picture 2: its feature contains a NaN"):
         encode(Broken(), pictures(3), [], batch_size=8)
 
 

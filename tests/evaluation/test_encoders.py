@@ -97,7 +97,7 @@ def _nan() -> np.ndarray:
 BROKEN = {
     "images": (good(image_keys=["z.png", "a/1.png", "b/0.png", "b/1.png"]), "1 of 4 images have no feature in it.*a/0"),
     "texts": (good(texts=[*"abcdef", "caption 0", "and 0 again"]), "6 of 8 texts are not in it, the first 'and 1 aga"),
-    "nan": (good(text_features=_nan()), "text 'and 1 again': its feature holds a NaN or an infinity; compute"),
+    "nan": (good(text_features=_nan()), "text 'and 1 again': its feature contains a NaN or an infinity; compute"),
     "zero": (good(image_features=np.zeros((4, 5), np.float32)), "image 'a/0.png': its feature is all zeros; compute"),
     "width": (good(text_features=np.ones((8, 3), np.float32)), r"\[3, 5\] columns; they must share one space"),
     "shape": (good(image_features=np.ones((3, 5), np.float32)), r"4 image keys but features of shape \(3, 5\)"),

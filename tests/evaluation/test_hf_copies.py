@@ -118,7 +118,7 @@ def test_an_empty_root_tells_both_kinds_of_places(tmp_path: Path) -> None:
             table(
                 {"text_0": ["a"], "text_1": ["b"]}, {"image_0": [{"path": "x", "bytes": None}], "image_1": [cell(0)]}
             ),
-            "row 0, image_0/x: the cell holds no image bytes; export",
+            "row 0, image_0/x: the cell contains no image bytes; export",
         ),
     ],
     ids=["parquet", "columns", "bytes"],

@@ -192,7 +192,7 @@ def test_an_image_without_a_caption_is_named() -> None:
     ("names", "templates", "labels", "metric", "says"),
     [
         (["a", "a"], ["{}"], [0, 1], "accuracy", "'a' occurs twice"),
-        (["a", "b"], ["a photo"], [0, 1], "accuracy", "must hold"),
+        (["a", "b"], ["a photo"], [0, 1], "accuracy", "must contain"),
         (["a", "b"], [], [0, 1], "accuracy", "no template"),
         (["a", "b"], ["{}"], [0, 2], "accuracy", "label 2 is outside"),
         (["a", "b"], ["{}"], [0, 1], "f1", "metric 'f1' is unknown"),

@@ -55,12 +55,12 @@ def _wide(state: State) -> State:
 
 
 CASES: dict[str, tuple[Callable[[State], Any], str]] = {
-    "expanded": (_expanded, "states 1000000000000 numbers and holds 1"),
+    "expanded": (_expanded, "states 1000000000000 numbers and contains 1"),
     "sparse": (lambda s: {**s, "visual.proj": torch.zeros(128, 32).to_sparse()}, "visual.proj is no plain tensor"),
     "meta": (lambda s: {**s, "visual.proj": torch.zeros(128, 32, device="meta")}, "visual.proj is no plain tensor"),
     "complex": (lambda s: {**s, "visual.proj": torch.zeros(128, 32) + 0j}, "visual.proj is .*complex64"),
     "integers": (lambda s: {**s, "visual.proj": torch.zeros(128, 32, dtype=torch.int8)}, "visual.proj is .*int8"),
-    "round": (_round, "holds itself"),
+    "round": (_round, "contains itself"),
     "wide": (_wide, r"class_embedding is \(128,\) in the file and \(1024000,\)"),
     "a line break": (lambda s: {**s, "up\nand\x1b[2Jdown": torch.zeros(1)}, "none of .* the first"),
     "numbers for names": (lambda s: dict(enumerate(s.values())), "patch layer"),
@@ -138,7 +138,7 @@ def test_a_torchscript_archive_that_goes_round_or_stretches(tmp_path: Path) -> N
     # by hand in protocol 2: a module whose attribute is itself; a tensor of 1 number seen as 10**12
     boxed = b"\x80\x02c__torch__.M\nM\nq\x00)\x81q\x01}q\x02X\x01\x00\x00\x00aq\x03h\x01sb."
     _archive(tmp_path / "round.pt", {"r/code/x.py": b"", "r/data.pkl": boxed})
-    with pytest.raises(InputError, match="holds itself"):
+    with pytest.raises(InputError, match="contains itself"):
         load(tmp_path / "round.pt", activation="gelu")
     storage = b"(X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x01tQ"
     size = b"\x8a\x06\x00\x10\xa5\xd4\xe8\x00\x85"
@@ -310,5 +310,5 @@ def test_weights_that_are_no_numbers_in_a_model_folder(tmp_path: Path) -> None:
     state = {k: v.clone() for k, v in load("tiny").clip.state_dict().items()}
     state["visual.proj"][0, 0] = float("inf")
     save_file(state, folder / "open_clip_model.safetensors")
-    with pytest.raises(InputError, match=r"visual.proj holds values that are no numbers"):
+    with pytest.raises(InputError, match=r"visual.proj contains values that are no numbers"):
         load(folder)

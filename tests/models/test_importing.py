@@ -121,7 +121,7 @@ def test_what_is_odd_is_refused_in_one_line_and_nothing_runs(arrays, tmp_path: P
             {**{f"module.{k}": v for k, v in state.items()}, "adapter.up": torch.zeros(2)},
             "adapter.up is none of the towers' weights",
         ),
-        "nan": (nan, "ln_final.bias holds values that are no numbers"),
+        "nan": (nan, "ln_final.bias contains values that are no numbers"),
         "other": (
             {"encoder.layer.0.weight": torch.zeros(2, 2)},
             "patch layer .*for another architecture give NAME:FILE",

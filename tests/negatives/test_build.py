@@ -74,7 +74,7 @@ def test_resume_with_other_settings_is_refused(reference, captions):
         ("a.tsv", "caption\n\n", "no captions"),
         ("a.jsonl", "not json\n" * 21 + '{"caption": "a dog"}\n', "21 of 22 rows cannot be used .*a.jsonl:1"),
         ("a.jsonl", '{"caption": {"en": "a dog"}}\n', "1 caption is not text .*a.jsonl:1: dict"),
-        ("a.json", "[3]", "the list holds no objects"),
+        ("a.json", "[3]", "the list contains no objects"),
         ("a.xyz", "a dog\n", "unknown kind of file"),
         ("a.parquet", "no parquet", "not a Parquet file"),
     ],

@@ -91,5 +91,5 @@ def test_a_build_without_units_says_so(tmp_path: Path) -> None:
     build(lines, tmp_path / "plain", ["replace-nouns"], 2)
     with pytest.raises(InputError, match="--units"):
         list(iterate_units(tmp_path / "plain"))
-    with pytest.raises(InputError, match="--balance"):
+    with pytest.raises(InputError, match="leave out balance"):
         build(lines, tmp_path / "other", ["replace-nouns"], 2, units=True, balance=True)

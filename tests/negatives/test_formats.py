@@ -162,7 +162,7 @@ def test_ce_clip_flags_and_its_pickles(tmp_path):
             r"a\.json:1: no text in negative_caption \(bad negative",
         ),
         ("a.json", "[]", "neither a list of objects"),
-        ("a.json", "[3]", "the list holds no objects"),
+        ("a.json", "[3]", "the list contains no objects"),
     ],
 )
 def test_broken_files_are_named(tmp_path, name, content, message):

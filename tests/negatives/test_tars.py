@@ -140,7 +140,7 @@ def hostile(path: Path, **changes) -> Path:
         ({"type": tarfile.SYMTYPE, "linkname": "/etc/passwd"}, "not a regular file"),
         ({"type": tarfile.LNKTYPE, "linkname": "000.txt"}, "not a regular file"),
         ({"type": tarfile.FIFOTYPE}, "not a regular file"),
-        ({"name": "000.negatives.json"}, "holds negatives already"),
+        ({"name": "000.negatives.json"}, "contains negatives already"),
     ],
 )
 def test_hostile_tars_are_refused_before_anything_is_written(tmp_path, changes, message):
@@ -170,7 +170,7 @@ def test_other_refusals(tmp_path, tars):
     ):
         with pytest.raises(InputError, match=message):
             build(inputs, tmp_path / "out", "shuffle", into_tars=tmp_path / folder)
-    with pytest.raises(InputError, match="--epochs or --into-tars"):
+    with pytest.raises(InputError, match="leave out epochs or into_tars"):
         build(tars, tmp_path / "out", "shuffle", epochs=2, into_tars=tmp_path / "copies")
     assert not (tmp_path / "copies").exists()
 

@@ -110,7 +110,7 @@ def test_a_loaded_row_has_a_tiny_twin_and_goes_on_where_it_stopped(tmp_path: Pat
     assert reproduce(plan) == first
     assert (plan.out / "results.json").stat().st_mtime_ns == stamp
     other = replace(make(find("degla-2/clip"), tmp_path / "out", tmp_path, "tiny"), limit=4)
-    with pytest.raises(InputError, match=r"holds fsc-clip-released/coco-lora .* name another --out"):
+    with pytest.raises(InputError, match=r"contains fsc-clip-released/coco-lora .* name another --out"):
         reproduce(other)
 
 

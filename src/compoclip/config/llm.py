@@ -1,4 +1,4 @@
-"""What a build by language model is told: the server, what a request holds, and how long to insist."""
+"""What a build by language model is told: the server, what a request contains, and how long to insist."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from compoclip.errors import InputError
 
 __all__ = ["LLMOptions"]
 
-MOST_AT_ONCE = 1000  # connections that the client's pool holds
+MOST_AT_ONCE = 1000  # connections that the client's pool keeps open
 RESERVED = ("model", "messages")  # what makes a request ours
 
 
@@ -28,7 +28,7 @@ class LLMOptions(Settings):
 
     model: str = Field(description="model's name, as the server knows it")
     url: str = Field("", description="OpenAI-compatible server, http://host:port/v1")
-    key_env: str | None = Field(None, description="variable that holds the key; else OPENAI_API_KEY where it is set")
+    key_env: str | None = Field(None, description="variable that contains the key; else OPENAI_API_KEY where it is set")
     rewrites: int = Field(1, ge=1, description="rewrites a request")
     rounds: int = Field(1, ge=1, description="requests a caption and kind, while all rewrites are refused")
     concurrency: int = Field(64, ge=1, le=MOST_AT_ONCE, description="requests at once")
@@ -73,7 +73,7 @@ class LLMOptions(Settings):
 
     @property
     def shown_url(self) -> str:
-        """The server's address for messages, without a password or a query that may hold one."""
+        """The server's address for messages, without a password or a query that may contain one."""
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 

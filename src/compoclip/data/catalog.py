@@ -1,4 +1,4 @@
-"""Named data sets and benchmarks: what they are, what they may be used for, where they come from, what a copy holds."""
+"""Named data sets and benchmarks: what they are, what they may be used for, where they come from, what a copy has."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Archive:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a complete copy holds: a path or pattern below the data folder, and how many files match it."""
+    """What a complete copy contains: a path or pattern below the data folder, and how many files match it."""
 
     path: str
     count: int = 1

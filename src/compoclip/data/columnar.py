@@ -104,7 +104,7 @@ class ColumnarTable:
         return tuple(field.name for field in self._parts[0].schema if holds(field))
 
     def place(self, row: int) -> tuple[Path, int]:
-        """The file that holds a row, and the row's number in it."""
+        """The file that contains a row, and the row's number in it."""
         for part in self._parts:
             if row < part.rows:
                 return part.path, row
@@ -128,7 +128,7 @@ class ColumnarTable:
         return [path if isinstance(path, str) else None for path in self.values(f"{name}.path")]
 
     def present(self, name: str) -> list[bool]:
-        """Where an image cell holds something."""
+        """Where an image cell contains something."""
         kind = self._parts[0].schema.field(name).type
         leaf = f"{name}.bytes" if hasattr(kind, "get_field_index") and kind.get_field_index("bytes") >= 0 else name
         return [
@@ -189,10 +189,10 @@ class CellImage(ImageRef):
         return self.bytes_of(cell if self.item < 0 else cell[self.item])
 
     def bytes_of(self, cell: Any) -> bytes:
-        """The image in a cell that has been read. Raises InputError where it holds none."""
+        """The image in a cell that has been read. Raises InputError where it contains none."""
         data = cell.get("bytes") if isinstance(cell, dict) else cell
         if not isinstance(data, bytes) or not data:
-            raise InputError(f"{self.where}: the cell holds no image bytes; export the table with its images inside")
+            raise InputError(f"{self.where}: the cell contains no image bytes; export the table with its images inside")
         if len(data) > MAX_IMAGE_BYTES:
             raise InputError(f"{self.where}: {len(data)} bytes is over the limit of {MAX_IMAGE_BYTES}")
         return data

@@ -37,7 +37,7 @@ class Concatenate:
     every: int = 1
 
     def joins(self, number: int) -> bool:
-        """Whether batch `number` of an epoch holds joined images."""
+        """Whether batch `number` of an epoch contains joined images."""
         return number % self.every == 0
 
     def __call__(

@@ -1,7 +1,7 @@
 """Measure a model: composition, zero-shot recognition and retrieval, with intervals.
 
 `evaluate(model, tasks)` returns results as in the contract; `aggregate(rule, individual)` averages published figures;
-`TASKS` holds every benchmark with its facts.
+`TASKS` contains every benchmark with its facts.
 """
 
 from compoclip.evaluation.aggregate import aggregate

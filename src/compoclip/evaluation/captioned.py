@@ -61,7 +61,7 @@ def read_file(path: Path, split: str = "test") -> dict[str, list[str]]:
 
 
 def _pairs(path: Path, split: str) -> Iterator[tuple[str, list[str]]]:
-    if path.suffix == ".txt":  # CLIP_benchmark's `image,caption`, whose captions may hold commas, unquoted
+    if path.suffix == ".txt":  # CLIP_benchmark's `image,caption`, whose captions may contain commas, unquoted
         for number, line in enumerate(read_lines(path)[1:], 2):
             stem, _, caption = line.partition(".jpg,")
             yield f"{stem}.jpg", captions_of(f"{path}: line {number}", caption)

@@ -31,7 +31,7 @@ def to_rows(features: Any, names: Sequence[str], fix: str = "the model's weights
     good = np.isfinite(rows).all(axis=1)
     if not good.all():
         name = names[int(np.argmin(good))]
-        raise InputError(f"{name}: its feature holds a NaN or an infinity; {fix}")
+        raise InputError(f"{name}: its feature contains a NaN or an infinity; {fix}")
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     if (length == 0).any():
         raise InputError(f"{names[int(np.argmin(length))]}: its feature is all zeros; {fix}")

@@ -35,7 +35,7 @@ BROKEN = "compute the file's features again"
 
 
 class FeatureFile:
-    """A file of features as a model. Raises InputError where it is broken, holds a NaN, or is none."""
+    """A file of features as a model. Raises InputError where it is broken, contains a NaN, or is none."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -140,7 +140,7 @@ def _read(path: Path) -> tuple[list[str], Any, list[str], Any]:
         raise InputError(f"{path}: not a feature file ({why}); nothing pickled is read") from None
     absent = [name for name in NEEDED if name not in parts]
     if absent:
-        raise InputError(f"{path}: has no {', '.join(absent)}; a feature file holds {', '.join(NEEDED)}")
+        raise InputError(f"{path}: has no {', '.join(absent)}; a feature file contains {', '.join(NEEDED)}")
     keys, texts = ([str(key) for key in np.asarray(parts[name]).tolist()] for name in ("image_keys", "texts"))
     return keys, parts["image_features"], texts, parts["text_features"]
 

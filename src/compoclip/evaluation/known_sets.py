@@ -103,7 +103,7 @@ def folder_names(name: str) -> tuple[str, ...]:
 
 @cache
 def name_of(folder: str) -> str | None:
-    """The set that a folder of this name holds, or None."""
+    """The set that a folder of this name contains, or None."""
     return next((name for name in _entries() if folder in folder_names(name)), None)
 
 
@@ -113,7 +113,7 @@ def plain(name: str) -> str:
 
 
 def find(root: Path, name: str) -> tuple[Path, LabelledImages] | None:
-    """The first folder below a data root that holds the set's test images. Raises InputError for one that is broken."""
+    """The first folder below a data root that has the set's test images. Raises InputError for one that is broken."""
     folders = [root / base / folder for base in FOLDERS for folder in folder_names(name)]
     # The toolkit keeps each set below a folder of its own: DATASET/cifar10/classification/cifar_10_20211007
     folders += [path for folder in folder_names(name) for path in sorted(root.glob(f"*/classification/{folder}"))]

@@ -264,7 +264,9 @@ def read_templates(path: Path) -> list[str]:
     templates = [line.replace("{c}", "{}") for line in read_lines(path)]
     for number, template in enumerate(templates, 1):
         if template.count("{}") != 1:
-            raise InputError(f"{path}: template {number} ({template!r}) must hold {{}} once, where the class name goes")
+            raise InputError(
+                f"{path}: template {number} ({template!r}) must contain {{}} once, where the class name goes"
+            )
     if not templates:
         raise InputError(f"{path}: no template; write lines such as 'a photo of a {{}}.'")
     return templates

@@ -65,7 +65,7 @@ class Layout:
     ks: tuple[int, ...] = ()
     sets: Mapping[str, int] = field(default_factory=dict)  # rows that a whole set has
     all_of: Callable[[str, list[Question]], list[Question]] | None = None
-    empty: bool = False  # whether a file may hold no rows
+    empty: bool = False  # whether a file may contain no rows
     order: Sequence[str] = ()  # of the subsets, where rows tell them
     alternatives: bool = False  # whether one of the files is enough, the first that is there
 

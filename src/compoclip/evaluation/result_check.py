@@ -80,7 +80,7 @@ KINDS: dict[str, Check] = {
 
 @cache
 def _keys() -> dict[str, dict[str, str]]:
-    """What each key holds where it is there; other keys are not read."""
+    """What each key contains where it is there; other keys are not read."""
     text = resources.files("compoclip.evaluation").joinpath("results.yaml").read_text("utf-8")
     return dict(yaml.safe_load(text))
 

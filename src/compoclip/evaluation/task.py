@@ -34,9 +34,9 @@ class TaskOptions:
 
     def root(self, task: str) -> Path:
         if self.data_root is None:
-            raise DataMissing(f"task {task} needs its data: give the folder that holds it as --data-root DIR")
+            raise DataMissing(f"task {task} needs its data: give the folder that contains it as --data-root DIR")
         if not self.data_root.is_dir():
-            raise DataMissing(f"{self.data_root}: no such folder; --data-root must hold the data of task {task}")
+            raise DataMissing(f"{self.data_root}: no such folder; --data-root must contain the data of task {task}")
         return self.data_root
 
 

@@ -69,7 +69,7 @@ def read_index(folder: Path, split: str) -> tuple[list[ImageRef | None], list[An
 def _lines(path: Path) -> list[tuple[str, list[int]]]:
     out = []
     for number, line in enumerate(read_lines(path), 1):
-        image, _, labels = line.rpartition(" ")  # only the path may hold spaces
+        image, _, labels = line.rpartition(" ")  # only the path may contain spaces
         try:
             out.append((image, [int(label) for label in labels.split(",")]))
         except ValueError:

@@ -26,7 +26,7 @@ def write(model: Model, base: Model, folder: Path, rank: int | None = None) -> E
 
     The factors come from the singular values of every matrix's change, so a merged LoRA gives back its own rank. A
     `rank` cuts the change there, and the comparison tells what that costs. Raises InputError where the models are of
-    different shape, where weights changed that no adapter holds, and where the change is not of low rank.
+    different shape, where weights changed that no adapter can express, and where the change is not of low rank.
     """
     ours, theirs = (
         to_huggingface({k: v.detach().cpu() for k, v in m.clip.state_dict().items()}) for m in (model, base)

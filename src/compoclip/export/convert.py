@@ -38,7 +38,7 @@ def convert(
 ) -> dict[str, Any]:
     """Write `checkpoint` as `to` (open_clip, hf, onnx, adapter) at `out`; returns what was found and measured.
 
-    The folder holds `conversion.json` (origin, fingerprint, equality) and a model card. It appears whole, and only
+    The folder contains `conversion.json` (origin, fingerprint, equality) and a model card. It appears whole, and only
     where the export gives the source's features to 1e-4. `base` is needed for an adapter, and gives a file's
     activation.
     Raises InputError for what cannot be converted, RunError where the export came out another model.

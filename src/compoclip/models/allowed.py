@@ -86,7 +86,7 @@ def _check_tower(file: Path, tower: str, stated: dict[str, Any]) -> None:
 
 
 def _check_plain(file: Path, where: str, value: Any) -> None:
-    """Numbers, flags, short texts, and lists of numbers: nothing that holds more settings."""
+    """Numbers, flags, short texts, and lists of numbers: nothing that contains more settings."""
     for item in value if isinstance(value, list) and len(value) <= 64 else [value]:
         number = isinstance(item, (int, float)) and abs(item) <= LARGEST
         text = isinstance(item, str) and len(item) <= 4096

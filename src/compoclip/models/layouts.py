@@ -39,7 +39,7 @@ class ImportedState:
 
 
 def tidy(found: Any, where: str, lora_alpha: float | None = None) -> ImportedState:
-    """What a file holds -> `ImportedState`. Every tensor is placed, or left out for a reason that is told.
+    """What a file contains -> `ImportedState`. Every tensor is placed, or left out for a reason that is told.
 
     Raises InputError for a file without CLIP weights, with two models, with weights that are no numbers, and for keys
     that no rule places, naming the first.
@@ -62,7 +62,7 @@ def tidy(found: Any, where: str, lora_alpha: float | None = None) -> ImportedSta
 
 
 def recognised(found: Any) -> bool:
-    """Whether a file's content holds a CLIP with towers of open_clip's, OpenAI's or Hugging Face's own names."""
+    """Whether a file's content contains a CLIP with towers of open_clip's, OpenAI's or Hugging Face's own names."""
     anchors = tuple(anchor for anchors in table()["families"].values() for anchor in anchors)
     while isinstance(found, dict):
         if any(isinstance(value, Tensor) and str(key).endswith(anchors) for key, value in found.items()):
@@ -85,7 +85,7 @@ def _unwrap(found: Any, where: str) -> tuple[dict[str, Tensor], str, list[str]]:
         path.append(inner)
         found = found[inner]
     if not isinstance(found, dict):
-        raise InputError(f"{where}: no weights in it; it must hold a state dict")
+        raise InputError(f"{where}: no weights in it; it must contain a state dict")
     state = {str(k): v for k, v in found.items() if isinstance(v, Tensor)}
     if not state:
         raise InputError(f"{where}: no weights in it; a state dict may lie under {', '.join(facts['wrappers'])}")
@@ -157,7 +157,9 @@ def as_floats(state: dict[str, Tensor], where: str) -> dict[str, Tensor]:
     state = {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
     for key, value in state.items():
         if value.is_floating_point() and not torch.isfinite(value).all():
-            raise InputError(f"{where}: {key} holds values that are no numbers (NaN or infinite): a broken run's file")
+            raise InputError(
+                f"{where}: {key} contains values that are no numbers (NaN or infinite): a broken run's file"
+            )
     return state
 
 

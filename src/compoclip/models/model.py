@@ -23,7 +23,7 @@ class Model:
     """An open_clip model ready for use.
 
     Attributes: `clip`, the open_clip module; `preprocess`, the evaluation transform (PIL image -> (3, H, W));
-    `tokenizer`; `config`, what `open_clip_config.json` holds, the activation always stated; `info`, where it is from;
+    `tokenizer`; `config`, what `open_clip_config.json` has, the activation always stated; `info`, where it is from;
     `precision`, fp32 or bf16, what `encode_image` and `encode_text` run in (training has its own).
     """
 
@@ -38,7 +38,7 @@ class Model:
 
     @property
     def module(self) -> Any:
-        """What holds the weights."""
+        """The module with the weights."""
         return self.clip
 
     @property

@@ -32,7 +32,7 @@ class TextOutput(NamedTuple):
 
 
 def text_part(clip: Any) -> Any:
-    """The module that holds the text tower: the model itself for the plain CLIP class."""
+    """The module that contains the text tower: the model itself for the plain CLIP class."""
     return clip.text if hasattr(clip, "text") else clip
 
 

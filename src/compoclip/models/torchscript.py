@@ -1,7 +1,7 @@
 """The tensors of a TorchScript archive (OpenAI's own files are such), read without running the program in it.
 
-An archive is a zip: `data.pkl` names objects and tensors, `data/N` holds their bytes, `code/` the program. Only the
-first two are read, by an unpickler that knows the few names such a pickle may hold and makes empty
+An archive is a zip: `data.pkl` names objects and tensors, `data/N` contains their bytes, `code/` the program. Only the
+first two are read, by an unpickler that knows the few names such a pickle may contain and makes empty
 boxes of everything else.
 """
 
@@ -35,7 +35,7 @@ STORAGES = {
 
 
 class Box:
-    """Stands for an object of the program: what it holds, and none of what it does."""
+    """Stands for an object of the program: what it contains, and none of what it does."""
 
     def __init__(self) -> None:
         self.held: dict[str, Any] = {}
@@ -74,7 +74,7 @@ def _tensors(value: Any, name: str, above: tuple[int, ...]) -> Iterator[tuple[st
         yield name, value
     elif isinstance(value, Box):
         if id(value) in above:
-            raise InputError(f"its module {name!r} holds itself")
+            raise InputError(f"its module {name!r} contains itself")
         for key, inner in value.held.items():
             if isinstance(inner, (Box, Tensor)):
                 yield from _tensors(inner, f"{name}.{key}" if name else str(key), (*above, id(value)))

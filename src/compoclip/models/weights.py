@@ -37,7 +37,7 @@ class Setting:
     def __setstate__(self, _: Any) -> None: ...
 
 
-# what holds settings and runs nothing; training scripts leave such beside their weights
+# what contains settings and runs nothing; training scripts leave such beside their weights
 _HARMLESS: list[Any] = [argparse.Namespace, OrderedDict, defaultdict, set, PosixPath, PurePosixPath]
 _HARMLESS += [(Setting, f"numpy.{name}") for name in ("dtype", "ndarray")]
 _HARMLESS += [
@@ -50,12 +50,12 @@ _HARMLESS += [
 def first_line(error: BaseException) -> str:
     """One line that says what an exception of some library is about."""
     if isinstance(error, pickle.UnpicklingError):
-        return "the file holds more than weights, and its code is not run; save its state dict alone, as safetensors"
+        return "the file contains more than weights, and its code is not run; save its state dict alone, as safetensors"
     return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def read_tensors(path: str | Path) -> Any:
-    """What a weights file holds, tensors and plain values alone; no code in it is run.
+    """What a weights file contains, tensors and plain values alone; no code in it is run.
 
     Raises InputError for a file that is absent, cut short, no weights file, or wants to run code.
     """
@@ -103,7 +103,7 @@ def _check_content(found: Any, path: Path) -> None:
         if not isinstance(value, (dict, list, tuple)):
             continue
         if id(value) in above:
-            raise InputError(f"{path}: {name!r} holds itself; no weights file is so")
+            raise InputError(f"{path}: {name!r} contains itself; no weights file is so")
         if id(value) not in seen:  # what several hold is looked at once
             seen.add(id(value))
             items = value.items() if isinstance(value, dict) else enumerate(value)
@@ -116,7 +116,7 @@ def check_plain(name: str, tensor: Tensor, path: str | Path) -> None:
         raise InputError(f"{path}: {name} is no plain tensor (sparse, quantised or empty); save it dense")
     held = tensor.untyped_storage().nbytes() // tensor.element_size()
     if tensor.numel() > held:
-        raise InputError(f"{path}: {name} states {tensor.numel()} numbers and holds {held}; save it whole")
+        raise InputError(f"{path}: {name} states {tensor.numel()} numbers and contains {held}; save it whole")
 
 
 def _state_dict(found: Any, path: str | Path) -> dict[str, Tensor]:
@@ -124,7 +124,9 @@ def _state_dict(found: Any, path: str | Path) -> dict[str, Tensor]:
         found = found[inner]
     state = {k: v for k, v in found.items() if isinstance(v, Tensor)} if isinstance(found, dict) else {}
     if not state:
-        raise InputError(f"{path}: no weights in it; it must hold a state dict, by itself or under {', '.join(NESTED)}")
+        raise InputError(
+            f"{path}: no weights in it; it must contain a state dict, by itself or under {', '.join(NESTED)}"
+        )
     counts = [name for name in state if name.rpartition(".")[2] in COUNTS and state[name].numel() == 1]
     state = {name: value for name, value in state.items() if name not in counts}
     for prefix in PREFIXES * 2:  # either may be the outer one

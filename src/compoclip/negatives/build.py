@@ -80,7 +80,7 @@ def build(
     llm: the language model for kinds such as "llm:swap-nouns". Where its batch files leave requests open, a summary of
     them is returned in place of the manifest.
 
-    Raises InputError for bad input, or where `out` holds another build; RunError where workers die or the model's
+    Raises InputError for bad input, or where `out` contains another build; RunError where workers die or the model's
     server fails.
     """
     given = {
@@ -215,7 +215,7 @@ def _balanced(inputs: Inputs, out: Path, config: BuildConfig, llm: LLMOptions | 
         if config.resume and "balance" in manifest:
             shutil.rmtree(out / "unbalanced", ignore_errors=True)  # where the build was killed while it tidied up
             return dict(manifest)
-        raise InputError(f"{out}: holds negatives already; name another --out folder")
+        raise InputError(f"{out}: contains negatives already; name another --out folder")
     unbalanced = out / "unbalanced"
     more = config.model_copy(update={"per_caption": OVERSAMPLE * config.per_caption})
     made = _plain(inputs, unbalanced, more, llm)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-# shown here in other words, or of use to programs alone: manifest.json holds them all
+# shown here in other words, or of use to programs alone: manifest.json contains them all
 LEFT_OUT = frozenset({"schema", "kinds", "per_caption", "seed", "epoch", "vocabulary", "versions", "input_sha256"}) | {
     *("inputs", "captions", "images", "skipped", "captions_hash", "shard_size", "shards", "skipped_first", "notes"),
     *("negatives", "coverage", "made", "refused", "negatives_a_caption", "other_languages"),

@@ -27,9 +27,11 @@ def opened(out: Path, resume: bool) -> Iterator[None]:
     if out.is_file():
         raise InputError(f"{out}: is a file; --out names a folder")
     if before(out) is not None and not resume:
-        raise InputError(f"{out}: holds negatives already; add --resume to finish them, or name another --out folder")
+        raise InputError(
+            f"{out}: contains negatives already; add --resume to finish them, or name another --out folder"
+        )
     if before(out) is None and out.is_dir() and any(out.glob("negatives-*.parquet")):
-        raise InputError(f"{out}: holds shards without a manifest; name another --out folder")
+        raise InputError(f"{out}: contains shards without a manifest; name another --out folder")
     made = not out.exists()
     try:
         busy = f"{out}: another build is writing here; let it end, or name another --out folder"
@@ -53,7 +55,7 @@ def claim(out: Path, header: dict[str, Any]) -> None:
     found = read_json(earlier)
     changed = [key for key, value in json.loads(json.dumps(header)).items() if found.get(key) != value]
     if changed:
-        raise InputError(f"{out}: holds a build with other {', '.join(changed)}; name another --out folder")
+        raise InputError(f"{out}: contains a build with other {', '.join(changed)}; name another --out folder")
 
 
 def done(out: Path, number: int) -> bool:

@@ -90,7 +90,7 @@ def _published(path: Path, form: str | None) -> Iterator[Row]:
 
 
 def write_format(path: str | Path, rows: Iterable[Row], form: str) -> None:
-    """Write rows, as `iterate_format` gives them, in one of the forms; see `convert` for what each holds.
+    """Write rows, as `iterate_format` gives them, in one of the forms; see `convert` for what each contains.
 
     COCO file names give their number as DeGLA's `image_id`; other images keep their name. The similar images of
     NegCLIP's table are each row's own.
@@ -143,7 +143,7 @@ ENTRIES: dict[str, Callable[[int, str, Row], list[dict[str, Any]]]] = {
 
 
 def convert(source: str | Path, out: str | Path, to: str, form: str | None = None) -> dict[str, int]:
-    """Write what `source` holds into the file `out` in the form `to`; how much was read, and how much that form keeps.
+    """Write what `source` has into the file `out` in the form `to`; how much was read, and how much that form keeps.
 
     NegCLIP's and SugarCrepe's forms have no place for a caption without negatives, DeGLA's none for one with fewer
     than four. Raises InputError for bad input, and where `out` is a folder or `source` itself.

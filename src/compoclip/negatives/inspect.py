@@ -59,7 +59,7 @@ def inspect(folder: str | Path, blind_limit: int = BLIND_LIMIT, samples: int = _
     `duplicates`, `blocked_words`, `new_article_errors`, `mean_edited_words`, `length_gap` (mean characters longer than
     the caption), `blind_classifier`, `blind_single`, `blind_language_model`, `samples`. The blind models see
     `blind_limit` pairs a kind and the language model 50,000 captions, both drawn by hash; 0 leaves them out.
-    Raises InputError where the folder holds no finished build.
+    Raises InputError where the folder contains no finished build.
     """
     measured: defaultdict[str, _Measured] = defaultdict(lambda: _Measured(max(blind_limit, samples)))
     captions: BottomKSample[str] = BottomKSample(CAPTION_LIMIT if blind_limit else 0)

@@ -16,7 +16,7 @@ from typing import Any
 from compoclip.errors import InputError, RunError
 from compoclip.negatives.shards import BuildPlan, Job, Shard, ShardMaker, import_parser_alone, write
 
-AHEAD = 2  # shards an actor holds: one in work, one waiting
+AHEAD = 2  # shards that an actor has: one in work, one waiting
 TRIES = 3  # workers that may die over one shard
 OBJECT_STORE = 512 * 2**20  # bytes, of a Ray started here; shards in flight take a few megabytes
 

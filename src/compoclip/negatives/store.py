@@ -131,7 +131,7 @@ def iterate_units(folder: str | Path) -> Iterator[tuple[str, str, tuple[Unit, ..
     folder = Path(folder)
     paths = shards(folder)
     if "foils_per_unit" not in read_json(folder / MANIFEST):
-        raise InputError(f"{folder}: holds no units; build it with `compoclip negatives build --units`")
+        raise InputError(f"{folder}: contains no units; build it with `compoclip negatives build --units`")
     for path in paths:
         for row in _read(path, ["caption_id", "caption", "units"]):
             with _naming(path):
@@ -141,11 +141,11 @@ def iterate_units(folder: str | Path) -> Iterator[tuple[str, str, tuple[Unit, ..
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Columns of the right names may hold something else."""
+    """Columns of the right names may contain something else."""
     try:
         yield
     except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a negatives shard (a column holds something else: {error})") from None
+        raise InputError(f"{path}: not a negatives shard (a column contains something else: {error})") from None
 
 
 def read_shard(path: Path) -> Iterator[Row]:
@@ -170,7 +170,7 @@ def shards(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
         if epochs := epoch_folders(folder):
-            raise InputError(f"{folder}: holds a build for each of {len(epochs)} epochs; name one, as {epochs[0]}")
+            raise InputError(f"{folder}: contains a build for each of {len(epochs)} epochs; name one, as {epochs[0]}")
         raise InputError(
             f"{folder}: no {MANIFEST} here; make it with `compoclip negatives build` (or finish it: --resume)"
         )
@@ -206,7 +206,7 @@ class Negatives(dict[str, tuple[str, list[Negative]]]):
 
 
 def read_negatives(folder: str | Path) -> Negatives:
-    """All negatives of a build. Raises InputError where the folder holds none, or an unfinished build."""
+    """All negatives of a build. Raises InputError where the folder contains none, or an unfinished build."""
     found = Negatives()
     for caption_id, caption, negatives in iterate(folder):
         found[caption_id] = (caption, negatives)

@@ -37,7 +37,7 @@ class _SampleSpan(NamedTuple):
 class TarsOut:
     """Writes the copies.
 
-    Raises InputError, before anything is built, where an input is no sound tar, holds links, devices, names that would
+    Raises InputError, before anything is built, where an input is no sound tar, has links, devices, names that would
     leave a folder, or negatives already; where two tars have one name; or where a copy would overwrite something.
     """
 
@@ -72,7 +72,7 @@ class TarsOut:
             with atomic_path(self.folder / path.name) as temporary, open(temporary, "wb") as out:
                 _copy(path, members, out)
         if next(rows, None) is not None:
-            raise RunError(f"{build}: holds more captions than the tars; have they changed since?")
+            raise RunError(f"{build}: contains more captions than the tars; have they changed since?")
 
     def _members(self, path: Path, rows: Iterator[Row]) -> Iterator[tuple[str, bytes]]:
         """(key, content) of every new member of a tar."""
@@ -127,7 +127,7 @@ def _spans(path: Path) -> list[_SampleSpan]:
             end = info.offset_data + -(-info.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
             key, extension = split_key(safe_name(info.name) or "")
             if extension == NEGATIVES_EXTENSION:
-                raise InputError(f"{path}:{info.name}: this tar holds negatives already; start from the one without")
+                raise InputError(f"{path}:{info.name}: this tar contains negatives already; start from the one without")
             found.append(_SampleSpan(start, end, key, split_key(info.name)[0]))
             start = end
     return found

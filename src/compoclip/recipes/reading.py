@@ -15,7 +15,7 @@ import yaml
 from compoclip.errors import InputError
 from compoclip.io import parse_yaml
 
-# what a recipe may say; `expected` holds source, figures (name -> percent) and tolerance (name or `default` -> points)
+# what a recipe may say; `expected` has source, figures (name -> percent) and tolerance (name or `default` -> points)
 KEYS = {
     "name", "extends", "group", "summary", "source", "objective", "train", "expected", "notes",
     "data", "negatives", "hardware", "ranks", "differences",
@@ -89,7 +89,7 @@ def _packaged(name: str) -> dict[str, Any]:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file that holds a mapping. Raises InputError with the line where it breaks."""
+    """A YAML file that contains a mapping. Raises InputError with the line where it breaks."""
     try:
         value = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -103,7 +103,7 @@ def with_own_base(paths: Sequence[Path]) -> list[Path]:
 
 
 def pool(results: Sequence[Results], base: int = 0) -> list[Method]:
-    """Methods in order of first appearance, the one that holds `results[base]` first."""
+    """Methods in order of first appearance, the one that contains `results[base]` first."""
     if not results:
         raise InputError("no results to report")
     if not 0 <= base < len(results):

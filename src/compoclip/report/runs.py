@@ -40,9 +40,9 @@ class Run:
 
 
 def read_runs(folders: Sequence[str | Path]) -> list[Run]:
-    """The runs in some folders, each a run directory or a folder that holds some, by path.
+    """The runs in some folders, each a run directory or a folder that contains some, by path.
 
-    Raises InputError for a folder that is none and holds none.
+    Raises InputError for a folder that is none and contains none.
     """
     found: dict[Path, None] = {}
     for folder in map(Path, folders):

@@ -20,7 +20,7 @@ NOTE = "reproduce.json"
 def reproduce(plan: ReproductionPlan) -> list[Verdict]:
     """Set up data, build negatives, train, evaluate, compare; writes `reproduce.json` and `verdict.json` in `plan.out`.
 
-    A run that was stopped goes on with the stage it was in. Raises InputError where `plan.out` holds another row, and
+    A run that was stopped goes on with the stage it was in. Raises InputError where `plan.out` has another row, and
     whatever a stage raises.
     """
     mine: dict[str, Any] = {"row": plan.row.id, "scale": plan.scale, "tasks": list(plan.tasks), "limit": plan.limit}

@@ -3,7 +3,7 @@
 Terms that compare samples with each other need the pooled features of the whole batch; their gradient with respect to
 those is taken once, and carried into the towers part by part (Gao et al. 2021, arXiv 2101.06983, "GradCache"). All
 other terms are sums over samples, so they are computed part by part, with patch and token features that live no longer
-than their part. The result is the gradient of one process that holds the whole batch, up to rounding.
+than their part. The result is the gradient of one process that has the whole batch, up to rounding.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ def _compare(manifest: Any, found: Coverage, folder: Path, by_text: bool) -> Non
     if found.changed:
         say(f"warning: {folder}: {found.changed} captions say something else now than when these were built")
     elif built != found.captions:
-        say(f"negatives: built from {built} captions; the data holds {found.captions}")
+        say(f"negatives: built from {built} captions; the data contains {found.captions}")
     elif stated is not None and stated != captions_hash(found.total) and not by_text:
         say(f"negatives: built from as many captions ({built}), but not from the same ones or under other ids")
 

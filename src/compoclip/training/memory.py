@@ -81,7 +81,7 @@ def _probe(towers: Towers, data: TrainData, count: int, needs: frozenset[str]) -
 
 
 def _kept(goal: Objective, towers: Towers, batch: TrainBatch) -> int:
-    """Bytes of distinct storages that the graph of a batch holds, the weights left out."""
+    """Bytes of distinct storages that the graph of a batch keeps, the weights left out."""
     known = {p.untyped_storage().data_ptr() for p in towers.model.clip.parameters()}
     seen: dict[int, int] = {}
 

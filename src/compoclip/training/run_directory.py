@@ -1,4 +1,4 @@
-"""The run directory: whose it is, what it holds, and where its configuration says that things lie.
+"""The run directory: whose it is, what it contains, and where its configuration says that things lie.
 
 `output_dir` is the run. Nothing is read from or written to another place that its `config.yaml` names as the run, so a
 copied, moved or renamed run goes on where it is now. Paths inside it are stored relative to it (`./negatives`), all

@@ -93,7 +93,7 @@ def test_batch_files_end_at_their_size(some_captions: Path, tmp_path: Path, monk
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(None, "no such file of batch results"), ("a,b\n", "holds no batch results")]
+    ("content", "message"), [(None, "no such file of batch results"), ("a,b\n", "contains no batch results")]
 )
 def test_files_that_are_no_results(content: str | None, message: str, some_captions: Path, tmp_path: Path) -> None:
     run(some_captions, tmp_path / "out", batch_out=tmp_path / "r.jsonl")

@@ -163,7 +163,7 @@ def test_flags_reach_the_request(some_captions: Path, tmp_path: Path, capsys: py
             ]
         )
     assert ended.value.code == 0
-    assert "negatives: 10" in capsys.readouterr().out
+    assert "10 negatives of 5 captions" in capsys.readouterr().out
     assert server.requests == 5
     for key in server.tries:
         body = json.loads(key)

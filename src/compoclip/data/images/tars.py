@@ -26,7 +26,7 @@ def tar_members(path: str | Path, report: Report) -> Iterator[Member]:
     """The regular members of an uncompressed tar, in order.
 
     Links, devices, sparse files and unsafe names are counted in `report` and never followed. A tar that ends early
-    gives what it holds and is counted. Raises InputError for a missing file, a compressed tar, or no tar at all.
+    gives what it contains and is counted. Raises InputError for a missing file, a compressed tar, or no tar at all.
     """
     path = Path(path)
     _refuse_compressed(path)
@@ -62,7 +62,7 @@ def walk(tar: tarfile.TarFile, path: Path, report: Report) -> Iterator[tarfile.T
 
 
 class DamagedTar(tarfile.ReadError):
-    """A tar that holds what no tar holds."""
+    """A tar with what no tar has."""
 
 
 class TruncatedTar(DamagedTar):

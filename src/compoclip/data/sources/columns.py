@@ -1,4 +1,4 @@
-"""Which column holds what, and what a cell of captions says: one table of names for every reader."""
+"""Which column contains what, and what a cell of captions says: one table of names for every reader."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def tidy(text: str) -> str:
 
 
 def usable_caption(value: object, where: str, report: Report) -> str | None:
-    """A caption on one line, or None after counting why not. A caption holds a letter or a number."""
+    """A caption on one line, or None after counting why not. A caption contains a letter or a number."""
     if value is None or value != value:  # NaN is what pandas writes for an empty cell
         report.skip("empty caption", where)
     elif not isinstance(value, str):
@@ -153,7 +153,7 @@ def _literal(text: str) -> Any:
 def caption_list(value: object, plural: bool = False) -> list[object]:
     """The captions in one cell: a list as it is, a text that spells a list parsed, else one caption.
 
-    `plural`: the column's name says that it holds lists, so that any bracket opens one.
+    `plural`: the column's name says that it contains lists, so that any bracket opens one.
     Raises ValueError for a list that cannot be read.
     """
     if isinstance(value, (list, tuple)):

@@ -89,7 +89,7 @@ def _rows(path: Path, columns: list[str], delimiter: str, above: int, report: Re
             if cells is not None:
                 yield TableRow(number, index, dict(zip(columns, cells)))
             elif _is_text(text):
-                detail = f"{width} columns expected; put quotes around a text that holds {delimiter!r}"
+                detail = f"{width} columns expected; put quotes around a text that contains {delimiter!r}"
                 report.skip("ragged row", f"{path}:{number}", detail)
             else:
                 report.skip("not UTF-8", f"{path}:{number}")

@@ -133,5 +133,5 @@ def _chosen(where: Path, names: list[str], options: Options) -> str:
     if len(names) > 1 and "train" not in names:
         raise InputError(f"{where}: name one of its splits with --split ({', '.join(names)})")
     if not names:
-        raise InputError(f"{where}: holds no split")
+        raise InputError(f"{where}: contains no split")
     return "train" if "train" in names else names[0]

@@ -28,7 +28,7 @@ def open_jsonl(path: str | Path) -> Table:
 def open_json(path: str | Path) -> Table:
     """Open a JSON file as a table.
 
-    A `.json` file that holds JSON lines is read as such. Raises InputError for other shapes.
+    A `.json` file that contains JSON lines is read as such. Raises InputError for other shapes.
     """
     path = existing_file(path)
     with open(path, "rb") as handle:
@@ -43,7 +43,7 @@ def open_json(path: str | Path) -> Table:
     if not isinstance(rows, list) or not rows:
         raise InputError(f"{path}: neither a list of objects nor COCO's or Karpathy's captions")
     if not (columns := _columns(rows)):
-        raise InputError(f"{path}: the list holds no objects")
+        raise InputError(f"{path}: the list contains no objects")
     return Table(path, columns, lambda report: _objects(path, enumerate(rows, 1), report))
 
 

@@ -123,7 +123,7 @@ def _folder(path: Path, options: Options, images: bool) -> Input:
         return _columnar(saved_files(path, options), path, options)
     tables = [path / f"captions{suffix}" for suffix in TABLE_SUFFIXES if (path / f"captions{suffix}").is_file()]
     if len(tables) > 1:
-        raise InputError(f"{path}: holds {tables[0].name} and {tables[1].name}; name the one to use")
+        raise InputError(f"{path}: contains {tables[0].name} and {tables[1].name}; name the one to use")
     if tables:
         return _table(tables[0], options)
     tars = sorted(path.glob("*.tar")) or sorted(path.glob("*/*.tar"))

@@ -1,6 +1,6 @@
 """Photos with texts of the same name: `KEY.jpg` beside `KEY.txt` or `KEY.json`, in a folder, a zip or webdataset tars.
 
-`KEY.negatives.json` holds the wrong captions of a photo, where there are any. Tars are read by offset: random access
+`KEY.negatives.json` contains the wrong captions of a photo, where there are any. Tars are read by offset: random access
 makes shuffling exact and resumable, and any number of workers can share any number of shards.
 """
 
@@ -48,7 +48,7 @@ class ImageTextPair(NamedTuple):
 
 
 def split_key(name: str) -> tuple[str, str]:
-    """(key, extension). A key may hold dots (`IMG_1.0.png`); what has no extension known here ends at its first dot."""
+    """(key, extension). A key may have dots (`IMG_1.0.png`); what has no extension known here ends at its first dot."""
     lower = name.lower()
     for extension in (*TEXTS, *IMAGES):
         if lower.endswith("." + extension):
@@ -97,7 +97,9 @@ def photo_records(root: Path, reading: Reading) -> Iterator[Record]:
     else:
         files = list(ZipStore(root, report=reading.report).files())
         if not any(name.endswith(TEXTS) for name, _ in files):
-            raise InputError(f"{root}: holds no images with .txt files; unpack it, or name the table of its captions")
+            raise InputError(
+                f"{root}: contains no images with .txt files; unpack it, or name the table of its captions"
+            )
     for pair in _pairs(files, reading, keep, lambda key: key.partition("/")[0] if "/" in key else ""):
         ids = reading.ids(pair.name, len(pair.captions))
         yield Record(pair.name, pair.image.where, pair.captions, ids, image=pair.image, negatives=pair.negatives)
@@ -171,7 +173,7 @@ def captions_of(
 ) -> tuple[list[str], list[list[str]] | None]:
     """Captions of a photo and their negatives, from its text files by extension; what cannot be used is counted.
 
-    `caption` and `captions` of the JSON come first, then the text file, then other keys that may hold captions.
+    `caption` and `captions` of the JSON come first, then the text file, then other keys that may contain captions.
     """
     report, given = reading.report, reading.options.caption_key
     plain = next((texts[extension] for extension in PLAIN if extension in texts), None)
@@ -207,7 +209,7 @@ def captions_of(
 
 
 def negatives_member(rows: Sequence[tuple[str, Sequence[Mapping[str, object]]]]) -> bytes:
-    """What the member `KEY.negatives.json` holds: the captions of a sample, each with its negatives (`text`, ...)."""
+    """What the member `KEY.negatives.json` has: the captions of a sample, each with its negatives (`text`, ...)."""
     captions = [{"caption": caption, "negatives": list(negatives)} for caption, negatives in rows]
     return json.dumps({"schema": 1, "captions": captions}, ensure_ascii=False).encode("utf-8", "replace")
 

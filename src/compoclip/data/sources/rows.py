@@ -59,7 +59,7 @@ class Options:
 class Record:
     """Captions of one image as a file states them: a row, a sample of a tar, a photo with its text.
 
-    name: the image's name, "" where the file tells none; image: where the file holds the image itself. `ids[c]` is the
+    name: the image's name, "" where the file tells none; image: where the file has the image itself. `ids[c]` is the
     caption id of `captions[c]`, "" where there is neither an id nor an image. One list of negatives a caption, or None.
     """
 

@@ -40,11 +40,11 @@ class Graded(NamedTuple):
 
 
 def check_finite(scores: NDArray[np.floating], what: str = "scores") -> None:
-    """Raises InputError naming the first row that holds a NaN or an infinity."""
+    """Raises InputError naming the first row that contains a NaN or an infinity."""
     good = np.isfinite(scores)
     if not good.all():
         row = int(np.argwhere(~good)[0][0])
-        raise InputError(f"{what}: row {row} holds a NaN or an infinity; the model or its input is broken")
+        raise InputError(f"{what}: row {row} contains a NaN or an infinity; the model or its input is broken")
 
 
 def check_rule(rule: str) -> None:

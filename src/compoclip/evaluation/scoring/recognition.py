@@ -53,7 +53,9 @@ class ZeroShot:
             raise InputError(f"{self.name}: class name {twice[0]!r} occurs twice; give every class its own name")
         for template in self.templates:
             if template.count("{}") != 1:
-                raise InputError(f"{self.name}: template {template!r} must hold {{}} once, where the class name goes")
+                raise InputError(
+                    f"{self.name}: template {template!r} must contain {{}} once, where the class name goes"
+                )
         if not self.templates:
             raise InputError(f"{self.name}: no template; give at least one, such as 'a photo of a {{}}.'")
         if not self.several:

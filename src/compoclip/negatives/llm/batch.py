@@ -68,7 +68,7 @@ def take_batch(
     kept: digests of requests that have a reply; advance: called once a line. Counts come back: "taken",
     "kept already", "unknown" (no request of this build), "failed" (the model's side gave an error; the request stays
     open), "unreadable" lines.
-    Raises InputError for a file that is missing or holds no result at all.
+    Raises InputError for a file that is missing or contains no result at all.
     """
     counts: Counter[str] = Counter()
     with closing(_Seen(kept)) as seen:
@@ -88,7 +88,7 @@ def take_batch(
                     counts["taken"] += 1
             unreadable, lines = counts["unreadable"] - before[0], counts.total() - before[1]
             if unreadable == lines:
-                raise InputError(f"{path}: holds no batch results (JSON lines with custom_id and response)")
+                raise InputError(f"{path}: contains no batch results (JSON lines with custom_id and response)")
     return counts
 
 

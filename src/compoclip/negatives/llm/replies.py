@@ -43,15 +43,15 @@ def parse_reply(text: str, form: str) -> list[str]:
     try:
         "".join(found).encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError("the reply holds broken characters") from None
+        raise ValueError("the reply contains broken characters") from None
     return found
 
 
 def _from_json(text: str) -> list[str]:
-    """The last value in the text that holds rewrites: a model may repeat the examples first."""
+    """The last value in the text that contains rewrites: a model may repeat the examples first."""
     decoder = json.JSONDecoder()
     found: Any = None
-    reason, at = "the reply holds no JSON", 0
+    reason, at = "the reply contains no JSON", 0
     for _ in range(_STARTS_TRIED):
         start = re.compile(r"[{\[]").search(text, at)
         if start is None:
@@ -88,7 +88,7 @@ def _from_lines(text: str) -> list[str]:
         if any(map(str.isalnum, line)) and not line.endswith(":"):  # "Here are the rewrites:"
             found.append(line)
     if not found:
-        raise ValueError("the reply holds no line to use")
+        raise ValueError("the reply contains no line to use")
     return found
 
 
