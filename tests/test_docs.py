@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import subprocess
@@ -57,6 +58,35 @@ def test_a_documented_command_has_the_flags_that_it_shows(page: Path, words: lis
 def test_there_are_commands_to_check() -> None:
     assert len(CASES) > 40
     assert {words[0] for _, words in CASES} >= {"negatives", "train", "eval", "report", "blend", "convert", "data"}
+
+
+def found(name: str) -> bool:
+    """Does a dotted name lead to a module, or to something in one?"""
+    parts = name.split(".")
+    for most in range(len(parts), 0, -1):
+        try:
+            value = importlib.import_module(".".join(parts[:most]))
+        except ImportError:
+            continue
+        for part in parts[most:]:
+            value = getattr(value, part, None)
+        return value is not None
+    return False
+
+
+def test_names_and_files_that_pages_and_scripts_name_exist() -> None:
+    pages = [*PAGES, ROOT / "CONTRIBUTING.md", *(ROOT / "examples").glob("*.*"), *(ROOT / "benchmarks").glob("*.py")]
+    texts = {page.name: page.read_text(encoding="utf-8") for page in pages}
+    names = {name: page for page, text in texts.items() for name in re.findall(r"\bcompoclip(?:\.\w+)+", text)}
+    for page, text in texts.items():
+        for module, several in re.findall(r"from (compoclip[\w.]*) import (\w+(?:, \w+)*)", text):
+            names |= {f"{module}.{name}": page for name in several.split(", ")}
+    assert len(names) > 100
+    assert {name: page for name, page in names.items() if not found(name)} == {}
+    files = {name: page for page in PAGES for name in re.findall(r"`([\w/]+/\w+\.(?:py|yaml))`", texts[page.name])}
+    places = (ROOT, ROOT / "src" / "compoclip", *(ROOT / "src" / "compoclip").glob("*/"))
+    assert len(files) > 20
+    assert {n: page for n, page in files.items() if not any((place / n).is_file() for place in places)} == {}
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.captions import read_captions
 
 from compoclip.data.preview import preview
 from compoclip.data.sources import open_source
 from compoclip.errors import InputError
 from compoclip.io import read_json
+from compoclip.negatives.captions import read_captions
 
 from .conftest import jpeg
 

@@ -15,14 +15,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tests.captions import read_captions
 
 from compoclip.data.report import Report
 from compoclip.data.sources import open_source
 from compoclip.data.sources.columns import caption_list
 from compoclip.data.sources.shards import expand
 from compoclip.errors import InputError
-from compoclip.negatives.captions import caption_rows
+from compoclip.negatives.captions import caption_rows, read_captions
 
 from .conftest import jpeg, write_tar
 

@@ -6,9 +6,9 @@ import random
 from pathlib import Path
 
 import pytest
-from tests.captions import read_captions
 
 from compoclip.negatives import KINDS, Generator, Vocabulary
+from compoclip.negatives.captions import read_captions
 from compoclip.negatives.judge import normalised
 
 ENDINGS = ["", ",", ".", "'s", "-", "/", '"', ")", "(", "!", " a", " an", " the", " and", " of", " no", " not", " two"]

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.captions import read_captions
 
 from compoclip.cli import main
 from compoclip.errors import InputError
 from compoclip.locks import LOCK, exclusive
 from compoclip.negatives import read_negatives
 from compoclip.negatives.build import build
+from compoclip.negatives.captions import read_captions
 from compoclip.negatives.store import iterate
 
 KINDS = "swap-nouns,replace-nouns,replace-adjectives,replace-relations,shuffle"

@@ -12,12 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.captions import read_captions
 
 from compoclip.errors import InputError, RunError
 from compoclip.language.parser import Parser
 from compoclip.negatives import on_ray
 from compoclip.negatives.build import build
+from compoclip.negatives.captions import read_captions
 from compoclip.negatives.store import iterate, read_negatives
 
 KINDS = "swap-nouns,replace-nouns,replace-adjectives,replace-relations,shuffle"

@@ -8,12 +8,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from tests.captions import read_captions
 
 from compoclip.cli import main
 from compoclip.data.sources import open_source
 from compoclip.errors import InputError, RunError
 from compoclip.negatives.build import build
+from compoclip.negatives.captions import read_captions
 from compoclip.negatives.store import read_negatives
 from compoclip.negatives.tars import TarsOut
 from data.conftest import jpeg, write_tar

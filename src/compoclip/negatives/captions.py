@@ -10,8 +10,22 @@ from compoclip.data.sources.opening import open_input
 from compoclip.data.sources.rows import Input, Options, Reading
 from compoclip.data.sources.shards import expand, is_pattern
 from compoclip.errors import InputError
+from compoclip.negatives.caption_db import Caption, CaptionDB
 
 Inputs = str | Path | Sequence[str | Path]
+
+
+def read_captions(
+    inputs: Inputs, caption_key: str | None = None, split: str | None = None, image_key: str | None = None
+) -> tuple[list[Caption], dict[str, int]]:
+    """All captions of one or more files, for sets that fit in memory, and how many rows were left out and why.
+
+    Raises what `caption_rows` raises.
+    """
+    report = Report()
+    with CaptionDB() as table:
+        table.fill(caption_rows(inputs, report, caption_key, split, image_key))
+        return table.part(0, len(table)), left_out(report)
 
 
 def caption_rows(
