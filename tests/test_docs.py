@@ -86,7 +86,8 @@ def test_names_and_files_that_pages_and_scripts_name_exist() -> None:
     files = {name: page for page in PAGES for name in re.findall(r"`([\w/]+/\w+\.(?:py|yaml))`", texts[page.name])}
     places = (ROOT, ROOT / "src" / "compoclip", *(ROOT / "src" / "compoclip").glob("*/"))
     assert len(files) > 20
-    assert {n: page for n, page in files.items() if not any((place / n).is_file() for place in places)} == {}
+    absent = {name for name in files if not any((place / name).is_file() for place in places)}
+    assert {name for name in absent if Path(name).stem != "sides"} == set()  # sides: the example of a new benchmark
 
 
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
