@@ -108,3 +108,12 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
             r'<(?:script|img|link)[^>]+(?:src|href)="(https?://[^"]+)"', page.read_text(encoding="utf-8")
         )
         assert not sources, (page, sources)
+
+
+def test_the_readme_counts_what_there_is() -> None:
+    from compoclip.evaluation import list_tasks
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"{len(list_tasks())} composition, recognition and retrieval benchmarks" in text
+    for address in re.findall(r"\]\(([^)#]+)\)|<img src=\"([^\"]+)\"", text):
+        assert (ROOT / "".join(address)).exists(), address
