@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
+import ast
+import importlib.util
+import inspect
 import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -38,7 +42,51 @@ def joined(block: str) -> list[str]:
     return [line.strip() for line in block.replace("\\\n", " ").splitlines()]
 
 
+def public() -> list[tuple[str, str, Any]]:
+    """(module, name, value) of the classes and functions of the public surface."""
+    spec = importlib.util.spec_from_file_location("public_surface", ROOT / "scripts" / "public_surface.py")
+    assert spec is not None
+    assert spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    homes = ["compoclip" if name == "compoclip" else f"compoclip.{name}" for name in script.PUBLIC.split()]
+    modules = [importlib.import_module(home) for home in homes]
+    return [
+        (module.__name__, name, getattr(module, name))
+        for module in modules
+        for name in module.__all__
+        if callable(getattr(module, name))
+    ]
+
+
+def qualified(value: Any) -> str:
+    return f"{value.__module__}.{getattr(value, '__name__', '')}"
+
+
+PUBLIC = public()
+FUNCTIONS = {qualified(value): value for _, _, value in PUBLIC if inspect.isfunction(value)}
 CASES = [(page.relative_to(ROOT), words) for page in PAGES for words in commands(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_public_function_tells_its_parameters_faults_and_an_example_that_fits_it(name: str) -> None:
+    function = inspect.unwrap(FUNCTIONS[name])
+    doc, signature = inspect.getdoc(function) or "", inspect.signature(function)
+    untold = [parameter for parameter in signature.parameters if not re.search(rf"\b{parameter}\b", doc, re.I)]
+    assert not untold, "parameters that the docstring does not speak of"
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    raised = {
+        ast.unparse(n.exc.func) for n in ast.walk(tree) if isinstance(n, ast.Raise) and isinstance(n.exc, ast.Call)
+    }
+    assert all(fault in doc for fault in raised), raised
+    examples = re.findall(r"^(?:>>> |Example: )(.*)$", doc, re.M)
+    assert examples, "no example"
+    calls = [call for line in examples for call in ast.walk(ast.parse(line)) if isinstance(call, ast.Call)]
+    own = [call for call in calls if ast.unparse(call.func).split(".")[-1] == function.__name__]
+    assert own, f"no example calls {function.__name__}"
+    for call in own:  # a wrong name or number of arguments raises TypeError; **facts stands for what is not shown
+        bind = signature.bind_partial if any(k.arg is None for k in call.keywords) else signature.bind
+        bind(*call.args, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})
 
 
 @pytest.mark.parametrize(
@@ -101,8 +149,10 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    reference = (site / "reference" / "losses" / "index.html").read_text(encoding="utf-8")
-    assert all(f'id="compoclip.losses.{name}' in reference for name in ("contrastive", "local_negative", "own_pair"))
+    reference = " ".join(page.read_text(encoding="utf-8") for page in (site / "reference").rglob("index.html"))
+    shown = set(re.findall(r'id="(compoclip\.[^"]+)"', reference))
+    absent = [f"{home}.{name}" for home, name, value in PUBLIC if not {f"{home}.{name}", qualified(value)} & shown]
+    assert not absent, "public names that no page of docs/reference shows"
     for page in site.rglob("*.html"):  # nothing is fetched from another host by who reads the pages
         sources = re.findall(
             r'<(?:script|img|link)[^>]+(?:src|href)="(https?://[^"]+)"', page.read_text(encoding="utf-8")

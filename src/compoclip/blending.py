@@ -36,7 +36,13 @@ def _tuned(name: str, base: str) -> Model:
 
 
 def blend_to(base: str, tuned: str | Sequence[str], alpha: float, out: Path) -> Path:
-    """Write (1 - alpha) base + alpha tuned as an open_clip folder."""
+    """Write (1 - alpha) base + alpha tuned as an open_clip folder.
+
+    base and tuned: names as `compoclip.load` takes them, or several tuned runs for a soup; `out` is the folder.
+    Raises InputError where they are not of one architecture.
+
+    Example: blend_to("tiny", "runs/fsc", 0.5, Path("blended"))
+    """
     names = [tuned] if isinstance(tuned, str) else list(tuned)
     start, end = opened(base, names)
     return write_blend(blend(start, end, alpha), out, names)
@@ -70,7 +76,12 @@ def sweep(
     alphas: Sequence[float] = SWEEP,
     limit: int | None = None,
 ) -> list[dict[str, Any]]:
-    """`{"alpha", "summary"}` of every blend, alpha 0 being the base."""
+    """`{"alpha", "summary"}` of every blend, alpha 0 being the base.
+
+    tuned, tasks, data_root, alphas, limit: as `measured` takes them.
+
+    Example: sweep(load("tiny"), load("runs/fsc"), "world", None, alphas=(0.0, 0.5, 1.0), limit=100)
+    """
     found = measured(base, tuned, tasks, data_root, alphas, limit)
     return [{"alpha": alpha, "summary": results["summary"]} for alpha, results in found]
 
@@ -84,7 +95,13 @@ def measured(
     limit: int | None,
     run: Path | None = None,
 ) -> Iterator[tuple[float, dict[str, Any]]]:
-    """(alpha, results) of every blend. run: the run directory whose held-out rows the task `heldout` asks about."""
+    """(alpha, results) of every blend. run: the run directory whose held-out rows the task `heldout` asks about.
+
+    base, tuned: models of one architecture; tasks, data_root, limit: as `evaluate` takes them; alphas: shares of
+    the tuned weights, 0 to 1.
+
+    Example: dict(measured(base, tuned, "heldout", None, (0.0, 0.5, 1.0), limit=None, run=Path("runs/fsc")))
+    """
     names, extra = with_heldout(tasks, run)
     for alpha in track(alphas, "blending"):
         yield alpha, evaluate(blend(base, tuned, alpha), names, data_root, limit, controls=False, extra=extra)
@@ -104,6 +121,10 @@ def choose(rows: Sequence[dict[str, Any]], keep_zeroshot: float | None = None) -
     measured, as on a run's held-out images.
 
     Raises InputError where the tasks measured no composition or neither of the others.
+
+    rows: what `sweep` returns.
+
+    Example: choose(sweep(base, tuned, "world", None), keep_zeroshot=1.0)
     """
     points = [(row["alpha"], row["summary"].get("comp"), kept(row["summary"])[1]) for row in rows]
     if any(comp is None or other is None for _, comp, other in points):
@@ -163,7 +184,13 @@ def sweep_to(
     alphas: Sequence[float] = SWEEP,
     run: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure the blends, draw `sweep.png`, pick one by the rule and write it as `model/`; returns `sweep.json`."""
+    """Measure the blends, draw `sweep.png`, pick one by the rule and write it as `model/`; returns `sweep.json`.
+
+    base, tuned: names of models; tasks, data_root, limit, alphas, run: as `measured` takes them; `out` is the folder;
+    keep_zeroshot: points that `choose` may give up.
+
+    Example: sweep_to("tiny", "runs/fsc", "heldout", None, Path("blended"), run=Path("runs/fsc"))
+    """
     names = [tuned] if isinstance(tuned, str) else list(tuned)
     start, end = opened(base, names)
     found = dict(measured(start, end, tasks, data_root, alphas, limit, run))

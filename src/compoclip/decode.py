@@ -59,6 +59,8 @@ def open_image(
     Raises InputError for a missing file, a format that is none of `FORMATS`, a broken or truncated image, pixels
     outside the range of an image, and a decompression bomb.
 
+    source: a path, the bytes of a file, or an open one.
+
     Example: open_image("photo.jpg", rotate=True).size
     """
     name = where or (str(source) if isinstance(source, (str, Path)) else "image")

@@ -45,6 +45,8 @@ def encode_set(
     are kept, so the same call goes on where an earlier one ended. `options` are those of `open_source`.
     Returns the manifest. Raises InputError where `out` contains features of another model or of other data.
 
+    batch_size: images or captions at a time; workers: processes that decode; ranks: processes that share the work.
+
     >>> encode_set(compoclip.load("tiny"), "captions.tsv", "features")["images"]  # doctest: +SKIP
     5000
     """
@@ -81,7 +83,12 @@ def encode_set(
 
 
 def read_features(folder: str | Path, kind: str = "images") -> tuple[list[str], Tensor, Tensor]:
-    """(ids, features (N, D), present (N,) bool) of `encode_set`: of `images` by image id, or `texts` by caption."""
+    """(ids, features (N, D), present (N,) bool) of `encode_set`: of `images` by image id, or `texts` by caption.
+
+    folder: what `encode_set` wrote; kind: `images` or `texts`.
+
+    Example: ids, features, present = read_features("features", "texts")
+    """
     manifest = read_json(Path(folder) / MANIFEST)
     ids: list[str] = []
     rows, present = [], []

@@ -169,7 +169,12 @@ class TrainConfig(Settings):
 
 
 def read_config(path: Path) -> TrainConfig:
-    """A run's `config.yaml`."""
+    """A run's `config.yaml`.
+
+    path: the file, of this version or an older one. Raises InputError where it is none.
+
+    Example: read_config(Path("runs/fsc/config.yaml"))
+    """
     return _validated(read_yaml(path), str(path))
 
 
@@ -182,6 +187,10 @@ def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
     The distillation weight of a recipe belongs to a batch of 256 and is scaled to the run's batch of all processes,
     because the term sums over it (DeGLA, arXiv 2504.16801, Eq. 7). Raises InputError for names and values that do not
     fit.
+
+    recipe_name: one of `compoclip ls recipes`, or the path of a YAML file.
+
+    Example: resolve("fsc-clip", {"data": "captions.tsv", "steps": 100, "local_negative": 0.5})
     """
     recipe = read_recipe(recipe_name)
     fields = {"recipe": recipe.get("name", recipe_name), **recipe.get("train", {})}
@@ -192,7 +201,10 @@ def resolve(recipe_name: str, overrides: Mapping[str, Any]) -> TrainConfig:
 
 
 def changed(config: TrainConfig, overrides: Mapping[str, Any]) -> TrainConfig:
-    """`config` with `overrides`, as `resolve` takes them. Raises InputError for names and values that do not fit."""
+    """`config` with `overrides`, as `resolve` takes them. Raises InputError for names and values that do not fit.
+
+    Example: changed(resolve("fsc-clip", {}), {"lr": 1e-5, "local_negative": 0.5})
+    """
     from compoclip.distributed import started  # torch with it, which the help of a command must not wait for
 
     fields = config.model_dump()

@@ -13,5 +13,8 @@ __all__ = ["TASKS", "aggregate", "evaluate", "individual", "list_tasks", "read_r
 
 
 def list_tasks() -> list[dict[str, str]]:
-    """The facts of every task, for listings."""
+    """The facts of every task, for listings.
+
+    Example: list_tasks()
+    """
     return [task.facts() for task in TASKS.values()]

@@ -132,6 +132,10 @@ def aggregate(rule: str, individual: Scores) -> dict[str, float]:
 
     A benchmark given by its own name (`"aro": 57.6`) is taken as it is; one with a subset missing is left out, and
     so is an average over it. Raises InputError for an unknown rule, and where nothing could be averaged.
+
+    individual: `BENCHMARK::SUBSET` -> percent.
+
+    Example: aggregate("vl_compo", {"sugarcrepe::swap_obj": 61.2, "sugarcrepe::swap_att": 64.0})
     """
     if rule not in RULES:
         raise InputError(f"averaging rule {rule!r} is unknown; choose one of {', '.join(RULES)}")

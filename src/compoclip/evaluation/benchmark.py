@@ -45,7 +45,13 @@ def benchmark(
     parts: Mapping[str, int] | None = None,
     **reading: Any,
 ) -> Task:
-    """The task that `tasks/NAME.yaml` states; `reading` are fields of `Layout` that it does not, such as `ask`."""
+    """The task that `tasks/NAME.yaml` states; `reading` are fields of `Layout` that it does not, such as `ask`.
+
+    load, averages: a reader and averages of one's own in place of those that the file states; prepare: what makes
+    files of the release ready; parts: subsets and their rows. name: that of the file.
+
+    Example: TASK = benchmark("cola", ask=columns(["image0", "image1"], ["caption0", "caption1"]))
+    """
     stated = facts_of(name)
     sets, parts = stated.get("sets", ()), parts or stated.get("parts")
     if isinstance(sets, str):
@@ -115,6 +121,8 @@ def means(scores: Mapping[str, Mapping[str, Any] | None]) -> Averages:
     `of`: names or patterns of the subsets (all); `without`: a pattern of those left out; `metric` (accuracy), or
     several, whose mean counts; `pooled`: by rows; `weights` by subset, or the name of a published average;
     `least`: the subsets without which it is left out; `alone`: only where no average stands before it.
+
+    scores: title -> its terms, or None for all defaults.
 
     >>> means({"micro": {"pooled": True}})({"a": 3, "b": 1})["micro"].weights
     {'a': 3.0, 'b': 1.0}

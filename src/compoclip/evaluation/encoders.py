@@ -33,6 +33,10 @@ def as_encoder(model: Any, name: str | None = None) -> Any:
     """A model as `evaluate` takes it: an object with both methods as it is, a pair of functions as a `FunctionEncoder`.
 
     Raises InputError for anything else.
+
+    name: what results call it.
+
+    Example: as_encoder((encode_image, encode_text), name="mine")
     """
     if isinstance(model, (tuple, list)) and len(model) == 2 and all(callable(part) for part in model):
         return FunctionEncoder(model[0], model[1], name or "functions")
@@ -79,7 +83,14 @@ def from_python(spec: str) -> Any:
 
 def open_encoder(name: Any, device: str = "cpu", activation: str | None = None, precision: str = "fp32") -> Any:
     """A model for `evaluate`: names as `compoclip.load` takes them, `features:FILE`, `python:module:function`, or an
-    object, or a pair of functions, handed back ready. Raises InputError for anything else."""
+    object, or a pair of functions, handed back ready. Raises InputError for anything else.
+
+    device, activation, precision: as `compoclip.load` takes them.
+
+    name: the model.
+
+    Example: open_encoder("python:my_module:my_model", device="cuda")
+    """
     if not isinstance(name, (str, Path)):
         return as_encoder(name)
     text = str(name)

@@ -125,6 +125,10 @@ def evaluate(
     share the encoding (see `ranks.joined`); all but the first get {}. `rotate` turns the photos of published benchmarks
     by their EXIF orientation, which their own code does not do; those of a user's own sets are always turned.
     Raises InputError for unknown names, absent or broken data, and features that are not finite.
+
+    data_root: folder of the benchmarks' files; label: what reports call the model.
+
+    Example: evaluate("runs/fsc", "sugarcrepe,zeroshot", "DATA", label="fsc", output_path="fsc.json")
     """
     known, every = _known(tasks, extra)
     if limit is not None and limit < 1:

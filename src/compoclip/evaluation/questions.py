@@ -111,7 +111,14 @@ class Layout:
 
 
 def loader(layout: Layout) -> Callable[[TaskOptions], Loaded]:
-    """A task's reader: a grid a subset, the rows whose images are not there counted as missing."""
+    """A task's reader: a grid a subset, the rows whose images are not there counted as missing.
+
+    layout: where its files lie and how a row is read.
+
+    The reader raises DataMissing where the files are not there.
+
+    Example: Task(name="colours", load=loader(layout), averages=means({"mean of subsets": None}), **facts)
+    """
 
     def load(request: TaskOptions) -> Loaded:
         root = request.root(layout.task)
@@ -189,6 +196,8 @@ def columns(
 
     `subset_in` are columns that tell a row's subset, `subset` is that of rows that do not tell it. `suffix` is added to
     names of images that have none, `bare` takes the last part of such a name alone; `facets` are columns, too.
+
+    Example: columns(["image"], ["caption", "false_caption"], subset_in=["kind"])
     """
 
     def ask(where: str, row: Row) -> tuple[str, Question]:

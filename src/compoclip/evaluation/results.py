@@ -155,7 +155,12 @@ def summary(tasks: dict[str, dict[str, Any]]) -> dict[str, float | None]:
 
 
 def individual(results: dict[str, Any]) -> dict[str, float]:
-    """`{"sugarcrepe::swap_obj": 61.2, ...}` in percent, as `aggregate` takes them; two-by-two subsets give three."""
+    """`{"sugarcrepe::swap_obj": 61.2, ...}` in percent, as `aggregate` takes them; two-by-two subsets give three.
+
+    results: those of `evaluate`.
+
+    Example: aggregate("vl_compo", individual(read_results("runs/fsc")))
+    """
     out: dict[str, float] = {}
     for task, entry in results["tasks"].items():
         if task == "vl_checklist":  # the published columns are its leaves, each a mean of sources
@@ -185,7 +190,12 @@ def samples_path(path: Path) -> Path:
 
 
 def write_results(results: dict[str, Any], path: str | Path) -> Path:
-    """Write results.json, and the per-row log beside it (`NAME.samples.jsonl`) where the results hold one."""
+    """Write results.json, and the per-row log beside it (`NAME.samples.jsonl`) where the results hold one.
+
+    path: of the file; its folder is made.
+
+    Example: write_results(evaluate("tiny", "world"), "tiny.json")
+    """
     path = Path(path)
     if path.is_dir() or path.suffix != ".json":
         path = path / "results.json"
@@ -199,7 +209,12 @@ def write_results(results: dict[str, Any], path: str | Path) -> Path:
 
 
 def read_results(path: str | Path) -> dict[str, Any]:
-    """A results.json, or the one in a run directory. Raises InputError where it is not one."""
+    """A results.json, or the one in a run directory. Raises InputError where it is not one.
+
+    path: the file, or the directory.
+
+    Example: read_results("runs/fsc")["summary"]
+    """
     path = Path(path)
     if path.is_dir():
         path = path / "results.json"

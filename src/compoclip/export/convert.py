@@ -43,6 +43,9 @@ def convert(
     activation.
     Raises InputError for what cannot be converted, RunError where the export came out another model.
 
+    lora_alpha, rank: of a LoRA checkpoint that does not tell them. licence: what the card says. push_to_hub:
+    `OWNER/NAME`.
+
     >>> convert("runs/fsc", "hf", "fsc-hf")["equality"]["image"] < 1e-4  # doctest: +SKIP
     """
     if to not in FORMATS:

@@ -28,6 +28,8 @@ def fingerprint(model: Any) -> dict[str, Any]:
     Each number is one coefficient of the feature's discrete cosine transform, so it depends on every coordinate; two
     loads of the same weights agree to about 1e-5, another activation differs in the third digit.
 
+    model: from `load`.
+
     >>> fingerprint(load("tiny"))["cosine"]  # doctest: +SKIP
     """
     image, text = model.encode_image([test_image()])[0], model.encode_text([CAPTION])[0]

@@ -35,6 +35,8 @@ def contrastive(
     (softmax only). Samples that share an `image_id` are left out of each other's denominators, both ways. Where
     `texts` are given, the mean over their S sets, each over the samples that have it.
     Raises InputError where `form=sigmoid` and the features hold no `logit_bias`.
+
+    Example: contrastive(features, negatives="batch")  # NegCLIP
     """
     if features.texts is None:
         present = torch.ones(len(features.image), dtype=torch.bool, device=features.image.device)

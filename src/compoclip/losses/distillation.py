@@ -15,6 +15,10 @@ def distillation(features: Features, reduction: Literal["sum", "mean"] = "sum") 
     """Squared distance of student and teacher over the images, captions and negatives of the batch.
 
     reduction: `sum`, as printed and released, which grows with the batch; `mean` divides it by B.
+
+    features: its `image`, `text` and `negatives`, and the teacher's, all (B, …, D) and of length 1.
+
+    Example: 0.005 * distillation(features)
     """
     teacher_image = require(features.teacher_image, "teacher_image", "distillation")
     teacher_text = require(features.teacher_text, "teacher_text", "distillation")

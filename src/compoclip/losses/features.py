@@ -129,7 +129,12 @@ def _zero_outside(values: Tensor | None, mask: Tensor) -> Tensor | None:
 
 
 def require(value: Tensor | None, name: str, term: str) -> Tensor:
-    """The tensor, or InputError telling which term wanted it."""
+    """The tensor, or InputError telling which term wanted it.
+
+    value: a field of `Features` or None; name: what it is called.
+
+    Example: tokens = require(features.text_tokens, "text_tokens", "local_negative")
+    """
     if value is None:
         raise InputError(f"the term {term!r} needs Features.{name}, which is None")
     return value

@@ -14,7 +14,13 @@ __all__ = ["global_negative"]
 def global_negative(
     features: Features, gamma: float = 2.0, smoothing: float = 0.02, missing: Missing = "masked"
 ) -> Tensor:
-    """Focal, label-smoothed cross-entropy of the caption among itself and its K negatives, by pooled features."""
+    """Focal, label-smoothed cross-entropy of the caption among itself and its K negatives, by pooled features.
+
+    gamma: the focal exponent; smoothing: share of the target that all K + 1 texts divide; missing: absent negatives are
+    `masked` out, or stay as logit 0 (`released`). A scalar, the mean over the samples that have a negative.
+
+    Example: 0.5 * global_negative(features, gamma=2.0)
+    """
     negatives = require(features.negatives, "negatives", "global_negative")
     present = require(features.negative_mask, "negative_mask", "global_negative")
     scale = features.logit_scale

@@ -12,7 +12,12 @@ __all__ = ["image_grounded"]
 
 
 def image_grounded(features: Features) -> Tensor:
-    """Cross-entropy of the caption among itself and its own negatives for the image, at the learned scale."""
+    """Cross-entropy of the caption among itself and its own negatives for the image, at the learned scale.
+
+    features: `image` (B, D), `text` (B, D), `negatives` (B, K, D). A scalar.
+
+    Example: image_grounded(features)
+    """
     negatives = require(features.negatives, "negatives", "image_grounded")
     present = require(features.negative_mask, "negative_mask", "image_grounded")
     true = features.logit_scale * (features.image * features.text).sum(dim=1)

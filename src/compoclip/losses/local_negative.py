@@ -27,6 +27,12 @@ def patch_weights(similarity: Tensor, alignment: str) -> Tensor:
 
     minmax: rescaled to [0, 1] over patches, then divided by their sum; sparse: the same with values under 1/P set to 0
     in between; softmax. A row without any contrast looks at every patch alike.
+
+    similarity: (…, P) of a word to the patches; alignment: one of the three.
+
+    Raises InputError for another.
+
+    Example: patch_weights(tokens @ patches.mT, "minmax")
     """
     if alignment == "softmax":
         return similarity.softmax(dim=-1)
@@ -45,6 +51,10 @@ def local_score(patches: Tensor, tokens: Tensor, mask: Tensor, scale: Tensor, al
     """Score of each caption for its image: patches (B, P, D), tokens (B, N, T, D), mask (B, N, T) -> (B, N).
 
     Finite also for a caption without a valid token; the caller masks that score out.
+
+    scale: the factor of cosines, a scalar; alignment: as in `patch_weights`.
+
+    Example: local_score(patches, tokens, mask, torch.tensor(100.0))
     """
     similarity = torch.einsum("bntd,bpd->bntp", tokens, patches).detach()
     mixture = torch.einsum("bntp,bpd->bntd", patch_weights(similarity, alignment), patches)
@@ -60,7 +70,13 @@ def local_negative(
     missing: Missing = "masked",
     alignment: Alignment = "minmax",
 ) -> Tensor:
-    """Focal, label-smoothed cross-entropy of the caption among itself and its K negatives, by token-to-patch scores."""
+    """Focal, label-smoothed cross-entropy of the caption among itself and its K negatives, by token-to-patch scores.
+
+    features: also `image_tokens` (B, P, D), `text_tokens` (B, T, D), `negative_tokens` (B, K, T, D) and their masks.
+    gamma, smoothing, missing: as in `global_negative`; alignment: as in `patch_weights`. A scalar.
+
+    Example: 0.2 * local_negative(features, alignment="minmax")
+    """
     term = "local_negative"
     patches = require(features.image_tokens, "image_tokens", term)
     tokens = require(features.text_tokens, "text_tokens", term)

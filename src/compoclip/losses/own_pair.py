@@ -17,6 +17,10 @@ def own_pair(features: Features) -> Tensor:
 
     The mean over the pairs whose negative is there. Where `texts` are given, the mean over their sets, each over the
     samples that have it.
+
+    features: `image` (B, D), `text` (B, D) or `texts` (B, S, D), `negatives` (B, K, D). A scalar.
+
+    Example: own_pair(features)
     """
     negatives = require(features.negatives, "negatives", "own_pair")
     present = require(features.negative_mask, "negative_mask", "own_pair")

@@ -19,6 +19,10 @@ def paraphrase(features: Features, direction: Literal["paper", "released", "both
     direction: captions look for paraphrases (`paper`), paraphrases for captions (`released`), or the mean of `both`.
     With several paraphrases a caption (R slots), the mean over the slots that hold any. Captions without a paraphrase
     take no part; samples that share an `image_id` are no negatives of each other.
+
+    features: `text` (B, D) and `paraphrases` (B, R, D). A scalar.
+
+    Example: paraphrase(features, direction="both")
     """
     others = require(features.paraphrases, "paraphrases", "paraphrase")
     present = require(features.paraphrase_mask, "paraphrase_mask", "paraphrase")

@@ -25,6 +25,10 @@ def phrase_contrast(features: Features, form: PhraseForm = "sigmoid", repeats: P
     over phrases; `softmax`, for CLIP: half the mean over phrases of a cross-entropy over images, half the mean over
     images with a phrase of the share of their own phrases among all. repeats: `masked` leaves out an image that has
     an equal phrase (`phrase_id`) of its own, which the paper counts as a negative.
+
+    features: `image` (B, D), `phrases` (M, D) and the sample that owns each. A scalar.
+
+    Example: phrase_contrast(features, form="softmax")
     """
     term = "phrase_contrast"
     phrases = require(features.phrases, "phrases", term)

@@ -21,6 +21,10 @@ def phrase_pooled(
 
     Patches (B, P, D) are normalised first; a phrase weighs them by softmax(x.p / temperature), and the mixture is
     normalised again. At temperature 1 the weights are nearly even.
+
+    features: `image_tokens` (B, P, D) and `phrases` (M, D); form, repeats: as in `phrase_contrast`. A scalar.
+
+    Example: phrase_pooled(features, form="softmax")
     """
     phrases = require(features.phrases, "phrases", "phrase_pooled")
     patches = F.normalize(require(features.image_tokens, "image_tokens", "phrase_pooled"), dim=-1, eps=1e-8)

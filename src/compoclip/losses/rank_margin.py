@@ -22,6 +22,10 @@ def rank_margin(
     margin: `adaptive` takes `Features.margins`, which `next_margins` gave the step before (0 where there is none);
     `fixed` is the cap. cap: in cosine, so cap times the scale in logits (0.1 is the released 10 at scale 100).
     mean: over all B x K places, absent ones counted as 0 (`paper`), or over the negatives there are (`present`).
+
+    features: `image` (B, D), `text` (B, D), `negatives` (B, K, D). A scalar.
+
+    Example: 0.3 * rank_margin(features, margin="fixed")
     """
     present = require(features.negative_mask, "negative_mask", "rank_margin")
     true, wrong = _logits(features)
@@ -41,6 +45,10 @@ def next_margins(features: Features, cap: float = 0.1) -> Tensor:
 
     clip(mean s v.t - mean s v.n over the negatives of that kind, 0, cap s). A kind without a negative in this batch
     keeps its threshold. Under no gradient; the state belongs to the training loop and its checkpoints.
+
+    features: those of this step; cap: in cosine.
+
+    Example: margins = next_margins(features, cap=0.1)
     """
     with torch.no_grad():
         features = features.prepared()

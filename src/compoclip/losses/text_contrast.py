@@ -24,6 +24,10 @@ def text_contrast(
     negatives: all of the `batch`, as in the paper, or the caption's `own`; a caption that sees none adds 0.
     positive: `image_text`; `first_negative` repeats the slip of the last released code, which draws every caption to
     the first negative of the batch.
+
+    features: `image` (B, D), `text` (B, D), `negatives` (B, K, D). A scalar.
+
+    Example: 0.2 * text_contrast(features, negatives="own")
     """
     wrong = require(features.negatives, "negatives", "text_contrast")
     present = require(features.negative_mask, "negative_mask", "text_contrast")

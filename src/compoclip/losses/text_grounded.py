@@ -19,6 +19,10 @@ def text_grounded(features: Features, scale: float = 10.0, mask: Literal["paper"
     scale: 10 as released; Eq. 9 prints none (1). mask: `paper` pairs a caption with its own negatives; `released`
     repeats the released code's type-major mask on sample-major rows, where caption i meets the flattened negatives
     i, i + B, i + 2B, ..., most of them another caption's.
+
+    features: `text` (B, D), and the teacher's `teacher_text` (B, D) and `teacher_negatives` (B, K, D). A scalar.
+
+    Example: text_grounded(features, mask="released")
     """
     negatives = require(features.negatives, "negatives", "text_grounded")
     present = require(features.negative_mask, "negative_mask", "text_grounded")

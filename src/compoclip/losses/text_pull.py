@@ -11,7 +11,12 @@ __all__ = ["text_pull"]
 
 
 def text_pull(features: Features) -> Tensor:
-    """Squared distance of the first two `texts` of a sample, or of a caption and its paraphrases; mean over those."""
+    """Squared distance of the first two `texts` of a sample, or of a caption and its paraphrases; mean over those.
+
+    features: `texts` (B, S, D), or `text` (B, D) and `paraphrases` (B, R, D). A scalar.
+
+    Example: text_pull(features)
+    """
     if features.texts is not None:
         here = require(features.text_present, "text_present", "text_pull")
         if features.texts.shape[1] < 2:

@@ -30,6 +30,10 @@ def unit_contrast(
     that no sample fills adds 0 and still counts (`divide`), or is left out of the mean (`skip`).
     Units of samples that share an `image_id` are never negatives of each other. Reads units, foils and their masks
     (B, N, …); the foils may be None.
+
+    features: `image` (B, D), and units and foils as above. A scalar.
+
+    Example: unit_contrast(features, foils="batch")
     """
     units = require(features.units, "units", "unit_contrast")
     present = require(features.unit_mask, "unit_mask", "unit_contrast")

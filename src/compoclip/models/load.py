@@ -64,6 +64,8 @@ def load(
     trained).
     `device` is `cpu`, `cuda`, `cuda:N` or `auto`; `precision` is what encoding runs in, fp32 or bf16.
     Raises InputError for anything that is not there, or that does not fit.
+
+    Example: load("ViT-B-32:openai", device="cuda").encode_text(["a red square"])  # (1, 512)
     """
     if activation is not None and activation not in ACTIVATIONS:
         raise InputError(f"activation={activation!r}: choose gelu or quickgelu")

@@ -27,6 +27,10 @@ def save(model: Model, out: str | Path) -> Path:
     """Write `open_clip_config.json`, `open_clip_model.safetensors` and tokenizer files; the folder appears whole.
 
     A model folder at `out` is replaced. Raises InputError where something else is there: it would be lost.
+
+    model: from `load`, or trained; out: the folder, which is returned. RunError where it cannot be written.
+
+    Example: save(load("tiny"), "tiny-copy")
     """
     out = Path(os.path.abspath(out))
     if out.exists() and not (out.is_dir() and ((out / CONFIG).is_file() or not any(out.iterdir()))):

@@ -82,6 +82,12 @@ def build(
 
     Raises InputError for bad input, or where `out` contains another build; RunError where workers die or the model's
     server fails.
+
+    inputs: files of captions in any format of docs/data.md. kinds: names and bundles; per_caption: at most that many.
+    resume: go on with a build that was stopped. shard_size: captions a file. ray_address: of a cluster that
+    runs already.
+
+    Example: build("captions.tsv", "negatives", kinds="fsc-clip", per_caption=4, workers=8)
     """
     given = {
         name: value for name, value in locals().items() if name not in ("inputs", "out", "kinds", "llm", "dry_run")

@@ -202,6 +202,10 @@ def generate(
     vocabulary: words that replacements may use (`Vocabulary.from_captions(...)`, words, or None for everyday captions).
 
     Raises InputError for an unknown kind, lists of different lengths, or when no parser is installed.
+
+    seed, epoch: others give other negatives.
+
+    Example: generate(["a dog chases a red ball"], kinds=["swap-nouns", "replace-nouns"], per_caption=2)
     """
     if isinstance(captions, str):
         raise InputError("captions is one string; pass a list of captions")

@@ -188,7 +188,12 @@ def shards(folder: str | Path) -> list[Path]:
 
 
 def iterate(folder: str | Path) -> Iterator[Row]:
-    """Rows of a build in input order, one shard in memory at a time."""
+    """Rows of a build in input order, one shard in memory at a time.
+
+    folder: what `build` wrote.
+
+    Example: next(iterate("negatives"))
+    """
     for path in shards(folder):
         yield from read_shard(path)
 
@@ -206,7 +211,10 @@ class Negatives(dict[str, tuple[str, list[Negative]]]):
 
 
 def read_negatives(folder: str | Path) -> Negatives:
-    """All negatives of a build. Raises InputError where the folder contains none, or an unfinished build."""
+    """All negatives of a build. Raises InputError where the folder contains none, or an unfinished build.
+
+    Example: read_negatives("negatives")
+    """
     found = Negatives()
     for caption_id, caption, negatives in iterate(folder):
         found[caption_id] = (caption, negatives)

@@ -59,7 +59,10 @@ class Difference:
 def read(model: Model, image: Image.Image, captions: Sequence[str], name: str | None = None) -> Explanation:
     """Scores and word-to-patch maps of one model.
 
+    image: of any size; captions: C texts; name: what the figure calls the model.
     Raises InputError for no caption, and for one without a word.
+
+    Example: read(load("tiny"), image, ["a dog chases a cat", "a cat chases a dog"])
     """
     captions = [" ".join(caption.split()) for caption in captions]
     if not captions or not all(captions):
@@ -122,7 +125,12 @@ def _runs(first: Sequence[str], other: Sequence[str]) -> list[tuple[int, int, in
 
 
 def as_data(readings: Sequence[Explanation], captions: Sequence[str], image: str) -> dict[str, Any]:
-    """Everything that the image shows, as plain data."""
+    """Everything that the image shows, as plain data.
+
+    readings: of `read`, one a model; captions: those that they read; image: its name.
+
+    Example: as_data([read(model, image, captions)], captions, "photo.jpg")
+    """
     return {
         "image": image,
         "captions": list(captions),

@@ -25,6 +25,10 @@ def draw(readings: Sequence[Explanation], captions: Sequence[str], path: str | P
     """Write the figure (.png, .svg or .pdf). One block a caption; with two models, the maps of each.
 
     Words in which a caption differs from the first are bold and framed. Raises InputError for another suffix.
+
+    readings: of `read`, one or two models; captions: those that they read; path: of the file.
+
+    Example: draw([read(base, image, captions), read(tuned, image, captions)], captions, "why.png")
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:

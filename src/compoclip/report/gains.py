@@ -84,7 +84,12 @@ def _line(methods: Sequence[Method], column: Column) -> Line:
 
 
 def gains_table(results: Sequence[Results]) -> Table:
-    """Two results or more as a table for the terminal: one question a row, the base first."""
+    """Two results or more as a table for the terminal: one question a row, the base first.
+
+    results: of `evaluate`, the base first.
+
+    Example: rich.print(gains_table(load_results(["runs/fsc/results-base.json", "runs/fsc"])))
+    """
     methods = pool(results)
     out = Table(
         box=box.SIMPLE_HEAD,

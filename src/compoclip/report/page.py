@@ -64,6 +64,10 @@ def write_report(
     where the true caption is preferred, or the margin) and perhaps `kind`, taken from the row logs where not given;
     `notes` are sentences below the headline; `against="published"` sets the models among the 202 of vl_compo.
     Raises InputError for no results and for another `against`.
+
+    title: of the page.
+
+    Example: write_report(load_results(["base.json", "runs/fsc"]), "report")
     """
     if against not in (None, "published"):
         raise InputError(f"--against {against!r} is unknown; use published")

@@ -73,6 +73,10 @@ def load_results(paths: Sequence[str | Path]) -> list[Results]:
     distinguished by their directory; a label given on purpose pools them as seeds of one method.
 
     Raises InputError for a file that is none, and for no file at all.
+
+    paths: of the files or directories.
+
+    Example: load_results(["runs/fsc/results-base.json", "runs/fsc"])
     """
     if not paths:
         raise InputError("no results given; name one or more results.json files or run directories")

@@ -36,7 +36,10 @@ def _longest_word(texts: Iterable[str]) -> int:
 
 def table(results: Sequence[Results], base: int = 0, detail: bool = False) -> Table:
     """A rich table of methods and their four figures (`detail`: and every subset), with paired 95 % intervals of the
-    differences to `results[base]`. Runs of equal label are pooled as seeds."""
+    differences to `results[base]`. Runs of equal label are pooled as seeds.
+
+    Example: rich.print(table(load_results(["base.json", "runs/fsc"]), detail=True))
+    """
     methods = pool(results, base)
     columns: list[Column] = summary_columns(methods)
     if detail:

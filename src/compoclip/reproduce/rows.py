@@ -48,7 +48,10 @@ class PublishedRow:
 
 @lru_cache(maxsize=1)
 def rows() -> dict[str, PublishedRow]:
-    """Every row, by `TABLE/ROW`, in the tables' order."""
+    """Every row, by `TABLE/ROW`, in the tables' order.
+
+    Example: rows()["fsc-clip-1/negclip"]
+    """
     here = resources.files("compoclip.reproduce")
     tables = yaml.safe_load((here / "rows.yaml").read_text("utf-8"))
     models = yaml.safe_load((here / "models.yaml").read_text("utf-8"))
@@ -62,7 +65,10 @@ def rows() -> dict[str, PublishedRow]:
 
 def find(name: str) -> PublishedRow:
     """A row by its id, or the row that a recipe's own figures make; where nothing is published the row has none, and
-    what is measured is told alone. Raises InputError with the nearest names."""
+    what is measured is told alone. name: of a row or a recipe. Raises InputError with the nearest names.
+
+    Example: find("fsc-clip-1/negclip")
+    """
     known = rows()
     if name in known:
         return known[name]

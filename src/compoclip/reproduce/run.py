@@ -22,6 +22,8 @@ def reproduce(plan: ReproductionPlan) -> list[Verdict]:
 
     A run that was stopped goes on with the stage it was in. Raises InputError where `plan.out` has another row, and
     whatever a stage raises.
+
+    Example: reproduce(make(find("fsc-clip-1/negclip"), Path("reproduced"), Path("DATA")))
     """
     mine: dict[str, Any] = {"row": plan.row.id, "scale": plan.scale, "tasks": list(plan.tasks), "limit": plan.limit}
     mine["settings"] = [config.model_dump(mode="json") for config in plan.configs]

@@ -44,6 +44,11 @@ def application(answerer: Answerer, limits: Limits, hosts: tuple[str, ...] = LOC
 
     Another site's page in the same browser can neither read it (no CORS, names are checked against DNS rebinding) nor
     post to it (Origin is checked).
+
+    A Refused request is answered in one sentence. answerer: holds the models; limits: what one request and one
+    address may ask.
+
+    Example: application(Answerer([("tiny", load("tiny"))], Limits()), Limits())
     """
     pages = Environment(loader=PackageLoader("compoclip.serve"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     rate, waiting = Rate(limits.rate), Waiting(limits.waiting)
@@ -116,7 +121,12 @@ def wants_json(request: Request) -> bool:
 
 
 def known_host(header: str, hosts: tuple[str, ...]) -> bool:
-    """Whether a Host header names this server, whatever the port."""
+    """Whether a Host header names this server, whatever the port.
+
+    header: as it came; hosts: the names.
+
+    Example: known_host("localhost:8000", ("localhost",))
+    """
     name = header.rsplit("]", 1)[0].removeprefix("[") if header.startswith("[") else header.partition(":")[0]
     return "*" in hosts or name.lower() in hosts
 
@@ -148,6 +158,9 @@ def serve(
 
     Nothing is stored: uploads stay in memory until they are answered, and no request is logged. Raises InputError for
     a model that cannot be loaded, and an address that cannot be had.
+
+    host, port: where it listens, on this machine alone unless told; device: where the models run; limits: what
+    strangers may ask.
 
     Example: serve("runs/fsc", base="ViT-B-32:openai")
     """

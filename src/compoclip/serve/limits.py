@@ -69,6 +69,10 @@ async def read_form(request: Request, limits: Limits) -> tuple[bytes, list[str]]
 
     Raises Refused for another content type, more bytes than allowed (before they are read, where the length is told),
     and no image or caption.
+
+    request: that of a browser; limits: bytes, captions, characters.
+
+    Example: data, captions = await read_form(request, Limits())
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "multipart/form-data":
         raise Refused(415, "send a form (multipart/form-data) with an image and captions")

@@ -67,6 +67,8 @@ def train(
     and the first one writes. `given` names the settings that somebody asked for: where the data is small, the others
     are fitted to it (`fitting`); None leaves all as they are.
     Raises InputError for input that does not fit, RunError where the loss is no longer finite, Stopped after SIGTERM.
+
+    Example: train(resolve("fsc-clip", {"data": "captions.tsv", "negatives": "negatives", "output_dir": "runs/fsc"}))
     """
     path = Path(config.output_dir)
     with contextlib.ExitStack() as stack:

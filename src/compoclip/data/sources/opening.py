@@ -50,6 +50,11 @@ def open_source(
 
     What cannot be used is skipped and counted in `.report`. Raises InputError for a missing file, a wrong column, a
     wrong split, a source without a usable sample, and one of which more than half of the rows cannot be used.
+
+    image_key, caption_key: columns of images and captions, where they are not found by their names. split: rows of this
+    split only.
+
+    Example: open_source("captions.tsv", image_root="images")
     """
     reading = Reading(Options(image_root, image_key, caption_key, split))
     found = open_input(spec, reading.options)

@@ -108,7 +108,12 @@ def _shuffled(rng: np.random.Generator, caption: str) -> str:
 
 
 def composition_item(kind: str, seed: int, index: int) -> Item:
-    """Row `index` of the test `kind`, undrawn. Raises KeyError for a kind there is none of."""
+    """Row `index` of the test `kind`, undrawn. Raises KeyError for a kind there is none of.
+
+    seed: of the random stream, which no training shares.
+
+    Example: composition_item("swap-attribute", 0, 3).negative
+    """
     rng = generator(seed, "composition", KINDS.index(kind) if kind in KINDS else _unknown(kind), index)
     if kind == "count":
         return _count_item(rng)
@@ -124,7 +129,12 @@ def _unknown(kind: str) -> int:
 
 
 def composition_tests(seed: int, n: int) -> dict[str, list[PairRow]]:
-    """`n` rows of each of the eight kinds, by kind; the same (seed, index) gives the same row whatever `n` is."""
+    """`n` rows of each of the eight kinds, by kind; the same (seed, index) gives the same row whatever `n` is.
+
+    seed: of the random stream, which no training shares.
+
+    Example: composition_tests(0, 40)["swap-attribute"][0].caption
+    """
     return {kind: list(_rows(kind, seed, n)) for kind in KINDS}
 
 

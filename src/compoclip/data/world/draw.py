@@ -69,7 +69,10 @@ def _window(seed: int) -> NDArray[np.float32]:
 
 
 def draw(scene: Scene) -> NDArray[np.uint8]:
-    """The image of `scene`, (48, 48, 3) uint8 RGB. A pure function of the scene."""
+    """The image of `scene`, (48, 48, 3) uint8 RGB. A pure function of the scene.
+
+    Example: Image.fromarray(draw(composition_item("swap-attribute", 0, 3).scene))
+    """
     canvas = np.empty((IMAGE_SIZE, IMAGE_SIZE, 3), dtype=np.float32)
     canvas[:] = scene.ground
     for top, left, height, width, shade in scene.clutter:

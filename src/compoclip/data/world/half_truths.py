@@ -58,7 +58,12 @@ def half_truth(seed: int, index: int) -> HalfTruth:
 
 
 def half_truths(seed: int, n: int) -> list[HalfTruth]:
-    """The first `n` rows; the same (seed, index) gives the same row whatever `n` is."""
+    """The first `n` rows; the same (seed, index) gives the same row whatever `n` is.
+
+    seed: of the random stream.
+
+    Example: half_truths(0, 40)[0]
+    """
     return [half_truth(seed, index) for index in range(n)]
 
 

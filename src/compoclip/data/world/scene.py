@@ -68,7 +68,12 @@ class Scene:
 
 
 def holds(relation: str, a: Thing, b: Thing) -> bool:
-    """Whether `a` is left of, right of, above or below `b`."""
+    """Whether `a` is left of, right of, above or below `b`.
+
+    relation: one of `RELATIONS`.
+
+    Example: holds("left", scene.things[0], scene.things[1])
+    """
     gap = {"left": b.x - a.x, "right": a.x - b.x, "above": b.y - a.y, "below": a.y - b.y}[relation]
     return gap >= APART
 

@@ -46,6 +46,10 @@ def pretrain_scene(seed: int, index: int) -> Scene:
 
     Single things, pairs, counted things and lists of three. Few captions of pairs tell a relation, and many colours
     are left out, so that a model taught on them learns what is there and little of how it is put together.
+
+    seed: of the random stream; index: of the scene.
+
+    Example: pretrain_scene(0, 5).captions
     """
     rng = generator(seed, "pretrain", index)
     lot, style = rng.random(), pick_style(rng)
@@ -71,6 +75,10 @@ def lesson_scene(seed: int, index: int, ease: float) -> Scene:
 
     With `ease` 1 it is large, upright and in the middle; towards 0 it comes to lie anywhere, turned, and of any size.
     A small transformer that begins with the whole world learns colours at once and shapes hardly at all.
+
+    seed: of the random stream; index: of the scene.
+
+    Example: draw(lesson_scene(0, 5, ease=1.0))
     """
     rng = generator(seed, "lesson", index)
     hard = 1.0 - ease
@@ -87,7 +95,12 @@ def lesson_scene(seed: int, index: int, ease: float) -> Scene:
 
 
 def pretrain_batch(seed: int, step: int, size: int) -> tuple[NDArray[np.uint8], list[str]]:
-    """Scenes `step * size` to `(step + 1) * size`: images (size, 48, 48, 3) and one caption each."""
+    """Scenes `step * size` to `(step + 1) * size`: images (size, 48, 48, 3) and one caption each.
+
+    seed: of the random stream.
+
+    Example: images, captions = pretrain_batch(0, step=3, size=64)
+    """
     scenes = [pretrain_scene(seed, step * size + i) for i in range(size)]
     return _stack(scenes), [scene.caption for scene in scenes]
 
@@ -97,6 +110,10 @@ def finetune_scene(seed: int, index: int, exchange: int = 0) -> Scene:
 
     exchange: 1 the colours of the two things, 2 their places, 3 their shapes; the captions keep their wording. The four
     scenes hold the same colours, shapes and places, and only what belongs to what tells them apart.
+
+    seed: of the random stream; index: of the scene.
+
+    Example: finetune_scene(0, 5, exchange=1).captions
     """
     rng = generator(seed, "finetune", index)
     scene = pair(rng, FINETUNE_STYLE)
@@ -120,6 +137,10 @@ def finetune_set(seed: int, n: int, broad: float = 0.0, fours: bool = False) -> 
     A share of `broad` (0 to 1) of them, evenly spread, are scenes of the broad world in their place, with one caption
     each: such as the base was taught on, none of those that taught the bundled one. With `fours`, scenes come in fours
     of one `finetune_scene` and its exchanges, and the share of `broad` is one of fours.
+
+    seed: of the random stream.
+
+    Example: images, captions = finetune_set(0, 64, broad=0.25)
     """
     spread = (5**0.5 - 1) / 2
 
@@ -137,6 +158,10 @@ def zeroshot_sets(seed: int, n: int, coloured: bool = False) -> dict[str, Labell
     """One set of `n` single things for each rendering style, balanced over the shapes.
 
     Classes are the 12 shapes (chance 8.3 %), or with `coloured` the 120 pairs of colour and shape (chance 0.83 %).
+
+    seed: of the random stream.
+
+    Example: zeroshot_sets(0, 100)["striped"]
     """
     names = [f"{colour} {shape}" for shape in SHAPES for colour in COLOUR_NAMES] if coloured else list(SHAPES)
     sets = {}
@@ -152,6 +177,10 @@ def retrieval_set(seed: int, n: int) -> Captioned:
     """`n` pairs of things, the styles in turn, two captions each; no two images hold the same two coloured shapes.
 
     `n` may be at most a few thousand: there are 5,940 pairs of coloured shapes that differ in both.
+
+    seed: of the random stream.
+
+    Example: retrieval_set(0, 100)
     """
     scenes: list[Scene] = []
     seen = set()

@@ -117,6 +117,8 @@ def resolve_kinds(kinds: str | Sequence[str], llm: bool = False) -> list[str]:
 
     llm: kinds that need a language model ("llm:swap-nouns", "llm:degla") are welcome too.
     Raises InputError for a name that is neither, and for none at all.
+
+    Example: resolve_kinds("swap-nouns,fsc-clip")
     """
     parts = kinds.split(",") if isinstance(kinds, str) else [part for item in kinds for part in item.split(",")]
     found: dict[str, None] = {}
