@@ -52,14 +52,14 @@ Found = dict[str, Any]
 
 def at_step(step: int, act: Callable[[], object]) -> None:
     """Call `act` in this process before `step`."""
-    real = loop.cosine_lr
+    real = loop.learning_rate
 
     def called(now: int, *rest: Any) -> float:
         if now == step:
             act()
         return real(now, *rest)
 
-    loop.cosine_lr = called  # type: ignore[assignment]
+    loop.learning_rate = called  # type: ignore[assignment]
 
 
 def outcome(out: Path, whole: Path, wrong: list[str], exact: bool = True, **more: Any) -> Found:

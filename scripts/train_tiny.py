@@ -43,7 +43,8 @@ def world_words() -> set[str]:
     """Every word that a caption of the world may hold."""
     texts = [*world.SHAPES, *map(language.plural, world.SHAPES), *world.COLOURS, *language.NUMBERS]
     texts += [*language.TEXTURES, "small large in the dark a an", *world.STYLES]
-    texts += [word for words in language.RELATION_WORDS.values() for word in words]
+    for places in (language.RELATION_WORDS, language.PLACE_WORDS):
+        texts += [word for words in places.values() for word in words]
     for templates in (
         language.STATEMENT_TEMPLATES,
         language.TOGETHER_TEMPLATES,

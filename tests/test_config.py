@@ -53,6 +53,7 @@ def test_overrides_reach_fields_terms_and_options() -> None:
         ("clip", {"lr": -1}, "lr"),
         ("clip", {"text_grounded_mask": "neither"}, "paper"),
         ("clip", {"contrastive": 0}, "at least one term"),
+        ("clip", {"muon_scale": 3}, "no effect with adamw: set optimizer=muon"),
     ],
 )
 def test_what_does_not_fit_is_refused(recipe: str, overrides: dict, words: str) -> None:

@@ -18,19 +18,19 @@ from compoclip.models.lora import Lora
 from compoclip.models.teacher import Teacher
 from compoclip.training import checkpoint
 from compoclip.training.checkpoint import checkpoints, load_checkpoint, save_checkpoint
-from compoclip.training.optim import adamw
+from compoclip.training.optim import OPTIMIZERS, adamw
 from models.clips import captions
 
 FILES = {"model.safetensors", "teacher.safetensors", "optimizer.safetensors", "random.safetensors", "state.json"}
 
 
-def _setup(clip, seed=0, lora=False):
+def _setup(clip, seed=0, lora=False, name="adamw"):
     model = clip("vit", seed)
     if lora:
         Lora(model.clip)
     for parameter in model.clip.visual.parameters():
         parameter.requires_grad_(parameter.requires_grad and lora)
-    return model, Teacher(model.clip, 0.9), adamw(model.clip, 1e-2, 0.1, (0.9, 0.98), 1e-6)
+    return model, Teacher(model.clip, 0.9), OPTIMIZERS[name](model.clip, 1e-2, 0.1, (0.9, 0.98), 1e-6)
 
 
 def _step(model, teacher, optimizer):
@@ -58,9 +58,9 @@ def _same(a, b):
         assert torch.equal(a[key], b[key]), key
 
 
-@pytest.mark.parametrize("lora", [False, True])
-def test_a_run_goes_on_bit_for_bit(clip, tmp_path, lora):
-    parts = _setup(clip, lora=lora)
+@pytest.mark.parametrize(("lora", "name"), [(False, "adamw"), (True, "adamw"), (False, "muon"), (True, "muon")])
+def test_a_run_goes_on_bit_for_bit(clip, tmp_path, lora, name):
+    parts = _setup(clip, lora=lora, name=name)
     torch.manual_seed(5)
     _step(*parts)
     _step(*parts)
@@ -73,7 +73,7 @@ def test_a_run_goes_on_bit_for_bit(clip, tmp_path, lora):
     expected = _state(*parts)
 
     torch.manual_seed(99)
-    other = _setup(clip, seed=1, lora=lora)
+    other = _setup(clip, seed=1, lora=lora, name=name)
     _step(*other)  # an optimizer that has state already
     model, teacher, optimizer = other
     assert load_checkpoint(path, model.clip, teacher.clip, optimizer) == (2, {"epoch": 1, "batch": 7})

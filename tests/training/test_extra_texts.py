@@ -21,7 +21,7 @@ from compoclip.negatives.build import build
 from compoclip.training import train
 from compoclip.training.margins import Margins
 from compoclip.training.negatives import BuiltNegatives, FreshNegatives
-from compoclip.training.optim import cosine_lr
+from compoclip.training.optim import learning_rate
 from compoclip.training.towers import batch_features
 from models.clips import pixels
 
@@ -107,7 +107,7 @@ def test_the_newer_methods_train_and_go_on_after_a_stop(recipe: str, changes: di
         assert all(line[term] > 0 for line in steps[1:]), term
     stopped = resolve(recipe, {**TINY, **changes, "output_dir": str(tmp_path / "stopped")})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("compoclip.training.loop.cosine_lr", _dies_at(3))
+        patch.setattr("compoclip.training.loop.learning_rate", _dies_at(3))
         with pytest.raises(KeyboardInterrupt):
             train(stopped)
     again = train(stopped, resume=True)
@@ -119,7 +119,7 @@ def _dies_at(stop: int) -> Callable[..., float]:
     def schedule(step: int, *rest: float) -> float:
         if step == stop:
             raise KeyboardInterrupt
-        return cosine_lr(step, *rest)
+        return learning_rate(step, *rest)
 
     return schedule
 

@@ -180,19 +180,19 @@ def test_plain_contrast_is_measured_on_the_same_rows(sixty: Path, tmp_path: Path
 
 
 def test_control_c_saves_says_how_to_go_on_and_the_run_goes_on(tmp_path: Path, monkeypatch) -> None:
-    from compoclip.training.optim import cosine_lr
+    from compoclip.training.optim import learning_rate
 
     def schedule(step: int, *rest: float) -> float:
         if step == 2 and not (tmp_path / "asked").exists():
             (tmp_path / "asked").touch()
             signal.raise_signal(signal.SIGINT)
-        return cosine_lr(step, *rest)
+        return learning_rate(step, *rest)
 
     settings = {"model": "tiny", "pretrained": None, "data": "world", "world_scenes": 40, "held_out": 0.0,
                 "batch_size": 8, "epochs": 9, "steps": 5, "warmup": 1, "device": "cpu"}  # fmt: skip
     config = resolve("clip", {**settings, "output_dir": str(tmp_path / "run")})
     whole = train(resolve("clip", {**settings, "output_dir": str(tmp_path / "whole")}))
-    monkeypatch.setattr("compoclip.training.loop.cosine_lr", schedule)
+    monkeypatch.setattr("compoclip.training.loop.learning_rate", schedule)
     before = signal.getsignal(signal.SIGINT)  # ignored where a script runs the tests in the background
     with pytest.raises(Interrupted, match=r"step 3 by Ctrl-C, .* compoclip train --resume --output-dir") as stopped:
         train(config)

@@ -68,7 +68,7 @@ def test_single_images_between_have_the_contrast_alone_and_the_image_tower_stays
     assert not any(name.startswith("visual.") for name in moved)
     stopped = resolve("clic", {**SMALL, "steps": 4, "output_dir": str(tmp_path / "stopped")})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("compoclip.training.loop.cosine_lr", _dies_at(3))
+        patch.setattr("compoclip.training.loop.learning_rate", _dies_at(3))
         with pytest.raises(KeyboardInterrupt):
             train(stopped)
     again = train(stopped, resume=True)

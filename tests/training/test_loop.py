@@ -111,7 +111,7 @@ def test_stopping_anywhere_and_resuming_gives_the_same_bytes(tmp_path: Path, rec
         out = tmp_path / f"stopped-{stop}"
         stopped = config(recipe, out, **changes)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("compoclip.training.loop.cosine_lr", _dies_at(stop))
+            patch.setattr("compoclip.training.loop.learning_rate", _dies_at(stop))
             with pytest.raises(KeyboardInterrupt):
                 train(stopped)
         assert weights(train(stopped, resume=True)) == whole, stop
@@ -120,12 +120,12 @@ def test_stopping_anywhere_and_resuming_gives_the_same_bytes(tmp_path: Path, rec
 
 
 def _dies_at(stop: int):
-    from compoclip.training.optim import cosine_lr
+    from compoclip.training.optim import learning_rate
 
     def schedule(step: int, *rest: float) -> float:
         if step == stop:
             raise KeyboardInterrupt
-        return cosine_lr(step, *rest)
+        return learning_rate(step, *rest)
 
     return schedule
 

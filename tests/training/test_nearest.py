@@ -92,7 +92,7 @@ def test_stopping_in_mid_epoch_and_resuming_gives_the_same_bytes(tmp_path: Path)
     whole = weights(train(config(tmp_path / "whole", data)))
     stopped = config(tmp_path / "stopped", data)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("compoclip.training.loop.cosine_lr", _dies_at(2))
+        patch.setattr("compoclip.training.loop.learning_rate", _dies_at(2))
         with pytest.raises(KeyboardInterrupt):
             train(stopped)
     kept = sorted((tmp_path / "stopped" / "features").glob("*-nearest-4.safetensors"))

@@ -1,4 +1,4 @@
-"""Decay groups, AdamW against a float64 loop, and the schedule against figures worked by hand."""
+"""Decay groups, AdamW against a float64 loop, Muon against singular values, the schedule against figures by hand."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from compoclip.errors import InputError
-from compoclip.training.optim import adamw, cosine_lr, parameter_groups
+from compoclip.training.optim import MuonAdamW, adamw, learning_rate, parameter_groups, set_lr
 
 
 def test_matrices_decay_and_gains_biases_and_scales_do_not(clip):
@@ -56,6 +56,51 @@ def test_adamw_is_the_textbook_loop():
             torch.testing.assert_close(parameter.double(), values[name], rtol=1e-4, atol=1e-6)
 
 
+def test_muon_levels_singular_values_and_the_rest_is_adamw(clip):
+    """Of the first step, against a float64 decomposition: the same singular vectors, all values near 0.2 sqrt(n)."""
+    model, twin = clip("vit").clip, clip("vit").clip
+    both, alone = MuonAdamW(model, 1.0, 0.1, (0.9, 0.98), 1e-6), adamw(twin, 1.0, 0.1, (0.9, 0.98), 1e-6)
+    torch.manual_seed(0)
+    for p, q in zip(model.parameters(), twin.parameters()):
+        p.grad = torch.randn_like(p)
+        q.grad = p.grad.clone()
+    for optimizer in (both, alone):
+        set_lr(optimizer, 0.01)
+    before = {name: p.detach().double().clone() for name, p in model.named_parameters()}
+    assert {group["lr"] for group in both.param_groups} == {0.01}
+    both.step()
+    alone.step()
+    others, levelled = dict(twin.named_parameters()), 0
+    for name, p in model.named_parameters():
+        if p.ndim != 2 or "resblocks" not in name:
+            assert torch.equal(p, others[name]), name
+            continue
+        levelled += 1
+        update = before[name] * (1 - 0.01 * 0.1) - p.detach().double()
+        left, _, right = torch.linalg.svd(p.grad.double(), full_matrices=False)
+        values = torch.diagonal(left.T @ update @ right.T) / (0.01 * 0.2 * max(p.shape) ** 0.5)
+        assert 0.6 < values.median() < 1.2, name  # five iterations lift the smallest not all the way
+        assert values.max() < 1.3, name
+        rest = update - left @ torch.diag(torch.diagonal(left.T @ update @ right.T)) @ right
+        assert rest.norm() < 0.1 * update.norm(), name
+    assert levelled >= 8
+
+
+def test_muon_s_matrices_may_learn_faster(clip):
+    optimizer = MuonAdamW(clip("vit").clip, 1.0, 0.1, (0.9, 0.98), 1e-6)
+    set_lr(optimizer, 0.01, 3.0)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.03, 0.01, 0.01]
+    assert [group["lr"] for part in optimizer.parts for group in part.param_groups] == [0.03, 0.01, 0.01]
+
+
+def test_muon_without_blocks_or_without_torch_s_is_said(monkeypatch):
+    with pytest.raises(InputError, match="no such one is trained: use adamw"):
+        MuonAdamW(nn.Linear(3, 2), 0.1, 0.0, (0.9, 0.9), 1e-8)
+    monkeypatch.delattr(torch.optim, "Muon")
+    with pytest.raises(InputError, match=r"install torch 2\.9 or newer, or train with adamw"):
+        MuonAdamW(nn.Linear(3, 2), 0.1, 0.0, (0.9, 0.9), 1e-8)
+
+
 @pytest.mark.parametrize(
     ("step", "total", "peak", "warmup", "rate"),
     [
@@ -72,11 +117,20 @@ def test_adamw_is_the_textbook_loop():
     ],
 )
 def test_the_schedule_by_hand(step, total, peak, warmup, rate):
-    assert cosine_lr(step, total, peak, warmup) == pytest.approx(rate, abs=1e-12)
+    assert learning_rate(step, total, peak, warmup) == pytest.approx(rate, abs=1e-12)
+
+
+def test_a_cooldown_keeps_the_peak_until_it_begins():
+    rates = [learning_rate(step, 10, 2.0, 2, cooldown=0.4) for step in range(11)]
+    assert rates[:7] == [1.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0]
+    assert rates[7:] == pytest.approx([1 + math.sqrt(0.5), 1.0, 1 - math.sqrt(0.5), 0.0], abs=1e-12)
+    assert [learning_rate(step, 10, 2.0, 4, 0.9) for step in range(10)] == [
+        learning_rate(step, 10, 2.0, 4) for step in range(10)
+    ]
 
 
 def test_the_schedule_rises_then_falls():
-    rates = [cosine_lr(step, 100, 3e-5, 20) for step in range(100)]
+    rates = [learning_rate(step, 100, 3e-5, 20) for step in range(100)]
     assert max(rates) == pytest.approx(3e-5)
     assert all(a < b for a, b in pairwise(rates[:20]))
     assert all(a > b for a, b in pairwise(rates[20:]))

@@ -254,7 +254,7 @@ def test_a_vanished_directory_and_a_full_disk_end_the_run_in_one_line(table: Pat
         return 1e-3
 
     with monkeypatch.context() as patch:
-        patch.setattr("compoclip.training.loop.cosine_lr", vanish)
+        patch.setattr("compoclip.training.loop.learning_rate", vanish)
         with pytest.raises(RunError, match="gone or was replaced"):
             train(config(table, run, steps=3))
     assert not (run / "checkpoints").exists()
@@ -263,15 +263,15 @@ def test_a_vanished_directory_and_a_full_disk_end_the_run_in_one_line(table: Pat
 def test_sigterm_writes_a_checkpoint_and_says_resume(table: Path, tmp_path: Path, monkeypatch) -> None:
     whole = weights(train(config(table, tmp_path / "whole", steps=4)))
     chosen = config(table, tmp_path / "run", steps=4, checkpoint_every=0)
-    from compoclip.training.optim import cosine_lr
+    from compoclip.training.optim import learning_rate
 
     def terminated(step: int, *rest: float) -> float:
         if step == 1:
             os.kill(os.getpid(), 15)
-        return cosine_lr(step, *rest)  # type: ignore[arg-type]
+        return learning_rate(step, *rest)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr("compoclip.training.loop.cosine_lr", terminated)
+        patch.setattr("compoclip.training.loop.learning_rate", terminated)
         with pytest.raises(Stopped, match=r"at step 2 by SIGTERM, checkpoint written; go on with: .* train --resume"):
             train(chosen)
     assert Stopped.status == 75

@@ -95,7 +95,7 @@ def test_a_run_stops_early_and_stays_stopped(tmp_path: Path, scripted) -> None:
 
 
 def test_history_survives_a_stop(tmp_path: Path, scripted, monkeypatch: pytest.MonkeyPatch) -> None:
-    from compoclip.training.optim import cosine_lr
+    from compoclip.training.optim import learning_rate
 
     whole = train(config(tmp_path / "whole"))
     chosen = config(tmp_path / "run", val_every=2, best="comp")
@@ -103,11 +103,11 @@ def test_history_survives_a_stop(tmp_path: Path, scripted, monkeypatch: pytest.M
     def dies(step: int, *rest: float) -> float:
         if step == 5:
             raise KeyboardInterrupt
-        return cosine_lr(step, *rest)  # type: ignore[arg-type]
+        return learning_rate(step, *rest)  # type: ignore[arg-type]
 
     scripted(comp=[50, 80, 60])
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "cosine_lr", dies)
+        patch.setattr(loop, "learning_rate", dies)
         with pytest.raises(KeyboardInterrupt):
             train(chosen)
     scripted(comp=[70])

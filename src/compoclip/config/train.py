@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from compoclip.config.settings import SettingError, Settings
 from compoclip.errors import InputError
@@ -97,12 +97,19 @@ class TrainConfig(Settings):
     )
     epochs: int = Field(5, ge=1, description="passes over the data")
     steps: int | None = Field(None, ge=0, description="stop after this many steps, whatever the epochs")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw", description="of all weights, or Muon for the matrices of transformer blocks and AdamW for the rest"
+    )
     lr: float = Field(5e-6, gt=0, description="peak learning rate")
+    muon_scale: float = Field(1.0, gt=0, description="learning rate of Muon's matrices by that of the rest")
     weight_decay: float = Field(0.1, ge=0, description="AdamW's decay of matrices; gains, biases and scales have none")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the gradient's mean")
     beta2: float = Field(0.98, ge=0, lt=1, description="AdamW's decay of the gradient's square")
     eps: float = Field(1e-6, gt=0, description="AdamW's least denominator")
     warmup: int = Field(50, ge=0, description="steps of linear warm-up before the cosine")
+    cooldown: float = Field(
+        1.0, gt=0, le=1, description="share of the steps, at the end, in which the cosine falls; 1 is all after warm-up"
+    )
     grad_clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
     lora_rank: int = Field(0, ge=0, description="rank of LoRA; 0 trains all weights")
     lora_alpha: float = Field(1.0, gt=0, description="scale of LoRA; its update is multiplied by alpha / rank")
@@ -140,6 +147,12 @@ class TrainConfig(Settings):
     best_guard: str | None = Field(None, description="figure that bounds what may be forgotten, such as zeroshot")
     best_drop: float = Field(2.0, ge=0, description="points that best_guard may lie below that of the base model")
     patience: int = Field(0, ge=0, description="evaluations without a better one before the run stops; 0 for never")
+
+    @model_validator(mode="after")
+    def _muon_alone_is_scaled(self) -> TrainConfig:
+        if self.muon_scale != 1 and self.optimizer != "muon":
+            raise ValueError(f"muon_scale={self.muon_scale:g} has no effect with {self.optimizer}: set optimizer=muon")
+        return self
 
     @property
     def rows(self) -> int:

@@ -23,8 +23,8 @@ class Lora:
         if rank < 1:
             raise InputError(f"lora_rank={rank}: must be at least 1")
         self.clip, self.rank, self.alpha = clip, rank, alpha
-        self._originals = open_attention(clip, _in_block)
-        targets = [name for name, module in clip.named_modules() if isinstance(module, nn.Linear) and _in_block(name)]
+        self._originals = open_attention(clip, in_block)
+        targets = [name for name, module in clip.named_modules() if isinstance(module, nn.Linear) and in_block(name)]
         if not targets:
             close_attention(clip, self._originals)
             raise InputError("this model has no transformer blocks with Linear layers to put LoRA on")
@@ -45,7 +45,7 @@ class Lora:
             parameter.requires_grad_(True)
 
 
-def _in_block(name: str) -> bool:
+def in_block(name: str) -> bool:
     """Blocks of open_clip (`resblocks`), timm (`blocks`, `stages`) and HF (`layer`, `layers`, `encoder`) towers.
 
     Not CoCa's caption decoder, whose blocks look across to the image: no contrastive term trains it.

@@ -35,7 +35,7 @@ from compoclip.training.identity import identity, refuse_other
 from compoclip.training.joined_images import between
 from compoclip.training.margins import Margins
 from compoclip.training.memory import GIB, estimate, naming_the_setting, peak_bytes
-from compoclip.training.optim import adamw, cosine_lr, set_lr
+from compoclip.training.optim import OPTIMIZERS, learning_rate, set_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
 from compoclip.training.scalars import scalars_account, scale_limit
@@ -94,7 +94,7 @@ def _train(
     teacher = Teacher(model.clip, config.teacher_decay) if "teacher" in goal.needs else None
     teacher_clip = teacher.clip if teacher else None
     betas = (config.beta1, config.beta2)
-    optimizer = adamw(model.clip, config.lr, config.weight_decay, betas, config.eps)
+    optimizer = OPTIMIZERS[config.optimizer](model.clip, config.lr, config.weight_decay, betas, config.eps)
     scaler = torch.amp.GradScaler(model.device.type, enabled=config.precision == "fp16")
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
     if not ranks.rank:
@@ -148,8 +148,8 @@ def _train(
             start = position["batch"] if epoch == position["epoch"] else 0
             for batch in agreed(ranks, data.batches(epoch, start, total - step)):
                 started = time.perf_counter()
-                lr = cosine_lr(step, total, config.lr, config.warmup)
-                set_lr(optimizer, lr)
+                lr = learning_rate(step, total, config.lr, config.warmup, config.cooldown)
+                set_lr(optimizer, lr, config.muon_scale)
                 optimizer.zero_grad(set_to_none=True)
                 with plain_attention(model.device, config.precision), naming_the_setting(config), compiled():
                     factor = scaler.scale(torch.ones((), device=model.device))  # 1 but for fp16

@@ -5,6 +5,7 @@ It shares no code with the captions' writer: it splits words, and measures pixel
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 SHAPES = ["circle", "square", "triangle", "diamond", "star", "cross"]
@@ -16,7 +17,8 @@ OPENINGS = ("a picture of ", "there is ", "a drawing of ", "a drawing with ", "a
 OPENINGS += ("this is ", "we see ", "the ")
 NAMED = r"(?:(small|large) )?(?:(solid|hollow|striped|dotted) )?(?:(\w+) )?(\w+)"
 SIDES = r"(?:(?:is|sits) )?(?:(?:to the |on the )?(left|right) of|(?:directly )?(above|over|below|under))"
-PLACED = re.compile(rf"(.+?) {SIDES} the middle")
+PLACE = r"(?:on|at) the (left|right)(?: side)?|(?:at|on|in) the (top|bottom)(?: side| half)?"
+PLACED = (re.compile(rf"(?P<named>.+?) (?:{PLACE})"), re.compile(rf"(?:{PLACE}) (?P<named>.+)"))
 STATED = re.compile(rf"(?:a|an) {NAMED} {SIDES} (?:a|an) {NAMED}")
 
 
@@ -31,9 +33,10 @@ def true_of(caption: str, scene) -> bool:
         text = text.removeprefix(opening)
     if text.endswith(" in the dark"):
         return scene.style == "noisy" and true_of(text.removesuffix(" in the dark"), scene)
-    if placed := PLACED.fullmatch(text):
-        named, across, upright = placed.groups()
-        return len(scene.things) == 1 and _off(scene.things[0], across or upright) and true_of(named, scene)
+    if placed := PLACED[0].fullmatch(text) or PLACED[1].fullmatch(text):
+        *_, side = filter(None, placed.group(*(i for i in (1, 2, 3) if placed.re.groupindex["named"] != i)))
+        there = [thing for thing in scene.things if _off(thing, side)]
+        return any(true_of(placed["named"], dataclasses.replace(scene, things=(thing,))) for thing in there)
     found = STATED.fullmatch(text)
     if found:
         size_a, texture_a, colour_a, shape_a, across, upright, size_b, texture_b, colour_b, shape_b = found.groups()
@@ -69,7 +72,7 @@ def _fits(scene, thing, size, texture, colour, shape) -> bool:
 def _off(thing, word) -> bool:
     """Clearly off the middle of a picture of 48 pixels: by 6 or more."""
     right, down = thing.x - 24, thing.y - 24
-    return {"left": -right, "right": right, "above": -down, "over": -down, "below": down, "under": down}[word] >= 6
+    return {"left": -right, "right": right, "top": -down, "bottom": down}[word] >= 6
 
 
 def _stands(a, b, word) -> bool:

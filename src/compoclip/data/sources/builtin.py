@@ -41,8 +41,12 @@ class WorldSource(Source):
     def _alike(self, index: int, captions: int) -> tuple[tuple[int, ...], ...] | None:
         first = index - index % world.FOUR
         group = range(first, min(first + world.FOUR, len(self)))
-        return (tuple(row for row in group if row != index),) * captions if self.fours else None
+        others = [scene * world.FOUR_CAPTIONS for scene in group if scene != index]
+        return tuple(tuple(row + number for row in others) for number in range(captions)) if self.fours else None
 
     def place_of_row(self, row: int) -> tuple[int, int] | None:
-        """A scene's row is its number; which of its captions is drawn as for any sample."""
-        return (row, -1) if 0 <= row < len(self) else None
+        """A row of a scene in fours is one of its captions: of four scenes, those of equal wording go together."""
+        scene, number = divmod(row, world.FOUR_CAPTIONS)
+        if not self.fours or not 0 <= scene < len(self):
+            return None
+        return scene, number if number < len(self._set.captions[scene]) else -1

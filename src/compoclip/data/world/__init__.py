@@ -17,6 +17,7 @@ from compoclip.data.world.half_truths import HalfTruth, half_truth, half_truths
 from compoclip.data.world.scene import RELATIONS, Scene, Thing, holds
 from compoclip.data.world.sets import (
     FOUR,
+    FOUR_CAPTIONS,
     Captioned,
     Labelled,
     finetune_scene,
@@ -33,6 +34,7 @@ __all__ = [
     "CHANCE",
     "COLOURS",
     "FOUR",
+    "FOUR_CAPTIONS",
     "IMAGE_SIZE",
     "KINDS",
     "RELATIONS",

@@ -15,6 +15,14 @@ RELATION_WORDS: dict[str, tuple[str, ...]] = {
     "above": ("above", "over", "directly above"),
     "below": ("below", "under", "directly below"),
 }
+# Of one thing in the image, said before it or after it: a bag of words reads both, and neither side of a word of
+# place is where its thing stands.
+PLACE_WORDS: dict[str, tuple[str, ...]] = {
+    "left": ("on the left", "at the left", "on the left side"),
+    "right": ("on the right", "at the right", "on the right side"),
+    "above": ("at the top", "on the top side", "in the top half"),
+    "below": ("at the bottom", "on the bottom side", "in the bottom half"),
+}
 STATEMENT_TEMPLATES: tuple[str, ...] = (
     "{a} {relation} {b}",
     "{a} is {relation} {b}",
@@ -115,13 +123,19 @@ def together(scene: Scene, rng: np.random.Generator, colour_share: float = 1.0) 
     return template.format(a=phrase(first, colour=bool(told[0])), b=phrase(second, colour=bool(told[1])))
 
 
-def single_caption(scene: Scene, rng: np.random.Generator, colour_share: float = 0.6, place_share: float = 0.5) -> str:
-    """A true caption of a scene of one thing, sometimes with its size, texture, place or the darkness around it.
+def single_caption(
+    scene: Scene,
+    rng: np.random.Generator,
+    colour_share: float = 0.6,
+    place_share: float = 0.5,
+    thing: Thing | None = None,
+) -> str:
+    """A true caption of one thing of a scene, sometimes with its size, texture, place or the darkness around it.
 
-    `place_share` of the things that stand clear of the middle are told to be left of it, right of it, above or below,
-    in the words that relations of two things have: whoever learns from these captions knows the words of place.
+    `thing` is the first one unless given. `place_share` of the things that stand clear of the middle are told to be on
+    the left, on the right, at the top or at the bottom, before or after their name.
     """
-    thing = scene.things[0]
+    thing = thing or scene.things[0]
     lots = rng.random(5)
     texture = TEXTURES.get(scene.style) if lots[1] < 0.25 else None
     about = phrase(thing, colour=bool(lots[0] < colour_share), size=bool(lots[2] < 0.25), texture=texture)
@@ -131,9 +145,15 @@ def single_caption(scene: Scene, rng: np.random.Generator, colour_share: float =
         text = SINGLE_TEMPLATES[int(lots[3] * len(SINGLE_TEMPLATES))].format(a=about)
     places = sides(thing)
     if places and rng.random() < place_share:
-        words = RELATION_WORDS[places[rng.integers(0, len(places))]]
-        text = f"{text} {words[rng.integers(0, len(words))]} the middle"
+        text = with_place(text, places[rng.integers(0, len(places))], rng)
     return text + " in the dark" if scene.style == "noisy" and lots[1] < 0.25 else text
+
+
+def with_place(text: str, side: str, rng: np.random.Generator) -> str:
+    """`text` about one thing, with words for the side of the image where it stands before or after it."""
+    words = PLACE_WORDS[side]
+    place = words[rng.integers(0, len(words))]
+    return f"{place} {text}" if rng.random() < 0.5 else f"{text} {place}"
 
 
 def count_phrase(thing: Thing, count: int) -> str:

@@ -14,9 +14,11 @@ from compoclip.data.world.language import (
     COUNT_TEMPLATES,
     count_phrase,
     list_caption,
+    phrase,
     single_caption,
     statement,
     together,
+    with_place,
 )
 from compoclip.data.world.scene import COLOUR_NAMES, Scene, Thing, crowd, generator, pair, pick_style, setting, single
 from compoclip.data.world.shapes import SHAPES
@@ -53,12 +55,18 @@ def pretrain_scene(seed: int, index: int) -> Scene:
     """
     rng = generator(seed, "pretrain", index)
     lot, style = rng.random(), pick_style(rng)
-    if lot < 0.56:
+    if lot < 0.46:
         scene = single(rng, style)
         caption = single_caption(scene, rng)
     elif lot < 0.84:
         scene = pair(rng, style)
-        caption = str(statement(scene, rng)) if rng.random() < 0.12 else together(scene, rng, colour_share=0.6)
+        kind = rng.random()
+        if kind < 0.08:
+            caption = str(statement(scene, rng))
+        elif kind < 0.54:
+            caption = single_caption(scene, rng, place_share=0.9, thing=scene.things[rng.integers(0, 2)])
+        else:
+            caption = together(scene, rng, colour_share=0.6)
     elif lot < 0.94:
         count = int(rng.integers(1, 5))
         scene = crowd(rng, style, count)
@@ -106,7 +114,10 @@ def pretrain_batch(seed: int, step: int, size: int) -> tuple[NDArray[np.uint8], 
 
 
 def finetune_scene(seed: int, index: int, exchange: int = 0) -> Scene:
-    """Two things and how they stand, in the plainest style. Captions: statements from both sides, a plain pair.
+    """Two things and how they stand, in the plainest style.
+
+    Captions: a statement of both, one with sizes, the first from the other side, each thing alone with the side of the
+    image where it stands, a plain pair. Who learns where one of two things is has a first step to how both stand.
 
     exchange: 1 the colours of the two things, 2 their places, 3 their shapes; the captions keep their wording. The four
     scenes hold the same colours, shapes and places, and only what belongs to what tells them apart.
@@ -124,19 +135,24 @@ def finetune_scene(seed: int, index: int, exchange: int = 0) -> Scene:
         a, b = a._replace(colour=b.colour), b._replace(colour=a.colour)
     scene = replace(scene, things=(a, b))
     first = statement(scene, rng)
-    captions = (str(first), str(statement(scene, rng, size_share=0.3)), str(first.turned()), together(scene, rng))
+    sized, turned = statement(scene, rng, size_share=0.3), first.turned()
+    sides = {first.a.shape: first.relation, first.b.shape: turned.relation}
+    alone = [with_place(str(phrase(thing)), sides[thing.shape], rng) for thing in scene.things]
+    captions = (str(first), *alone, str(turned), str(sized), together(scene, rng))
     return replace(scene, captions=tuple(dict.fromkeys(captions)))
 
 
 FOUR = 4  # scenes that differ in what belongs to what
+FOUR_CAPTIONS = 3  # of each: a statement, and each thing alone with its side, which has to be learned first
 
 
 def finetune_set(seed: int, n: int, broad: float = 0.0, fours: bool = False) -> Captioned:
-    """The first `n` fine-tuning scenes, each with its three or four captions.
+    """The first `n` fine-tuning scenes, each with its five or six captions.
 
     A share of `broad` (0 to 1) of them, evenly spread, are scenes of the broad world in their place, with one caption
     each: such as the base was taught on, none of those that taught the bundled one. With `fours`, scenes come in fours
-    of one `finetune_scene` and its exchanges, and the share of `broad` is one of fours.
+    of one `finetune_scene` and its exchanges, with the captions that are true of one of the four alone; the share of
+    `broad` is one of fours.
 
     seed: of the random stream.
 
@@ -148,7 +164,8 @@ def finetune_set(seed: int, n: int, broad: float = 0.0, fours: bool = False) -> 
         number, exchange = divmod(index, FOUR) if fours else (index, 0)
         if number * spread % 1 < broad:
             return pretrain_scene(seed, FRESH + index)
-        return finetune_scene(seed, number, exchange)
+        told = finetune_scene(seed, number, exchange)
+        return replace(told, captions=told.captions[:FOUR_CAPTIONS]) if fours else told
 
     scenes = [scene(index) for index in range(n)]
     return Captioned(_stack(scenes), [list(scene.captions) for scene in scenes])
