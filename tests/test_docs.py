@@ -167,3 +167,15 @@ def test_the_readme_counts_what_there_is() -> None:
     assert f"{len(list_tasks())} composition, recognition and retrieval benchmarks" in text
     for address in re.findall(r"\]\(([^)#]+)\)|<img src=\"([^\"]+)\"", text):
         assert (ROOT / "".join(address)).exists(), address
+
+
+def test_every_recipe_s_paper_is_on_the_page_about_citing() -> None:
+    page = (ROOT / "docs" / "citing.md").read_text(encoding="utf-8")
+    recipes = list((ROOT / "src" / "compoclip" / "recipes").glob("*.yaml"))
+    assert len(recipes) > 20
+    cited = set(re.findall(r"arXiv (\d{4}\.\d{5})", " ".join(path.read_text(encoding="utf-8") for path in recipes)))
+    assert len(cited) > 4
+    assert not {paper for paper in cited if f"arxiv.org/abs/{paper}" not in page}
+    shown = re.findall(r"`([a-z0-9-]+…?)`", page)
+    prefixes = tuple(name.rstrip("…") for name in shown)
+    assert not [path.stem for path in recipes if not path.stem.startswith(prefixes)]
