@@ -238,9 +238,10 @@ def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
 
 def _notes(plan: DemoConfig, seed: int, minutes: float) -> list[str]:
     return [
-        f"Every method: {plan.steps} steps of {plan.batch_size} scenes, learning rate {plan.lr:g}, "
-        f"{plan.negatives} negatives a caption, seed {seed}; {minutes:.1f} minutes in all on this machine.",
-        "Fine-tuning sees two-object scenes in one rendering style; zero-shot is measured in all five styles, "
-        "so what is forgotten shows.",
+        f"Every method: {plan.steps} steps of {plan.batch_size} images, seed {seed}, one schedule; the hard-negative "
+        f"methods read {plan.negatives} false captions a caption, compoclip images that differ in what belongs to what "
+        f"alone. {minutes:.1f} minutes in all on this machine.",
+        f"{100 - 100 * plan.broad:.0f} % of the scenes are two things in one plain style, the rest such as the base was "
+        "taught on; zero-shot is measured in five styles, so what is forgotten shows.",
         "One seed: differences of a point or two are within what another seed would give; see docs/results.md.",
     ]
