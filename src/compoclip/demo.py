@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -57,8 +58,19 @@ FULL = DemoConfig()
 QUICK = DemoConfig(steps=30, batch_size=64, scenes=1920, limit=60, alphas=(0.5,))
 
 
-def settings(recipe: str, plan: DemoConfig, seed: int, out: Path) -> TrainConfig:
-    """A method's run: its recipe's objective and teacher, the demo's data and schedule."""
+def settings(
+    recipe: str,
+    plan: DemoConfig,
+    seed: int,
+    out: Path,
+    name: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """A method's run: its recipe's objective and teacher, the demo's data and schedule, and `changes` to them.
+
+    name: of its folder in `out/runs`; the recipe's unless given.
+    """
+    changes = changes or {}
     return resolve(
         recipe,
         {
@@ -74,7 +86,7 @@ def settings(recipe: str, plan: DemoConfig, seed: int, out: Path) -> TrainConfig
             "negatives": str(out / "negatives"),
             "negative_kinds": [],
             "negatives_per_caption": plan.negatives,
-            "batch_size": plan.batch_size // (1 + resolve(recipe, {}).hard_images),
+            "batch_size": plan.batch_size // (1 + resolve(recipe, changes).hard_images),
             "optimizer": "muon",
             "muon_scale": 4.0,
             "cooldown": 0.4,
@@ -87,7 +99,8 @@ def settings(recipe: str, plan: DemoConfig, seed: int, out: Path) -> TrainConfig
             "device": "cpu",
             "checkpoint_every": 100,
             "keep_checkpoints": 1,
-            "output_dir": str(out / "runs" / recipe),
+            "output_dir": str(out / "runs" / (name or recipe)),
+            **changes,
         },
     )
 
@@ -198,13 +211,13 @@ def measured(model: Model, label: str, folder: Path, plan: DemoConfig) -> dict[s
     return evaluate(model, "world", limit=plan.limit, label=label, output_path=path)
 
 
-def build_negatives(out: Path, plan: DemoConfig, seed: int) -> None:
+def build_negatives(out: Path, plan: DemoConfig, seed: int, units: bool = False) -> None:
     source = WorldSource(seed, plan.scenes, plan.broad, fours=True)
     rows = [f"{sample.image_id}\t{caption}" for sample in source for caption in sample.captions]
     table_path = out / "captions.tsv"
     write_text(table_path, "image\tcaption\n" + "\n".join(rows) + "\n")
     built = (out / "negatives" / "manifest.json").exists()
-    build(table_path, out / "negatives", KINDS, len(KINDS), seed=seed, resume=built)
+    build(table_path, out / "negatives", KINDS, len(KINDS), seed=seed, resume=built, units=units)
 
 
 def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
@@ -241,7 +254,7 @@ def _notes(plan: DemoConfig, seed: int, minutes: float) -> list[str]:
         f"Every method: {plan.steps} steps of {plan.batch_size} images, seed {seed}, one schedule; the hard-negative "
         f"methods read {plan.negatives} false captions a caption, compoclip images that differ in what belongs to what "
         f"alone. {minutes:.1f} minutes in all on this machine.",
-        f"{100 - 100 * plan.broad:.0f} % of the scenes are two things in one plain style, the rest such as the base was "
-        "taught on; zero-shot is measured in five styles, so what is forgotten shows.",
+        f"{100 - 100 * plan.broad:.0f} % of the scenes are two things in one plain style, the rest such as the base "
+        "was taught on; zero-shot is measured in five styles, so what is forgotten shows.",
         "One seed: differences of a point or two are within what another seed would give; see docs/results.md.",
     ]

@@ -1,0 +1,130 @@
+"""Every method on the built-in world at equal data, images a step, steps, schedule and base: gained, and forgotten.
+
+    python benchmarks/comparison.py --out runs/comparison [--seeds 0 1 2] [--group methods] [--only negclip compoclip]
+
+`comparison.yaml` beside this file says what is compared: the methods, and the parts of some. Each is trained and
+measured, and so are its blends with the base; what is there already is not run again, so a run that was stopped goes
+on. Prints a Markdown table: means over the seeds with 95 % intervals (Student's t), what a method has where it keeps
+zero-shot within `--drop` points of the base (along its curve of blends, between measured points by a line), and its
+seconds a step. A method that fails is named with its error, and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from scipy import stats
+
+from compoclip.blending import sweep
+from compoclip.demo import BLENDS, FULL, DemoConfig, build_negatives, measured, settings
+from compoclip.errors import InputError, RunError
+from compoclip.io import read_json, write_json
+from compoclip.models import load
+from compoclip.training import train
+
+FIGURES = {"comp": "needs the image", "zeroshot": "zero-shot", "i2t": "i2t R@1", "t2i": "t2i R@1"}
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    groups = yaml.safe_load((HERE / "comparison.yaml").read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/comparison"))
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--group", choices=groups, nargs="+", default=["methods"])
+    parser.add_argument("--only", nargs="+", help="labels of methods; the others are left out")
+    parser.add_argument("--drop", type=float, default=2.0, help="points of zero-shot that may be lost")
+    args = parser.parse_args()
+    for group in args.group:
+        wanted = {label: row for label, row in groups[group].items() if not args.only or label in args.only}
+        table = compare(wanted, args.seeds, args.out, args.drop)
+        print(f"\n**{group}**, seeds {', '.join(map(str, args.seeds))}\n\n{table}")
+
+
+def compare(rows: dict[str, Any], seeds: Sequence[int], out: Path, drop: float, plan: DemoConfig = FULL) -> str:
+    """The table of `rows` (label -> recipe and changes); runs what is not there yet."""
+    base = measured(load("tiny"), "base", out / "base", plan)["summary"]
+    found: dict[str, list[dict[str, float]]] = {label: [] for label in rows}
+    for seed in seeds:
+        folder = out / f"seed-{seed}"
+        build_negatives(folder, plan, seed, units=True)
+        for label, row in rows.items():
+            try:
+                found[label].append(one(label, row, plan, seed, folder, base, drop))
+            except (InputError, RunError) as error:
+                print(f"{label}, seed {seed}: {error}", file=sys.stderr)
+    return markdown(base, found, drop)
+
+
+def one(
+    label: str, row: dict[str, Any], plan: DemoConfig, seed: int, folder: Path, base: dict[str, float], drop: float
+) -> dict[str, float]:
+    """The figures of one method and seed."""
+    config = settings(row["recipe"], plan, seed, folder, label.replace(" ", "-"), row.get("changes"))
+    run = Path(config.output_dir)
+    if not (run / "results.json").exists():
+        train(config, resume=(run / "config.yaml").exists())
+    tuned = load(run)
+    summary = measured(tuned, label, run, plan)["summary"]
+    if not (run / BLENDS).exists():
+        write_json(run / BLENDS, sweep(load("tiny"), tuned, "world", None, plan.alphas, plan.limit))
+    curve = [base, *(blend["summary"] for blend in read_json(run / BLENDS)), summary]
+    kept = at_zeroshot([(point["zeroshot"], point["comp"]) for point in curve], base["zeroshot"] - drop)
+    return {**summary, "kept": kept, "pace": seconds_a_step(run / "metrics.jsonl")}
+
+
+def at_zeroshot(curve: Sequence[tuple[float, float]], least: float) -> float:
+    """The most composition at a zero-shot of at least `least`, along the lines between (zero-shot, composition).
+
+    >>> at_zeroshot([(75.0, 50.0), (71.0, 58.0), (60.0, 80.0)], 73.0)
+    54.0
+    """
+    best = -math.inf
+    for (here, low), (there, high) in pairwise(curve):
+        best = max([best, *(score for kept, score in ((here, low), (there, high)) if kept >= least)])
+        if (here - least) * (there - least) < 0:
+            best = max(best, low + (high - low) * (here - least) / (here - there))
+    return best
+
+
+def seconds_a_step(path: Path) -> float:
+    """The median over a run's logged steps of images a step by images a second."""
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rates = sorted(line["samples_per_second"] for line in lines if "samples_per_second" in line)
+    config = yaml.safe_load((path.parent / "config.yaml").read_text(encoding="utf-8"))
+    return float(config["batch_size"] * (1 + config["hard_images"]) / rates[len(rates) // 2])
+
+
+def interval(values: Sequence[float]) -> str:
+    """Mean and half the 95 % interval of a few values, by Student's t; the value alone where there is but one."""
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return f"{mean:.1f}"
+    return f"{mean:.1f} ± {stats.t.ppf(0.975, len(values) - 1) * stats.sem(values):.1f}"
+
+
+def markdown(base: dict[str, float], found: dict[str, list[dict[str, float]]], drop: float) -> str:
+    """A line a method, the base first."""
+    head = ["method", *FIGURES.values(), f"needs the image at zero-shot -{drop:g}", "s a step"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    lines.append("| base | " + " | ".join(f"{base[name]:.1f}" for name in FIGURES) + f" | {base['comp']:.1f} | |")
+    for label, runs in found.items():
+        if not runs:
+            lines.append(f"| {label} | failed |" + " |" * (len(head) - 2))
+            continue
+        cells = [interval([run[name] for run in runs]) for name in (*FIGURES, "kept")]
+        pace = sorted(run["pace"] for run in runs)[len(runs) // 2]
+        lines.append(f"| {label} | " + " | ".join(cells) + f" | {pace:.2f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
