@@ -1,10 +1,10 @@
 """Draw docs/effect.png, the picture of the README: two rows that fine-tuning turned, and figures before and after.
 
     compoclip demo --out demo
-    python scripts/effect_picture.py demo docs/effect.png
+    python scripts/effect_picture.py demo/runs/compoclip docs/effect.png
 
-The method is `--recipe`, or else the one that lies highest with what it still knows added; its rows are the first of
-each kind that the base gets wrong and it gets right, so look at the figures beside them, not at the rows alone.
+Takes a run of the demo, or any run of `train --data world --eval-tasks world`. Its rows are the first of each kind that
+the base gets wrong and the run gets right, so look at the figures beside them, not at the rows alone.
 """
 
 from __future__ import annotations
@@ -32,19 +32,15 @@ Figures = dict[str, tuple[float, float, float]]  # title -> chance, base, tuned 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("demo", type=Path, help="folder of `compoclip demo`")
+    options.add_argument("run", type=Path, help="run directory")
     options.add_argument("out", type=Path, help="picture to write (.png or .svg)")
-    options.add_argument("--recipe", help="method to show")
     chosen = options.parse_args()
-    base = read_results(chosen.demo / "base" / "results.json")
-    runs = {path.parent.name: read_results(path) for path in sorted(chosen.demo.glob("runs/*/results.json"))}
-    recipe = chosen.recipe or max(
-        runs, key=lambda name: runs[name]["summary"]["comp"] + runs[name]["summary"]["zeroshot"]
-    )
-    found = turned(chosen.demo / "runs" / recipe)
-    picture = draw(found, figures(base, runs[recipe]), recipe, chosen.out.suffix[1:])
+    own = chosen.run / "results-base.json"
+    base = read_results(own if own.is_file() else chosen.run.parents[1] / "base" / "results.json")
+    found, values = turned(chosen.run), figures(base, read_results(chosen.run))
+    picture = draw(found, values, chosen.out.suffix[1:])
     write_bytes(chosen.out, picture)
-    print(f"{chosen.out}: {recipe}, {len(picture) // 1024} KB")
+    print(f"{chosen.out}: {len(found)} rows, {len(picture) // 1024} KB")
 
 
 def figures(base: dict[str, Any], tuned: dict[str, Any]) -> Figures:
@@ -80,7 +76,7 @@ def margins_of(model: compoclip.Model, pairs: list[world.PairRow]) -> np.ndarray
     return ((images * true).sum(1) - (images * false).sum(1)).numpy()
 
 
-def draw(found: list[tuple[world.PairRow, list[float]]], values: Figures, recipe: str, kind: str) -> bytes:
+def draw(found: list[tuple[world.PairRow, list[float]]], values: Figures, kind: str) -> bytes:
     import matplotlib
 
     matplotlib.use("Agg")
@@ -98,7 +94,7 @@ def draw(found: list[tuple[world.PairRow, list[float]]], values: Figures, recipe
         for place, (name, caption, colour) in enumerate(lines):
             text = "\n".join(textwrap.wrap(f"{name}: {caption}", 36))
             axis.text(0.5, 0.37 - 0.155 * place, text, ha="center", va="top", fontsize=8.2, color=colour)
-        for place, (name, margin) in enumerate(zip(("before", recipe), margins)):
+        for place, (name, margin) in enumerate(zip(("before", "after"), margins)):
             says = "✓ true" if margin > 0 else "✗ false"
             axis.text(
                 *(0.5, 0.075 - 0.075 * place, f"{name}: {says} ({margin:+.3f})"),
@@ -116,7 +112,7 @@ def draw(found: list[tuple[world.PairRow, list[float]]], values: Figures, recipe
                       fontsize=9.5, color=colour, fontweight="bold")  # fmt: skip
     axis.set_yticks(range(len(values)), list(values), fontsize=9)
     axis.set(xlim=(0, 108), ylim=(len(values) - 0.5, -0.5))
-    axis.set_xlabel(f"% right: ● before, ◆ after {recipe}; dotted: guessing", fontsize=9, color=SOFT)
+    axis.set_xlabel("% right: ● before, ◆ after; dotted: guessing", fontsize=9, color=SOFT)
     axis.spines[["top", "right", "left"]].set_visible(False)
     axis.tick_params(axis="y", length=0)
     buffer = io.BytesIO()
