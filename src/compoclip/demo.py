@@ -37,6 +37,7 @@ METHODS = {  # label -> recipe
 # Kinds whose false captions hold the words of the true one, or its opposite: only the image tells them apart.
 KINDS = ("swap-nouns", "swap-adjectives", "swap-noun-phrases", "replace-relations")
 BLENDS = "blends.json"
+WORKERS = min(2, os.cpu_count() or 1)  # of the negatives
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class DemoConfig:
     broad: float = 0.5  # share of scenes such as the base was taught on, so that not all else is forgotten
     negatives: int = 3
     limit: int | None = None
-    alphas: tuple[float, ...] = (0.25, 0.5, 0.75)
+    alphas: tuple[float, ...] = (0.5, 0.75)
     side_by_side: int = 2  # methods at one time, of one thread each: small matrices gain nothing from a second thread
 
 
@@ -82,6 +83,7 @@ def settings(
             "world_broad": plan.broad,
             "held_out": 0.0,
             "cache_gib": 1.0,
+            "captions": "all",
             "precision": "bf16",
             "negatives": str(out / "negatives"),
             "negative_kinds": [],
@@ -217,7 +219,7 @@ def build_negatives(out: Path, plan: DemoConfig, seed: int, units: bool = False)
     table_path = out / "captions.tsv"
     write_text(table_path, "image\tcaption\n" + "\n".join(rows) + "\n")
     built = (out / "negatives" / "manifest.json").exists()
-    build(table_path, out / "negatives", KINDS, len(KINDS), seed=seed, resume=built, units=units)
+    build(table_path, out / "negatives", KINDS, len(KINDS), WORKERS, seed, resume=built, units=units)
 
 
 def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
