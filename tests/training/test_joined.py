@@ -112,7 +112,7 @@ def test_a_build_of_other_data_is_told_by_its_manifest(tmp_path: Path, capsys) -
     assert "built from as many captions (2), but not from the same ones" in err(capsys)
     (tmp_path / "c.tsv").write_text(f"image\tcaption\n0.png\t{SAID[0]}\n")
     joined(tmp_path / "c.tsv", tmp_path / "same number")
-    assert "built from 2 captions; the data holds 1" in err(capsys)
+    assert "built from 2 captions; the data contains 1" in err(capsys)
 
 
 def test_negatives_that_equal_their_caption_where_it_is_cut_are_left_out(tmp_path: Path, capsys) -> None:

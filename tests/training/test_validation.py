@@ -119,7 +119,7 @@ def test_history_survives_a_stop(tmp_path: Path, scripted, monkeypatch: pytest.M
 
 def test_after_epochs(tmp_path: Path, scripted) -> None:
     scripted(comp=[1, 2, 3, 4, 5, 6, 7])
-    run = train(config(tmp_path / "run", val_every_epochs=1, world_scenes=30, batch_size=32, steps=5))
+    run = train(config(tmp_path / "run", val_every_epochs=1, world_scenes=15, batch_size=32, steps=5))
     assert list(evaluations(run)) == [0, 2, 4]  # two batches an epoch
 
 
