@@ -23,12 +23,11 @@ from typing import Any
 import yaml
 from scipy import stats
 
-from compoclip.blending import sweep
-from compoclip.demo import BLENDS, FULL, DemoConfig, build_negatives, measured, settings
+from compoclip.demo import BLENDS, FULL, DemoConfig, build_negatives, measured, run_method
 from compoclip.errors import InputError, RunError
-from compoclip.io import read_json, write_json
+from compoclip.evaluation import read_results
+from compoclip.io import read_json
 from compoclip.models import load
-from compoclip.training import train
 
 FIGURES = {"comp": "needs the image", "zeroshot": "zero-shot", "i2t": "i2t R@1", "t2i": "t2i R@1"}
 HERE = Path(__file__).parent
@@ -68,17 +67,12 @@ def one(
     label: str, row: dict[str, Any], plan: DemoConfig, seed: int, folder: Path, base: dict[str, float], drop: float
 ) -> dict[str, float]:
     """The figures of one method and seed."""
-    config = settings(row["recipe"], plan, seed, folder, label.replace(" ", "-"), row.get("changes"))
+    config = run_method(label, row["recipe"], plan, seed, folder, label.replace(" ", "-"), row.get("changes"))
     run = Path(config.output_dir)
-    if not (run / "results.json").exists():
-        train(config, resume=(run / "config.yaml").exists())
-    tuned = load(run)
-    summary = measured(tuned, label, run, plan)["summary"]
-    if not (run / BLENDS).exists():
-        write_json(run / BLENDS, sweep(load("tiny"), tuned, "world", None, plan.alphas, plan.limit))
+    summary = read_results(run / "results.json")["summary"]
     curve = [base, *(blend["summary"] for blend in read_json(run / BLENDS)), summary]
     kept = at_zeroshot([(point["zeroshot"], point["comp"]) for point in curve], base["zeroshot"] - drop)
-    return {**summary, "kept": kept, "pace": seconds_a_step(run / "metrics.jsonl")}
+    return {**summary, "kept": kept, "pace": seconds_a_step(run / "metrics.jsonl", config.rows)}
 
 
 def at_zeroshot(curve: Sequence[tuple[float, float]], least: float) -> float:
@@ -95,12 +89,11 @@ def at_zeroshot(curve: Sequence[tuple[float, float]], least: float) -> float:
     return best
 
 
-def seconds_a_step(path: Path) -> float:
-    """The median over a run's logged steps of images a step by images a second."""
+def seconds_a_step(path: Path, images: int) -> float:
+    """The median over a run's logged steps; `images` is the number of images a step."""
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     rates = sorted(line["samples_per_second"] for line in lines if "samples_per_second" in line)
-    config = yaml.safe_load((path.parent / "config.yaml").read_text(encoding="utf-8"))
-    return float(config["batch_size"] * (1 + config["hard_images"]) / rates[len(rates) // 2])
+    return float(images / rates[len(rates) // 2])
 
 
 def interval(values: Sequence[float]) -> str:

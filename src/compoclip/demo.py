@@ -180,14 +180,28 @@ def run_alone(label: str, recipe: str, plan: DemoConfig, seed: int, out: Path, l
         run_method(label, recipe, plan, seed, out)
 
 
-def run_method(label: str, recipe: str, plan: DemoConfig, seed: int, out: Path) -> None:
-    """Train, measure, and measure the blends with the base: `results.json` and `blends.json` in the run's folder."""
-    config = settings(recipe, plan, seed, out)
-    run = train(config, resume=_resumable(config))
+def run_method(
+    label: str,
+    recipe: str,
+    plan: DemoConfig,
+    seed: int,
+    out: Path,
+    name: str | None = None,
+    changes: Mapping[str, Any] | None = None,
+) -> TrainConfig:
+    """Train, measure, and measure the blends with the base: `results.json` and `blends.json` in the run's folder.
+
+    What is there is not done again. name, changes: as `settings` takes them; returns the run's configuration.
+    """
+    config = settings(recipe, plan, seed, out, name, changes)
+    there, run = _resumable(config), Path(config.output_dir)
+    if not (there and (run / "results.json").exists()):
+        train(config, resume=there)
     tuned = load(run)
     measured(tuned, label, run, plan)
     if not (run / BLENDS).exists():
         write_json(run / BLENDS, sweep(load("tiny"), tuned, "world", None, plan.alphas, plan.limit))
+    return config
 
 
 def _say(text: str) -> None:

@@ -39,10 +39,12 @@ class WorldSource(Source):
         return Sample(image, captions, f"scene-{index}", negative_rows=self._alike(index, len(captions)))
 
     def _alike(self, index: int, captions: int) -> tuple[tuple[int, ...], ...] | None:
+        if not self.fours:
+            return None
         first = index - index % world.FOUR
         group = range(first, min(first + world.FOUR, len(self)))
         others = [scene * world.FOUR_CAPTIONS for scene in group if scene != index]
-        return tuple(tuple(row + number for row in others) for number in range(captions)) if self.fours else None
+        return tuple(tuple(row + number for row in others) for number in range(captions))
 
     def place_of_row(self, row: int) -> tuple[int, int] | None:
         """A row of a scene in fours is one of its captions: of four scenes, those of equal wording go together."""
