@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import statistics
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import yaml
+from tests.script_module import load
 
 from compoclip.config import resolve
 from compoclip.demo import DemoConfig
@@ -19,11 +19,7 @@ SMALL = DemoConfig(steps=2, batch_size=16, scenes=64, limit=6, alphas=(0.5,))
 
 @pytest.fixture(scope="module")
 def comparison() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("comparison", PATH)
-    assert spec is not None and spec.loader is not None  # noqa: PT018
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("benchmarks/comparison.py")
 
 
 @pytest.mark.parametrize(

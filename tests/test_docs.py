@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import inspect
 import os
 import re
@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import typer
+from tests.script_module import load
 
 from compoclip.cli import app
 
@@ -44,11 +45,7 @@ def joined(block: str) -> list[str]:
 
 def public() -> list[tuple[str, str, Any]]:
     """(module, name, value) of the classes and functions of the public surface."""
-    spec = importlib.util.spec_from_file_location("public_surface", ROOT / "scripts" / "public_surface.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load("scripts/public_surface.py")
     homes = ["compoclip" if name == "compoclip" else f"compoclip.{name}" for name in script.PUBLIC.split()]
     modules = [importlib.import_module(home) for home in homes]
     return [

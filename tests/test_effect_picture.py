@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+from tests.script_module import load
 
 from compoclip.data import world
-
-SCRIPT = Path(__file__).parents[1] / "scripts" / "effect_picture.py"
-
-
-def script() -> Any:
-    spec = importlib.util.spec_from_file_location("effect_picture", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def made(attribute: float, place: float, zeroshot: float) -> dict[str, Any]:
@@ -34,7 +22,7 @@ def made(attribute: float, place: float, zeroshot: float) -> dict[str, Any]:
 
 
 def test_figures_and_picture() -> None:
-    module = script()
+    module = load("scripts/effect_picture.py")
     found = module.figures(made(50.0, 49.0, 70.0), made(90.0, 80.0, 60.0))
     assert list(found.values()) == [(50.0, 50.0, 90.0), (50.0, 49.0, 80.0), (8.0, 70.0, 60.0)]
     pair = world.composition_tests(0, 1)["swap-attribute"][0]

@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.script_module import load
 
-PATH = Path(__file__).parents[1] / "benchmarks" / "fuzz.py"
-
-
-def _load() -> Any:
-    spec = importlib.util.spec_from_file_location("fuzz", PATH)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fuzz"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-fuzz = _load()
+fuzz = load("benchmarks/fuzz.py")
 CASES = {"model": 6, "results": 15, "tar": 15}
 
 
