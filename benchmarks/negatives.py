@@ -1,6 +1,6 @@
 """How fast negatives are made, beside spaCy's own tagger and parser in the same run, and how good they are.
 
-    python benchmarks/negatives.py --labelled
+    python benchmarks/negatives.py --labelled [TABLE ...]
     python benchmarks/negatives.py CAPTIONS [--limit 4839] [--kinds fsc-clip,each] [--workers 2] [--quality]
 
 CAPTIONS is any file that `compoclip negatives build` takes. "One core" is captions a second of processor time in this
@@ -36,7 +36,8 @@ from compoclip.negatives.inspect import inspect, render
 FIVE = "swap-nouns,swap-adjectives,replace-nouns,replace-adjectives,shuffle-2"
 SPACY = ""  # in place of kinds: the parser alone
 WARM_UP = 300  # captions
-LABELLED = Path(__file__).parents[1] / "tests/negatives/labelled.tsv"
+HERE = Path(__file__).parent
+LABELLED = [HERE / "negatives_quality.tsv", HERE.parent / "tests/negatives/labelled.tsv"]
 LABELS = ("good", "still true", "nonsense", "ungrammatical", "harmful")
 
 
@@ -109,15 +110,16 @@ def best(work: Callable[[], None], clock: Callable[[], float], repeat: int) -> f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("captions", type=Path, nargs="?")
-    parser.add_argument("--labelled", nargs="?", type=Path, const=LABELLED, help="print what readers said, and end")
+    parser.add_argument("--labelled", nargs="*", type=Path, help="print what readers said of these tables, and end")
     parser.add_argument("--limit", type=int, default=5000)
     parser.add_argument("--kinds", default="five,negclip,fsc-clip,degla,svlc", help="kinds, bundles, `five` or `each`")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--workers", type=int, default=2, help="processes of the second column; 1 leaves it out")
     parser.add_argument("--quality", action="store_true", help="build all of `five` and print what `inspect` finds")
     arguments = parser.parse_args()
-    if arguments.labelled:
-        labelled(arguments.labelled)
+    if arguments.labelled is not None:
+        for path in arguments.labelled or LABELLED:
+            labelled(path)
         return
     if arguments.captions is None:
         parser.error("name a captions file, or --labelled")
@@ -133,15 +135,16 @@ def main() -> None:
 
 
 def labelled(path: Path) -> None:
-    """By kind and style, percent of each label in a table of labelled negatives."""
+    """Percent of each label in a table of labelled negatives: by kind and by style, and by source where it has one."""
     with path.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
-    for key in ("kind", "style"):
-        print(f"{key:24}{'n':>6}" + "".join(f"{label:>15}" for label in LABELS))
-        for name in sorted({row[key] for row in rows}):
-            own = Counter(row["label"] for row in rows if row[key] == name)
-            total = sum(own.values())
-            print(f"{name:24}{total:>6}" + "".join(f"{100 * own[label] / total:>13.1f} %" for label in LABELS))
+    print(f"{path.name}: {len(rows)} negatives of {len({row['caption'] for row in rows})} captions")
+    for keys in (("kind", "source"), ("style", "source")) if "source" in rows[0] else (("kind",), ("style",)):
+        print(f"{', '.join(keys):32}{'n':>6}" + "".join(f"{label:>15}" for label in LABELS))
+        for name in sorted({tuple(row[key] for key in keys) for row in rows}):
+            own = Counter(row["label"] for row in rows if tuple(row[key] for key in keys) == name)
+            shares = "".join(f"{100 * own[label] / own.total():>13.1f} %" for label in LABELS)
+            print(f"{', '.join(name):32}{own.total():>6}{shares}")
         print()
 
 

@@ -16,8 +16,10 @@ import pytest
 
 from compoclip.negatives import Generator
 from compoclip.negatives.judge import Judge
+from tests.script_module import load
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 LABELS = ("good", "still true", "nonsense", "ungrammatical", "harmful")
 KNOWN = 0.7  # of what is made now has been read
 # kind: percent good of what has been read, captions with one
@@ -73,6 +75,20 @@ def test_the_judge_refuses_nothing_that_is_good_and_lets_no_repeat_pass() -> Non
         if label == "good" and (gate := Judge(caption).refuses(negative))
     ]
     assert len(refused) <= 0.01 * len(labelled()), refused
+
+
+def test_the_frozen_comparison_is_printed_by_kind_and_source(capsys: pytest.CaptureFixture[str]) -> None:
+    found = rows(ROOT / "benchmarks/negatives_quality.tsv")
+    made = Counter((row["kind"], row["source"]) for row in found)
+    assert len({kind for kind, _ in made}) == len({source for _, source in made}) == 3
+    assert set(made.values()) == {36}
+    assert {row["label"] for row in found} <= set(LABELS)
+    assert not [row for row in found if row["caption"] == row["negative"]]
+    load("benchmarks/negatives.py").labelled(ROOT / "benchmarks/negatives_quality.tsv")
+    printed = {line.split("  ")[0]: line.split()[2:] for line in capsys.readouterr().out.splitlines()}
+    for kind, source in made:
+        good = sum((row["kind"], row["source"], row["label"]) == (kind, source, "good") for row in found)
+        assert printed[f"{kind}, {source}"][1] == f"{100 * good / 36:.1f}"
 
 
 @pytest.mark.slow
