@@ -13,10 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.script_module import load
 
 from compoclip.negatives import Generator
 from compoclip.negatives.judge import Judge
-from tests.script_module import load
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
