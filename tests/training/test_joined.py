@@ -130,12 +130,17 @@ def test_negatives_that_equal_their_caption_where_it_is_cut_are_left_out(tmp_pat
     assert check_path(tmp_path / "b.tsv")["long_captions"] == 1  # 75 words are 75 tokens and fit; 40 faces do not
 
 
-@pytest.mark.parametrize(("weighting", "least", "most"), [("plausible", 0.8, 0.95), ("even", 0.4, 0.6)])
+@pytest.mark.parametrize(
+    ("weighting", "least", "most"), [("plausible", 0.8, 0.95), ("text_only", 0.8, 0.95), ("even", 0.4, 0.6)]
+)
 def test_plausible_negatives_are_drawn_oftener(tmp_path, weighting, least, most) -> None:
     photos(tmp_path, 1)
     (tmp_path / "a.csv").write_text(f"image,caption\n0.png,{SAID[0]}\n")
     folder = made(tmp_path / "out", [("0.png#0", SAID[0], [])])
-    pair = [Negative("a blue square", "x", plausibility=1.0), Negative("square a blue", "x", plausibility=-8.0)]
+    pair = [
+        Negative("a blue square", "x", plausibility=1.0, text_only=-0.3),
+        Negative("square a blue", "x", plausibility=-8.0, text_only=2.0),
+    ]
     write_shard(folder / "negatives-00000.parquet", [("0.png#0", SAID[0], pair)])
     source = open_source(tmp_path / "a.csv")
     found = negatives_of(TrainConfig(negatives=str(folder), negative_weighting=weighting), source)
@@ -154,5 +159,7 @@ def test_weights_survive_the_way_to_a_worker_and_what_has_none_is_refused(tmp_pa
     source = open_source(tmp_path / "a.csv")
     with pytest.raises(InputError, match="does not say how plausible"):
         negatives_of(TrainConfig(negatives=str(folder), negative_weighting="plausible"), source)
+    with pytest.raises(InputError, match=r"build anew with `compoclip negatives build --text-only`"):
+        negatives_of(TrainConfig(negatives=str(folder), negative_weighting="text_only"), source)
     with pytest.raises(InputError, match="give --negatives DIR"):
         negatives_of(TrainConfig(negatives="generate", negative_weighting="plausible"), source)

@@ -32,6 +32,7 @@ class BuildConfig(Settings):
     )
     parser: str | None = Field(None, description="model of spaCy, by name or path")
     balance: bool = Field(False, description="keep a subset that a text-only model cannot tell from true captions")
+    text_only: bool = Field(False, description="score each negative by how surely text alone tells it from captions")
     units: bool = Field(False, description="also the captions' units (noun phrases, relations) with foils")
     into_tars: Path | None = Field(
         None, description="folder for copies of the input tars with KEY.negatives.json members"
@@ -47,4 +48,8 @@ class BuildConfig(Settings):
             raise ValueError("tars hold the negatives of one epoch; leave out `epochs` or `into_tars`")
         if self.units and (self.balance or self.into_tars is not None):
             raise ValueError("units go with a plain build: leave out `balance` and `into_tars`")
+        if self.text_only and self.balance:
+            raise ValueError(
+                "a balanced build contains what text alone does not tell: leave out `balance` or `text_only`"
+            )
         return self

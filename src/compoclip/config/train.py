@@ -73,8 +73,10 @@ class TrainConfig(Settings):
     )
     negative_kinds: tuple[str, ...] = Field((), description="kinds to generate or to keep")
     negatives_per_caption: int = Field(3, ge=0, description="negatives of a caption in a batch (K)")
-    negative_weighting: Literal["even", "plausible"] = Field(
-        "even", description="how K of a build's negatives are drawn: evenly, or those likelier that read like captions"
+    negative_weighting: Literal["even", "plausible", "text_only"] = Field(
+        "even",
+        description="how K of a build's negatives are drawn: evenly, those likelier that read like captions, or those "
+        "that text alone does not tell (a build with `--text-only`)",
     )
 
     units_per_caption: int = Field(2, ge=1, description="units of a caption in a batch, each with a foil (N)")

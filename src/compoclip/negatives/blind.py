@@ -50,7 +50,7 @@ def features(text: str) -> np.ndarray:
     return np.unique(np.fromiter((crc32(gram.encode()) % BUCKETS for gram in grams), dtype=np.int64))
 
 
-def _fold(caption: str) -> int:
+def fold_of(caption: str) -> int:
     """A caption and all its negatives fall into one part, so that none is both learned and judged."""
     return crc32(caption.encode()) % FOLDS
 
@@ -63,7 +63,7 @@ def classifier_margins(pairs: Sequence[Pair], epochs: int = 4, most: int | None 
     """
     margins = np.zeros(len(pairs))
     made = [(features(caption), features(negative)) for caption, negative in pairs]
-    folds = np.array([_fold(caption) for caption, _ in pairs])
+    folds = np.array([fold_of(caption) for caption, _ in pairs])
     for fold in range(FOLDS):
         others = np.flatnonzero(folds != fold).tolist()
         if most is not None and len(others) > most:
@@ -90,22 +90,36 @@ def _train(examples: Sequence[tuple[np.ndarray, np.ndarray]], epochs: int) -> np
     return weights
 
 
-def single_accuracy(pairs: Sequence[Pair], epochs: int = 4) -> float:
-    """Percent of texts told rightly as caption or negative, one at a time, by a held-out blind classifier."""
-    folds = np.array([_fold(caption) for caption, _ in pairs])
-    # one more position, in every text, is the intercept
-    made = [[np.append(features(text), BUCKETS) for text in pair] for pair in pairs]
-    right = 0
+def single_models(pairs: Sequence[Pair], epochs: int = 4) -> list[np.ndarray]:
+    """For each fold, weights of a classifier that takes single texts for captions or negatives, learned on the others.
+
+    The last position is the intercept.
+    """
+    found = []
+    examples = [(fold_of(pair[0]), features(pair[k]), 1.0 - k) for pair in pairs for k in (0, 1)]
     for fold in range(FOLDS):
         weights, squares = np.zeros(BUCKETS + 1), np.full(BUCKETS + 1, 1e-8)
-        examples = [(made[i][k], 1.0 - k) for i in np.flatnonzero(folds != fold).tolist() for k in (0, 1)]
+        learned = [(np.append(at, BUCKETS), label) for own, at, label in examples if own != fold]
         for _ in range(epochs):
-            for at, label in Draw("single").shuffled(examples):
+            for at, label in Draw("single").shuffled(learned):
                 gradient = label - 1.0 / (1.0 + math.exp(-min(max(float(weights[at].sum()), -30.0), 30.0)))
                 squares[at] += gradient * gradient
                 weights[at] += 0.3 * gradient / np.sqrt(squares[at])
-        for i in np.flatnonzero(folds == fold).tolist():
-            right += sum((weights[made[i][k]].sum() > 0) == (k == 0) for k in (0, 1))
+        found.append(weights)
+    return found
+
+
+def log_odds(weights: np.ndarray, at: np.ndarray) -> float:
+    """How surely a text with these `features` is a caption, by a model of `single_models`."""
+    return float(weights[np.append(at, BUCKETS)].sum())
+
+
+def single_accuracy(pairs: Sequence[Pair], epochs: int = 4) -> float:
+    """Percent of texts told rightly as caption or negative, one at a time, by a held-out blind classifier."""
+    models = single_models(pairs, epochs)
+    right = sum(
+        (log_odds(models[fold_of(pair[0])], features(pair[k])) > 0) == (k == 0) for pair in pairs for k in (0, 1)
+    )
     return 100 * right / (2 * len(pairs)) if pairs else math.nan
 
 
@@ -150,9 +164,9 @@ class TrigramModel:
 def language_model_margins(pairs: Sequence[Pair], captions: Sequence[str]) -> np.ndarray:
     """Log-likelihood a word of the caption less that of the negative, by a model of the *other* captions; (N,)."""
     margins = np.zeros(len(pairs))
-    folds = np.array([_fold(caption) for caption, _ in pairs])
+    folds = np.array([fold_of(caption) for caption, _ in pairs])
     for fold in range(FOLDS):
-        model = TrigramModel([caption for caption in captions if _fold(caption) != fold])
+        model = TrigramModel([caption for caption in captions if fold_of(caption) != fold])
         known: dict[str, float] = {}
         for i in np.flatnonzero(folds == fold):
             caption, negative = pairs[int(i)]

@@ -29,6 +29,7 @@ from compoclip.negatives.on_ray import need_ray, run_ray
 from compoclip.negatives.shards import BuildPlan, Job, tally_path
 from compoclip.negatives.store import MANIFEST, SCHEMA, epoch_folder
 from compoclip.negatives.tars import TarsOut
+from compoclip.negatives.text_only import score_build
 from compoclip.negatives.vocabulary import Vocabulary
 from compoclip.progress import bar
 
@@ -54,6 +55,7 @@ def build(
     shard_size: int = SHARD,
     balance: bool = False,
     *,
+    text_only: bool = False,
     epochs: int | None = None,
     engine: str = "local",
     ray_address: str | None = None,
@@ -71,6 +73,7 @@ def build(
     vocabulary: "captions" (the set's own words), "everyday", or "auto", the former from 300 captions on.
     split: only rows that are of it, by a column, a tar's name or a folder. caption_key, image_key: names of columns.
     balance: make four times as many, then keep those that text alone cannot tell from captions (`balance.py`).
+    text_only: say of each negative how surely text alone tells it from captions (`text_only.py`).
     epochs: that many builds, of epoch, epoch + 1, ..., in the folders epoch-0, epoch-1, ... of `out`; returns their
     manifests' counts. Training takes them in turn.
     engine: "local" (processes) or "ray" (a cluster, see `on_ray.py`); workers is the number of either.
@@ -152,6 +155,7 @@ def _read(table: CaptionDB, inputs: Inputs, config: BuildConfig, report: Report,
         "shard_size": config.shard_size,
         "shards": -(-len(table) // config.shard_size),
         **({"foils_per_unit": FOILS} if config.units else {}),
+        **({"text_only": True} if config.text_only else {}),
     }
 
 
@@ -181,6 +185,8 @@ def _plain(inputs: Inputs, out: Path, config: BuildConfig, llm: LLMOptions | Non
             config.units,
         )
         _make(table, plan, out, count, config)
+        if config.text_only and not (out / MANIFEST).is_file():
+            score_build(out, count)
     manifest = header | {"skipped_first": report.examples, "notes": report.notes} | counts(out, count)
     write_json(out / MANIFEST, manifest)
     (out / "plan.json").unlink(missing_ok=True)

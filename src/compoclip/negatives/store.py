@@ -55,6 +55,7 @@ def _schema(units: bool) -> Any:
             ("source", pa.string()),
             ("plausibility", pa.float32()),
             ("twin", pa.string()),
+            ("text_only", pa.float32()),
         ]
     )
     columns = [("caption_id", pa.string()), ("caption", pa.string()), ("negatives", pa.list_(negative))]
@@ -78,8 +79,8 @@ def captions_hash(total: int) -> str:
 
 
 def as_dict(negative: Negative) -> dict[str, Any]:
-    """A negative as JSON and Parquet keep it; `twin` only where it has one."""
-    twin = {} if negative.twin is None else {"twin": negative.twin}
+    """A negative as JSON and Parquet keep it; `twin` and `text_only` only where it has one."""
+    own = {"twin": negative.twin, "text_only": negative.text_only}
     edits = [edit._asdict() for edit in negative.edits]
     return {
         "text": negative.text,
@@ -87,14 +88,13 @@ def as_dict(negative: Negative) -> dict[str, Any]:
         "edits": edits,
         "source": negative.source,
         "plausibility": negative.plausibility,
-        **twin,
+        **{name: value for name, value in own.items() if value is not None},
     }
 
 
 def shard_bytes(rows: Iterable[Row], units: Sequence[Sequence[Unit]] | None = None) -> bytes:
     """One Parquet file; equal rows give equal bytes. units: of each row, for one more column."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     columns: dict[str, list[Any]] = {"caption_id": [], "caption": [], "negatives": []}
     for caption_id, caption, negatives in rows:
@@ -103,8 +103,15 @@ def shard_bytes(rows: Iterable[Row], units: Sequence[Sequence[Unit]] | None = No
         columns["negatives"].append([as_dict(negative) for negative in negatives])
     if units is not None:
         columns["units"] = [[{**unit._asdict(), "foils": list(unit.foils)} for unit in row] for row in units]
+    return table_bytes(pa.table(columns, schema=_schema(units is not None)))
+
+
+def table_bytes(table: Any) -> bytes:
+    """A pyarrow table as a shard's file."""
+    import pyarrow.parquet as pq
+
     buffer = io.BytesIO()
-    pq.write_table(pa.table(columns, schema=_schema(units is not None)), buffer, compression="zstd")
+    pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
 
@@ -159,6 +166,7 @@ def read_shard(path: Path) -> Iterator[Row]:
                     n["source"],
                     n.get("plausibility"),
                     n.get("twin"),
+                    n.get("text_only"),
                 )
                 for n in row["negatives"] or ()
             ]

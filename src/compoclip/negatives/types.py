@@ -26,7 +26,8 @@ class Negative:
     kind: the rule's name in `KINDS`; edits: what was changed; source: "rules", "llm:MODEL" or the file it came from;
     plausibility: nats by which it reads better than its caption (worse where negative), to the captions' own runs of
     words; None where nobody has asked. twin: a true text that differs from it only in what is denied, to learn from in
-    the caption's place; None for other kinds.
+    the caption's place; None for other kinds. text_only: log-odds (nats) that it is a negative, by its text alone,
+    among those of its build; None where nobody has asked.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Negative:
     source: str = "rules"
     plausibility: float | None = field(default=None, compare=False)
     twin: str | None = None
+    text_only: float | None = field(default=None, compare=False)
 
     @property
     def wrong(self) -> str:

@@ -165,25 +165,34 @@ def _compare(manifest: Any, found: Coverage, folder: Path, by_text: bool) -> Non
 
 
 def read_joined(
-    rows: Iterable[tuple[str, str, list[Any]]], kinds: frozenset[str], tokenizer: Any, plausible: bool = False
+    rows: Iterable[tuple[str, str, list[Any]]], kinds: frozenset[str], tokenizer: Any, weighting: str = "even"
 ) -> JoinedNegatives:
     """Rows of a build. kinds: those to keep, as far as a caption has any of them; none for all.
 
-    plausible: weigh each negative by how plausible it is beside its caption (exp(nats / 4), at most 1).
+    weighting: "plausible" weighs each negative by exp(plausibility / 4), "text_only" by exp(-text_only), at most 1.
     Raises InputError where the build does not say so.
     """
     found = JoinedNegatives()
+    even = weighting == "even"
     for caption_id, caption, negatives in rows:
         own = [row for row in negatives if row.kind in kinds] or negatives
-        texts = [Weighed.of(row.text, _weight(row)) if plausible and row.twin is None else row.wrong for row in own]
+        texts = [
+            row.wrong if even or row.twin is not None else Weighed.of(row.text, _weight(row, weighting)) for row in own
+        ]
         found.add(caption_id, caption, texts, tokenizer)
     return found
 
 
-def _weight(negative: Any) -> float:
-    if negative.plausibility is None:
-        raise InputError(
-            "negative_weighting=plausible: this build does not say how plausible its negatives are (a model's and "
-            "converted ones do not); build anew with `compoclip negatives build`, or take negative_weighting=even"
-        )
-    return math.exp(min(0.0, float(negative.plausibility)) / NATS)
+def _weight(negative: Any, weighting: str) -> float:
+    nats = negative.plausibility if weighting == "plausible" else negative.text_only
+    if nats is None:
+        raise InputError(f"negative_weighting={weighting}: {_UNSAID[weighting]}, or take negative_weighting=even")
+    return math.exp(min(0.0, nats / NATS if weighting == "plausible" else -nats))
+
+
+_UNSAID = {
+    "plausible": "this build does not say how plausible its negatives are (a model's and converted ones do not); build "
+    "anew with `compoclip negatives build`",
+    "text_only": "this build does not say how surely text alone tells its negatives; build anew with `compoclip "
+    "negatives build --text-only`",
+}

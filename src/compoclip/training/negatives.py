@@ -39,7 +39,7 @@ class BuiltNegatives:
     """Negatives of `negatives build`: one folder for every epoch, or epoch e's from folder e modulo their number.
 
     One folder is in memory at a time. kinds: those to keep, as far as a caption has any of them; none for all. units:
-    whether the units of the captions are read too. plausible: those that read like captions are drawn oftener.
+    whether the units of the captions are read too. weighting: how they are drawn (`TrainConfig.negative_weighting`).
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class BuiltNegatives:
         kinds: Sequence[str],
         tokenizer: Any = None,
         units: bool = False,
-        plausible: bool = False,
+        weighting: str = "even",
     ) -> None:
-        self.plausible = plausible
+        self.weighting = weighting
         self.folders, self.kinds, self.tokenizer, self.units = list(folders), kept_kinds(kinds), tokenizer, units
         self.by_text = False
         self._read: tuple[int, JoinedNegatives] | None = None
@@ -61,7 +61,7 @@ class BuiltNegatives:
         place = epoch % len(self.folders)
         if self._read is None or self._read[0] != place:
             self._read = None  # the old ones go before the new ones come
-            self._read = place, read_joined(iterate(self.folders[place]), self.kinds, self.tokenizer, self.plausible)
+            self._read = place, read_joined(iterate(self.folders[place]), self.kinds, self.tokenizer, self.weighting)
             for row in iterate_units(self.folders[place]) if self.units else ():
                 self._read[1].add_units(*row)
             self._read[1].by_text = self.by_text  # as was found for the first epoch
@@ -215,8 +215,8 @@ def negatives_of(
     folder = Path(config.negatives)
     if not folder.is_dir():
         raise InputError(f"{config.negatives}: no such folder; give one that `negatives build` wrote, or `generate`")
-    plausible = config.negative_weighting == "plausible"
-    built = BuiltNegatives(epoch_folders(folder) or [folder], config.negative_kinds, tokenizer, units, plausible)
+    folders, weighting = epoch_folders(folder) or [folder], config.negative_weighting
+    built = BuiltNegatives(folders, config.negative_kinds, tokenizer, units, weighting)
     if wants:
         check_coverage(source, built.of_epoch(0), built.folders[0])
     if units:
