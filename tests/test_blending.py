@@ -73,7 +73,13 @@ def test_the_picture_shows_every_blend_the_chosen_one_and_the_bound(tmp_path: Pa
     assert list(zip(curve.get_xdata(), curve.get_ydata())) == [(z, c) for _, c, z in POINTS]
     assert (list(mark.get_xdata()), list(mark.get_ydata())) == ([59.5], [58.0])
     assert set(bound.get_xdata()) == {59.0}
-    assert [text.get_text() for text in axes.texts] == ["0", "0.25", "0.5", "0.75", "1", "1 below the base's"]
+    assert [text.get_text() for text in axes.texts] == ["1 below the base's", "0", "0.25", "0.5", "0.75", "1"]
+    boxes = [text.get_window_extent() for text in axes.texts[1:]]
+    assert not any(box.overlaps(other) for n, box in enumerate(boxes) for other in boxes[:n])
+    crowded = [{"alpha": a / 10, "summary": {"comp": 60 + a / 100, "zeroshot": 70 - a}} for a in range(11)]
+    draw(crowded, 0.0, tmp_path / "z.png")
+    boxes = [text.get_window_extent() for text in drawn.pop().axes[0].texts]
+    assert not any(box.overlaps(other) for n, box in enumerate(boxes) for other in boxes[:n])
     flat = [{"alpha": a, "summary": {"comp": 50.0 + a, "zeroshot": 60.0}} for a in (0.0, 1.0)]
     draw(flat, 1.0, tmp_path / "y.png")
     (low, high), (left, right) = drawn[1].axes[0].get_ylim(), drawn[1].axes[0].get_xlim()

@@ -231,3 +231,27 @@ def test_bars_that_run_at_one_time_share_the_terminal(monkeypatch: pytest.Monkey
     assert "1/3" in screen.getvalue()
     with progress.bar("third", 1) as three:
         assert three._rich is not one._rich
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_terminal_breaks_sentences_between_words_and_no_path(terminal: bool) -> None:
+    path = "/a/folder/with-a-name/of-its-own/" * 3
+    text = f"fitted to the data: batch_size 32 (default 256): 160 training samples make 5 batches; see {path}"
+    out = io.StringIO()
+    progress.show(Console(file=out, force_terminal=terminal, width=40, color_system=None), text)
+    lines = out.getvalue().splitlines()
+    assert " ".join(line.strip() for line in lines) == text
+    assert len(lines) == (4 if terminal else 1)
+    assert all(len(line) <= 40 or line.strip() == path for line in lines) == terminal
+
+
+def test_a_command_to_copy_keeps_within_80_columns_and_a_shell_reads_it_as_one() -> None:
+    words = ["compoclip", "train", "fsc-clip", "--data", "my photos/captions.csv", "--negatives", "n" * 90, "--resume"]
+    lines = progress.command(*words).splitlines()
+    assert lines[0].startswith("Next: compoclip train fsc-clip --data 'my photos/captions.csv'")
+    assert all(len(line) <= 80 or "n" * 90 in line for line in lines)
+    read = subprocess.run(
+        ["sh", "-c", "printf '%s\\n' " + "\n".join(lines).removeprefix("Next: ")], capture_output=True
+    )
+    assert read.stdout.decode().splitlines() == words
+    assert progress.command("compoclip", "runs", before="") == "compoclip runs"

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from compoclip.errors import InputError
 from compoclip.evaluation import evaluate
 from compoclip.io import write_json
@@ -155,22 +157,54 @@ def draw(rows: Sequence[dict[str, Any]], chosen: float, path: Path, keep_zerosho
     y = [row["summary"]["comp"] for row in rows]
     axes.plot(x, y, marker="o", color="#2b6cb0")
     for row, left, up in zip(rows, x, y):
-        axes.annotate(f"{row['alpha']:g}", (left, up), textcoords="offset points", xytext=(5, 4), fontsize=8)
         if row["alpha"] == chosen:
             axes.plot([left], [up], marker="o", markersize=12, markerfacecolor="none", color="#c53030")
     base = next((kept(row["summary"])[1] for row in rows if row["alpha"] == 0.0), None)
     if keep_zeroshot is not None and base is not None:
         axes.axvline(base - keep_zeroshot, color="#c53030", linestyle="--", linewidth=1)
         words = f"{keep_zeroshot:g} below the base's"
-        axes.annotate(words, (base - keep_zeroshot, 0.02), xycoords=("data", "axes fraction"), fontsize=8, rotation=90,
-                      ha="right", va="bottom", color="#c53030")  # fmt: skip
+        axes.annotate(words, (base - keep_zeroshot, 0.98), xycoords=("data", "axes fraction"), fontsize=8, rotation=90,
+                      ha="right", va="top", color="#c53030")  # fmt: skip
     for limits, set_limits in ((axes.get_xlim(), axes.set_xlim), (axes.get_ylim(), axes.set_ylim)):
         missing = max(0.0, SPAN - (limits[1] - limits[0])) / 2
         set_limits(limits[0] - missing, limits[1] + missing)
     axes.set_xlabel(f"{kept(rows[0]['summary'])[0]} (%)")
     axes.set_ylabel("composition (%)")
-    axes.set_title(f"blends from the base (0) to the tuned model (1); {chosen:g} chosen", fontsize=10)
+    what = "the base itself" if chosen == 0 else f"{chosen:g}"
+    axes.set_title(f"blends from the base (0) to the tuned model (1); chosen: {what}", fontsize=10)
+    figure.draw_without_rendering()  # where points and texts lie is known from here on
+    _named(axes, [(f"{row['alpha']:g}", left, up) for row, left, up in zip(rows, x, y)])
     figure.savefig(path)
+
+
+def _named(axes: Any, points: Sequence[tuple[str, float, float]]) -> None:
+    """Write a name beside every point, at the first place around it that covers neither a line nor another name."""
+    around = [
+        (7, 5),
+        (-7, 5),
+        (7, -5),
+        (-7, -5),
+        (0, 10),
+        (0, -10),
+        *((0, s * d) for d in (20, 30, 40) for s in (1, -1)),
+    ]
+    paths = [line.get_path().interpolated(20).vertices for line in axes.lines]
+    spots = np.concatenate([line.get_transform().transform(path) for line, path in zip(axes.lines, paths)])
+    taken: list[Any] = []
+    for name, left, up in points:
+        for right, above in around:
+            align = {"ha": "left" if right > 0 else "right" if right else "center"}
+            align["va"] = "bottom" if above > 0 else "top"
+            words = axes.annotate(name, (left, up), (right, above), textcoords="offset points", fontsize=8, **align)
+            box = words.get_window_extent()
+            inside = axes.bbox.contains(*box.min) and axes.bbox.contains(*box.max)
+            if inside and not box.count_contains(spots) and not box.count_overlaps(taken):
+                break
+            words.remove()
+        else:
+            words = axes.annotate(name, (left, up), around[0], textcoords="offset points", fontsize=8)
+            box = words.get_window_extent()
+        taken.append(box)
 
 
 def sweep_to(

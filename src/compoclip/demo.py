@@ -22,7 +22,7 @@ from compoclip.evaluation.tasks.world import TEST_SEED
 from compoclip.io import read_json, write_json, write_text
 from compoclip.models import Model, load
 from compoclip.negatives.build import build
-from compoclip.progress import console, output
+from compoclip.progress import console, output, show
 from compoclip.report import table, write_report
 from compoclip.training import train
 from compoclip.training.run_directory import CONFIG, absolute, read_run
@@ -114,6 +114,7 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: DemoConfig | N
     """
     started = time.monotonic()
     plan = plan or (QUICK if quick else FULL)
+    resumed = (out / "base" / "results.json").exists()
     _say("1. The base model, and what it was taught: images of coloured shapes with captions, plain contrast only.")
     base = load("tiny")
     results = [measured(base, "base", out / "base", plan)]
@@ -133,7 +134,7 @@ def run_demo(out: Path, quick: bool = False, seed: int = 0, plan: DemoConfig | N
         points = [(0.0, results[0]["summary"]), *between, (1.0, results[-1]["summary"])]
         curves[label] = [(alpha, summary["comp"], summary["zeroshot"]) for alpha, summary in points]
 
-    minutes = (time.monotonic() - started) / 60
+    minutes = None if resumed else (time.monotonic() - started) / 60
     page = write_report(
         results,
         out,
@@ -159,7 +160,7 @@ def _every_method(plan: DemoConfig, seed: int, out: Path) -> None:
     started = time.monotonic()
     logs = out / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    console.print(f"   {at_once} at a time; what each one says is in {logs}", soft_wrap=True)
+    show(console, f"   {at_once} at a time; what each one says is in {logs}")
     with ProcessPoolExecutor(at_once, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         jobs = {
             pool.submit(run_alone, label, recipe, plan, seed, out, logs / f"{recipe}.log"): label
@@ -205,7 +206,7 @@ def run_method(
 
 
 def _say(text: str) -> None:
-    console.print(text, style="bold")
+    show(console, text, "bold")
 
 
 def _resumable(config: TrainConfig) -> bool:
@@ -265,11 +266,13 @@ def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
     return shown
 
 
-def _notes(plan: DemoConfig, seed: int, minutes: float) -> list[str]:
+def _notes(plan: DemoConfig, seed: int, minutes: float | None) -> list[str]:
+    """minutes: None where a part of the work had been done before."""
+    took = "" if minutes is None else f" {minutes:.1f} minutes in all on this machine."
     return [
-        f"Every method: {plan.steps} steps of {plan.batch_size} images, seed {seed}, one schedule; the hard-negative "
-        f"methods read {plan.negatives} false captions a caption, compoclip images that differ in what belongs to what "
-        f"alone. {minutes:.1f} minutes in all on this machine.",
+        f"Every method: {plan.steps} steps of {plan.batch_size} images, seed {seed}, one schedule. The hard-negative "
+        f"methods read {plan.negatives} false captions with each true one; compoclip reads none, but beside each image "
+        f"one that differs only in which thing has which colour or place.{took}",
         f"{100 - 100 * plan.broad:.0f} % of the scenes are two things in one plain style, the rest such as the base "
         "was taught on; zero-shot is measured in five styles, so what is forgotten shows.",
         "One seed: differences of a point or two are within what another seed would give; see docs/results.md.",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +20,7 @@ from compoclip.terminal import Console, plain
 
 T = TypeVar("T")
 WIDE = 100  # columns from which a bar has its full length
+NARROW = 80  # columns that a command to be copied keeps within
 PIPE = 160  # columns of tables that are written to a pipe or a file
 PLAIN_INTERVAL = 10.0  # seconds between lines when standard error is no terminal
 
@@ -33,7 +36,36 @@ def output() -> Console:
 def say(text: str) -> None:
     """One line on standard error, from the first process of a run alone."""
     if os.environ.get("RANK", "0") == "0":
-        console.print(text, markup=False, soft_wrap=True)
+        show(console, text)
+
+
+def show(where: Console, text: str, style: str | None = None) -> None:
+    """A sentence: one line in a pipe or a file; a terminal's width breaks it between words, and no path or address."""
+    if where.is_terminal:
+        text = "\n".join(
+            textwrap.fill(line, where.width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+            if len(line) > where.width
+            else line
+            for line in text.splitlines()
+        )
+    where.print(text, style=style, soft_wrap=True)
+
+
+def command(*words: str, before: str = "Next: ") -> str:
+    """A command as a person would copy it: quoted, and past 80 columns continued behind a backslash, option by option.
+
+    >>> print(command("compoclip", "runs", "my runs"))
+    Next: compoclip runs 'my runs'
+    """
+    parts: list[str] = []
+    for word in words:
+        alone = word.startswith("--") or not parts
+        parts = [*parts, shlex.quote(word)] if alone else [*parts[:-1], f"{parts[-1]} {shlex.quote(word)}"]
+    lines = [before]
+    for part in parts:
+        fits = len(f"{lines[-1]}{part} \\") <= NARROW or lines[-1].isspace() or lines == [before]
+        lines = [*lines[:-1], f"{lines[-1]}{part} "] if fits else [*lines, f"    {part} "]
+    return "\\\n".join(lines).rstrip()
 
 
 class _LineProgress(Progress):

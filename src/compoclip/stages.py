@@ -9,12 +9,12 @@ from typing import Any
 from compoclip.config import TrainConfig
 from compoclip.errors import InputError
 from compoclip.io import read_json, write_json, write_text
-from compoclip.progress import console
+from compoclip.progress import console, show
 
 
 def announce(text: str) -> None:
     """The name of a stage, on standard error."""
-    console.print(text, style="bold")
+    show(console, text, "bold")
 
 
 def claim(folder: Path, note: str, mine: dict[str, Any], what: str) -> None:

@@ -19,10 +19,11 @@ from tests.report.made import BASE, GAINS, KEEPS, SAME, flags, results
 from compoclip.errors import InputError
 from compoclip.evaluation.statistics import Interval
 from compoclip.report import table, write_report
-from compoclip.report.blocks import thumbnail
+from compoclip.report.blocks import marked, thumbnail
 from compoclip.report.compare import standings
+from compoclip.report.page import _column, lead
 from compoclip.report.pool import Cell, Method, pool, with_own_base
-from compoclip.report.summary import headline, listed, signed
+from compoclip.report.summary import advice, headline, listed, signed, without_looking
 
 VOID = {"meta", "img", "br", "line", "circle", "polygon", "polyline"}
 
@@ -145,8 +146,6 @@ def test_headline_does_not_claim_what_may_be_luck() -> None:
 
 
 def _headline(runs: list) -> list[str]:
-    from compoclip.report.page import _column
-
     methods = pool(runs)
     return headline(methods, _column(methods, "comp"), _column(methods, "zeroshot"))
 
@@ -155,7 +154,33 @@ def test_one_method_that_is_both_best_and_keeps_most_is_named_once() -> None:
     best = results("ours", [flags(100, 95), flags(50, 49)], [flags(200, 159)])
     base = results("base", [flags(100, 60), flags(50, 25)], [flags(200, 160)])
     other = results("negclip", [flags(100, 90), flags(50, 45)], [flags(200, 100)])
-    assert any(s.startswith("ours also keeps the most of what base knew") for s in _headline([base, other, best]))
+    assert any("ours also keeps the most of what base knew" in s for s in _headline([base, other, best]))
+
+
+def test_the_advice_names_the_method_that_gains_most() -> None:
+    some = results("some", [flags(100, 75), flags(50, 38)], [flags(200, 100)])
+    methods = pool([BASE, some, GAINS])
+    comp, zeroshot = _column(methods, "comp"), _column(methods, "zeroshot")
+    assert [cell.verdict for cell in comp[1:]] == ["better", "better"]
+    assert (comp[2].value or 0) > (comp[1].value or 0)
+    assert advice(methods, comp, [zeroshot]) == [
+        "Advice: blend negclip with base (compoclip blend --sweep): a sure gain, and a sure loss."
+    ]
+
+
+def test_a_kind_that_is_surely_lost_is_named_beside_an_average_that_may_be_luck() -> None:
+    base = results("base", [flags(100, 60), flags(100, 60)], [flags(9, 5)])
+    mixed = results("mixed", [flags(100, 90), flags(100, 30)], [flags(9, 5)])
+    told = " ".join(lead(pool([base, mixed])))
+    assert "Surely worse, of 2 kinds of false captions: k1 (60.0 to 30.0 %)." in told
+    assert "mixed has 60.0 %: 0.0 points" in told
+    assert "Surely worse" not in " ".join(lead(pool([base, {**base, "label": "same"}])))
+
+
+def test_guessing_is_what_tricks_are_held_against() -> None:
+    methods, cells = pool([BASE]), [Cell(60.0)]
+    assert "much better than guessing, 43.3 %" in without_looking(methods, cells, {"shorter": 48.0}, 43.3)[0]
+    assert "can be had without the image" in without_looking(methods, cells, {"shorter": 48.5}, 43.3)[0]
 
 
 def test_nothing_measured_is_said() -> None:
@@ -295,3 +320,11 @@ def test_the_headline_names_who_is_surely_better_though_another_is_higher() -> N
     assert said.startswith("sure is significantly better at composition than base")
     assert "lucky with 62.1 %" in said
     assert "may be luck" in said
+
+
+def test_the_words_that_differ_are_marked() -> None:
+    true, false = "a red <square> left of A blue circle", "a blue <square> left of a red circle"
+    assert marked(true, false) == "a <mark>red</mark> &lt;square&gt; left of A <mark>blue</mark> circle"
+    assert marked("a dog", "a small dog") == "a dog"
+    assert marked("a small dog", "a dog") == "a <mark>small</mark> dog"
+    assert marked("dog blue a the", "the a blue dog") == "dog blue a the"  # most differs: nothing is marked

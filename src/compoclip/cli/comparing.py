@@ -39,7 +39,7 @@ def compare(
     from compoclip.cli.training import parse_settings
     from compoclip.comparing import compare as run
     from compoclip.comparing import plan
-    from compoclip.progress import output
+    from compoclip.progress import output, show
     from compoclip.report import gains_table
 
     given = {"data": data, "negatives": negatives, "batch_size": batch_size} | fields
@@ -49,7 +49,7 @@ def compare(
     chosen |= parse_settings(settings or [])
     results = run(plan(out, [name.strip() for name in recipes.split(",")], chosen, _numbers(seeds)))
     output().print(gains_table(results))
-    print(out / "report.html")
+    show(output(), f"The report, with images: {out / 'report.html'}")
 
 
 def _numbers(text: str) -> list[int]:

@@ -68,11 +68,11 @@ def report(
 
     Example: compoclip report runs/fsc --out report
     """
-    from compoclip.progress import output
+    from compoclip.progress import output, show
     from compoclip.report import load_results, table, write_report
     from compoclip.report.pool import with_own_base
 
     loaded = load_results(with_own_base(results))
     page = write_report(loaded, out, against=against)
     output().print(table(loaded))
-    print(page)
+    show(output(), f"The report, with images: {page}")

@@ -9,7 +9,7 @@ import typer
 
 from compoclip.cli import llm_flags as llm
 from compoclip.cli.fields import flags_of, options_of, settings_of
-from compoclip.cli.shared import group, tell
+from compoclip.cli.shared import group, tell, tell_part
 from compoclip.config import BuildConfig, LLMOptions
 from compoclip.errors import InputError
 
@@ -44,7 +44,6 @@ def negatives_build(
     """
     from compoclip.negatives.build import build
     from compoclip.negatives.build_summary import summary
-    from compoclip.progress import output
 
     given = {name: fields[name] for name in BUILD}
     given["kinds"] = tuple(name.strip() for name in fields["kinds"].split(",")) if fields["kinds"] else None
@@ -53,7 +52,7 @@ def negatives_build(
     manifest = build(list(inputs), out, **chosen, llm=llm.asked(fields), dry_run=dry_run)
     lines = list(summary(manifest, out, inputs))
     for line in lines:
-        output().print(line, soft_wrap=isinstance(line, str), markup=False, highlight=False)
+        tell_part(line)
     if not lines:  # a plan, several epochs, or a batch whose replies are awaited
         tell({key: value for key, value in manifest.items() if key not in ("versions",)})
 

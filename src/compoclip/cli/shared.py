@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def group(help: str) -> typer.Typer:
@@ -18,3 +21,13 @@ def tell(values: dict[str, Any]) -> None:
     import yaml
 
     print(yaml.safe_dump(json.loads(json.dumps(values, default=str)), sort_keys=False, allow_unicode=True), end="")
+
+
+def tell_part(part: str | Table) -> None:
+    """A part of what a command ends with: a sentence, a command to copy, or a table."""
+    from compoclip.progress import output, show
+
+    if isinstance(part, str):
+        show(output(), part)
+    else:
+        output().print(part)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from compoclip.cli.fields import flags_of, options_of
-from compoclip.cli.shared import tell
+from compoclip.cli.shared import tell, tell_part
 from compoclip.config import TrainConfig
 from compoclip.errors import InputError
 
@@ -44,7 +44,6 @@ def train(
     """
     from compoclip.config import resolve
     from compoclip.distributed import joined, together
-    from compoclip.progress import output
     from compoclip.report.ending import after_training
     from compoclip.training import train as run
     from compoclip.training.resume import resumed_config
@@ -69,7 +68,7 @@ def train(
             done = run(together(ranks, lambda: resolve(recipe, overrides)), ranks=ranks, given=set(overrides))
         if not ranks.rank:
             for part in after_training(done):
-                output().print(part, soft_wrap=isinstance(part, str))
+                tell_part(part)
 
 
 def _sizes(batch: str | None, micro: str | None) -> dict[str, Any]:

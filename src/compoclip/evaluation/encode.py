@@ -99,6 +99,7 @@ def encode(
         lines, sizes = caller(model.encode_text), BatchSize(text_batch_size, TEXTS)
         batches = words.batches(texts, sizes.start)
         words.fill(batches, lambda own: sizes.run(lines, list(own)), lambda t: f"caption {t!r}", progress, "captions")
+        progress.advance(0, "")  # what the bar leaves behind says what was done, not what came last
     if ranks.rank:
         return None
     return Encoded(unique, images.rows(), texts, words.rows())

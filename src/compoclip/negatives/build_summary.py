@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
+
+from compoclip.progress import command
 
 # shown here in other words, or of use to programs alone: manifest.json contains them all
 LEFT_OUT = frozenset({"schema", "kinds", "per_caption", "seed", "epoch", "vocabulary", "versions", "input_sha256"}) | {
@@ -33,9 +34,10 @@ def summary(manifest: Mapping[str, Any], out: Path, inputs: Sequence[Path]) -> I
         if name not in LEFT_OUT:
             yield f"{name.replace('_', ' ')}: {_plain(value)}"
     yield f"All of this, with versions and hashes: {out / 'manifest.json'}"
-    data = shlex.quote(str(inputs[0])) if len(inputs) == 1 else "..."
-    yield f"To read some: compoclip negatives inspect {shlex.quote(str(out))}"
-    yield f"Next: compoclip train fsc-clip --data {data} --negatives {shlex.quote(str(out))} --output-dir runs/fsc"
+    yield command("compoclip", "negatives", "inspect", str(out), before="To read some: ")
+    data = str(inputs[0]) if len(inputs) == 1 else "DATA"
+    train = ("train", "fsc-clip", "--data", data, "--negatives", str(out), "--output-dir", "runs/fsc")
+    yield command("compoclip", *train)
 
 
 def _by_kind(manifest: Mapping[str, Any]) -> Table:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import difflib
 import io
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -14,6 +16,7 @@ from compoclip.report.plot import mark
 from compoclip.report.pool import Cell, Column, Method, cell, rows_of
 from compoclip.report.summary import signed
 
+UNIT = re.compile(r"(?<=\d) (?=%|points\b|rows\b)")  # no line breaks between a number and what it counts
 THUMBNAIL = 288  # pixels of the longer side, shown at half that so that it stays sharp on a phone
 
 
@@ -93,7 +96,7 @@ def table(head: str, rows: Sequence[str]) -> str:
 
 def paragraphs(lines: Sequence[str], style: str = "") -> str:
     attribute = f' class="{style}"' if style else ""
-    return "".join(f"<p{attribute}>{escape(line)}</p>" for line in lines)
+    return "".join(f"<p{attribute}>{UNIT.sub(chr(0xA0), escape(line))}</p>" for line in lines)
 
 
 def thumbnail(image: Image.Image) -> str:
@@ -113,8 +116,22 @@ def thumbnail(image: Image.Image) -> str:
 def preference(choice: bool | float) -> str:
     """What a model did with a pair of captions: a flag, or the margin of the true caption over the false one."""
     true = choice if isinstance(choice, bool) else float(choice) > 0
-    margin = "" if isinstance(choice, bool) else f" ({float(choice):+.3f})"
+    margin = "" if isinstance(choice, bool) else f" ({float(choice):+.3f})".replace("-", "−")
     return f'<span class="yes">✓ true{margin}</span>' if true else f'<span class="no">✗ false{margin}</span>'
+
+
+def marked(text: str, other: str) -> str:
+    """A caption with the words marked that the other one has not in their place; plain where most of it differs."""
+    words, theirs = text.split(), other.split()
+    low, high = [word.casefold() for word in theirs], [word.casefold() for word in words]
+    matcher = difflib.SequenceMatcher(None, low, high, autojunk=False)
+    out, changed = [], 0
+    for tag, _, _, start, end in matcher.get_opcodes():
+        if start < end:
+            piece = escape(" ".join(words[start:end]))
+            out.append(piece if tag == "equal" else f"<mark>{piece}</mark>")
+            changed += 0 if tag == "equal" else end - start
+    return " ".join(out) if 2 * changed <= len(words) else escape(text)
 
 
 def example(entry: Mapping[str, Any]) -> str:
@@ -125,6 +142,6 @@ def example(entry: Mapping[str, Any]) -> str:
     kind = f'<p class="soft">{escape(str(entry["kind"]))}</p>' if entry.get("kind") else ""
     return (
         f'<div class="card">{kind}<img alt="{escape(entry["caption"], quote=True)}" src="{thumbnail(entry["image"])}">'
-        f'<p><span class="yes">true</span> {escape(entry["caption"])}</p>'
-        f'<p><span class="no">false</span> {escape(entry["negative"])}</p><ul>{rows}</ul></div>'
+        f'<p><span class="yes">true</span> {marked(entry["caption"], entry["negative"])}</p>'
+        f'<p><span class="no">false</span> {marked(entry["negative"], entry["caption"])}</p><ul>{rows}</ul></div>'
     )

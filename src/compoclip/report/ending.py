@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from rich.table import Table
 
+from compoclip.progress import command
 from compoclip.report.gains import gains_table
 from compoclip.report.pool import load_results
 
@@ -17,8 +17,8 @@ def after_training(run: Path) -> list[str | Table]:
     out: list[str | Table] = []
     if base.is_file() and tuned.is_file():
         out.append(gains_table(load_results([base, tuned])))
-        next_step = shlex.join(["compoclip", "report", str(run), "--out", str(run / "report")])
+        next_step = command("compoclip", "report", str(run), "--out", str(run / "report"))
     else:
         out.append("Nothing was held out and no task was named, so nothing was measured.")
-        next_step = f"compoclip eval {shlex.quote(str(run))} --tasks sugarcrepe,zeroshot --data-root DIR"
-    return [*out, f"The model: {run / 'export'} (open_clip loads it as local-dir:...)", f"Next: {next_step}"]
+        next_step = command("compoclip", "eval", str(run), "--tasks", "sugarcrepe,zeroshot", "--data-root", "DIR")
+    return [*out, f"The model: {run / 'export'} (open_clip loads it as local-dir:...)", next_step]

@@ -106,7 +106,7 @@ def gains_table(results: Sequence[Results]) -> Table:
     if len(methods) == 2:
         out.add_column("change", justify="right", no_wrap=True)
     for line in lines(results):
-        guess = "" if line.chance is None else f"{line.chance:.0f}"
+        guess = "" if line.chance is None else f"{line.chance:.3g}"
         shown = [_figure(found) for found in line.cells]
         if len(methods) == 2:
             shown.append(_change(line.cells[1]))

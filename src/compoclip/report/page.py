@@ -129,7 +129,10 @@ def lead(methods: Sequence[Method]) -> list[str]:
     out = summary.headline(methods, comp, zeroshot, rows, what)
     if "comp" in columns:
         beside = {name: _beside(methods[0].runs[0], columns["comp"], name) for name in summary.CONTROLS}
-        out += summary.without_looking(methods, comp, beside)
+        guessing = _beside(methods[0].runs[0], columns["comp"], "chance")
+        out += summary.without_looking(methods, comp, beside, 50.0 if guessing is None else guessing)
+        kinds = {c.title: [cell(m, methods[0], c) for m in methods] for c in subset_columns(methods, "composition")}
+        out += summary.kinds_lost(methods, kinds)
     return out + summary.advice(methods, comp, [zeroshot, *retrieval])
 
 

@@ -22,19 +22,23 @@ _ARCHIVE = re.compile(r"^(.*\.(?:tar|zip)):(.*)$", re.IGNORECASE)
 def photo_examples(logs: Mapping[str, Rows]) -> list[dict[str, Any]]:
     """Cards as `write_report` takes them, from row logs by method, the base first.
 
-    Of each kind: the first row that the base has wrong and most of the others right, and the first the other way round.
+    Of each kind: the first row that the base has wrong and most of the others right, and the first the other way round,
+    of photos not shown yet where there are some.
     Photos are read where the log says they lie; a row whose photo is not there any more is left out.
     """
     base, *others = logs.values()
     shared = [k for k in base if others and all(o.get(k, {}).get("captions") == base[k]["captions"] for o in others)]
     out: list[dict[str, Any]] = []
+    shown: set[str] = set()
     for kind in dict.fromkeys(kind for kind, _ in shared):
         rows = [key for key in shared if key[0] == kind]
         for word, before in (("won", 0.0), ("lost", 1.0)):
-            found = _first(rows, base, others, before)
+            new = [key for key in rows if str(base[key]["images"][0]) not in shown]
+            found = _first(new, base, others, before) or _first(rows, base, others, before)
             if found is None or len(out) >= MOST:
                 continue
             row, image = found
+            shown.add(str(base[row]["images"][0]))
             choices = {label: float(log[row]["scores"][0] - log[row]["scores"][1]) for label, log in logs.items()}
             true, false = base[row]["captions"]
             card = {"image": image, "caption": true, "negative": false, "choices": choices, "kind": f"{kind}: {word}"}

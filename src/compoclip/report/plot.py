@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
+from itertools import pairwise
 
 SHAPES = 7  # shapes a mark may have; colours are the page's --c0 to --c8
 
@@ -63,6 +64,13 @@ class Frame:
     def y(self, value: float) -> float:
         low, high = self.y_range
         return self.height - self.bottom - (value - low) / (high - low) * (self.height - self.top - self.bottom)
+
+    def take_line(self, corners: Sequence[tuple[float, float]], every: float = 8.0) -> None:
+        """Mark the space along a line as taken, in small boxes `every` so many pixels."""
+        for (x0, y0), (x1, y1) in pairwise(corners):
+            parts = max(1, round(math.dist((x0, y0), (x1, y1)) / every))
+            spots = [(x0 + (x1 - x0) * i / parts, y0 + (y1 - y0) * i / parts) for i in range(parts + 1)]
+            self.taken += [(x - 3, y - 3, x + 3, y + 3) for x, y in spots]
 
     def cost(self, box: tuple[float, float, float, float]) -> float:
         """How much of the box is taken, or lies outside."""
@@ -180,8 +188,8 @@ def curves(
     room = 0.15 * (max(xs) - min(xs))  # for the names at the ends
     frame = Frame(width, height, (min(xs), max(xs) + room), span(ys, within=(0.0, math.inf)))
     body = _axes(frame, x, y)
-    frame.taken += [(frame.x(a) - 3, frame.y(b) - 3, frame.x(a) + 3, frame.y(b) + 3) for a, b in zip(xs, ys)]
     for _, place, points in lines:
+        frame.take_line([(frame.x(a), frame.y(b)) for a, b in points])
         path = " ".join(f"{frame.x(a):.1f},{frame.y(b):.1f}" for a, b in points)
         body.append(f'<g class="c{place % 9}"><polyline class="curve" points="{path}"/></g>')
     for name, place, points in lines:
@@ -223,7 +231,7 @@ def tradeoff(
         path = " ".join(f"{frame.x(x):.1f},{frame.y(y):.1f}" for _, x, y in curve.points)
         dots = "".join(f'<circle cx="{frame.x(x):.1f}" cy="{frame.y(y):.1f}" r="2"/>' for _, x, y in curve.points)
         out.append(f'<g class="c{curve.place % 9}"><polyline class="curve" points="{path}"/>{dots}</g>')
-        frame.taken += [(frame.x(x) - 3, frame.y(y) - 3, frame.x(x) + 3, frame.y(y) + 3) for _, x, y in curve.points]
+        frame.take_line([(frame.x(x), frame.y(y)) for _, x, y in curve.points])
     levels_at: list[tuple[str, float]] = []
     for label, y, place in levels:
         ends = f'x1="{frame.left}" x2="{width - frame.right}" y1="{frame.y(y):.1f}" y2="{frame.y(y):.1f}"'

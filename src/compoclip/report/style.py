@@ -41,6 +41,7 @@ h2{font-size:1.25rem;margin:2.4rem 0 .5rem}
 h3{font-size:1.02rem;margin:1.4rem 0 .4rem}
 p{margin:.5rem 0;max-width:46rem}
 .lead{font-size:1.12rem;border-left:4px solid var(--c1);padding:.1rem 0 .1rem .9rem;margin:1rem 0}
+mark{background:none;color:inherit;font-weight:600;text-decoration:underline;text-underline-offset:3px}
 .lead p{margin:.35rem 0}
 .soft{color:var(--soft);font-size:.9rem}
 .scroll{overflow-x:auto;margin:.6rem 0 .3rem;border:1px solid var(--line);border-radius:8px}

@@ -151,23 +151,26 @@ def introduction(methods: Sequence[Method]) -> str:
     return f"{told}{own}{price}"
 
 
-def without_looking(methods: Sequence[Method], comp: Sequence[Cell], beside: Mapping[str, float | None]) -> list[str]:
-    """What of the composition rows text alone gets right, against the best model. beside: controls by name, percent."""
+def without_looking(
+    methods: Sequence[Method], comp: Sequence[Cell], beside: Mapping[str, float | None], chance: float = 50.0
+) -> list[str]:
+    """What of the composition rows text alone gets right, against the best model. beside: controls by name, percent;
+    chance: what guessing gets."""
     known = {name: value for name, value in beside.items() if value is not None}
     values = [cell.value for cell in comp if cell.value is not None]
     if not known or not values:
         return []
     name, most = max(known.items(), key=lambda item: item[1])
     trick, best = CONTROLS[name].format(base=methods[0].label), max(values)
-    if most < 55:
+    if most < chance + 5:
         return [
-            f"No trick that does not look at the image does much better than guessing (the best: {trick}, "
-            f"{most:.1f} %)."
+            f"No trick that does not look at the image does much better than guessing, {chance:.1f} % (the best: "
+            f"{trick}, {most:.1f} %)."
         ]
     if best <= most:
         return [
-            f"These rows do not need the image: {trick} gets {most:.1f} % of them, no model here more than "
-            f"{best:.1f} %."
+            f"No model here shows by these rows that it looks at the image: {trick} gets {most:.1f} % of them, the "
+            f"best model {best:.1f} %."
         ]
     return [
         f"Part of these rows can be had without the image: {trick} gets {most:.1f} %. Only what a model has above "
@@ -179,7 +182,7 @@ def advice(methods: Sequence[Method], comp: Sequence[Cell], others: Sequence[Seq
     """One sentence on what to do next. others: the cells of zero-shot and retrieval, empty where not measured."""
     if len(methods) < 2 or not comp:
         return []
-    better = [m.label for m, cell in zip(methods, comp) if cell.verdict == "better"]
+    better = [m.label for m, cell in _by_value(methods, comp) if cell.verdict == "better"]
     if not better:
         return [
             "Advice: no gain here is sure. Train for more steps or with a higher learning rate, or on more captions, "
@@ -192,6 +195,23 @@ def advice(methods: Sequence[Method], comp: Sequence[Cell], others: Sequence[Seq
     return [
         f"Advice: blend {better[0]} with {methods[0].label} (compoclip blend --sweep): a sure gain, and a sure loss."
     ]
+
+
+def _by_value(methods: Sequence[Method], cells: Sequence[Cell]) -> list[tuple[Method, Cell]]:
+    """Methods with their cells, the highest first."""
+    return sorted(zip(methods, cells), key=lambda pair: -(pair[1].value or 0.0))
+
+
+def kinds_lost(methods: Sequence[Method], kinds: Mapping[str, Sequence[Cell]]) -> list[str]:
+    """The kinds of false captions at which one tuned model is surely worse. kinds: cells by kind, one a method."""
+    if len(methods) != 2:  # of more, the table shows it better than a sentence
+        return []
+    lost = [
+        f"{kind} ({base.value:.1f} to {tuned.value:.1f} %)"
+        for kind, (base, tuned) in kinds.items()
+        if tuned.verdict == "worse" and base.value is not None and tuned.value is not None
+    ]
+    return [f"Surely worse, of {len(kinds)} kinds of false captions: {listed(lost)}."] if lost else []
 
 
 def headline(
@@ -244,10 +264,11 @@ def _composition(methods: Sequence[Method], comp: Sequence[Cell], rows: int, wha
         sure = [(m, c) for m, c in tuned if c.verdict == "better"]
         names = listed([m.label for m, _ in sure]) if sure else "No method"
         verb = "are" if len(sure) > 1 else "is"
-        luck = ", which may be luck" if sure else ""
+        luck = ", which may be luck" if cell.verdict == "same" else ""
+        which = f"The highest is {best.label} with" if len(tuned) > 1 else f"{best.label} has"
         out.append(
             f"{names} {verb} significantly better at {what} than {base} ({comp[0].value:.1f} % of {of}). "
-            f"The highest is {best.label} with {cell.value:.1f} %{how}{luck}."
+            f"{which} {cell.value:.1f} %{how}{luck}."
         )
     worse = [m.label for m, c in tuned if c.verdict == "worse"]
     if worse:
@@ -271,7 +292,10 @@ def _recognition(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequ
         keeper, c, z = max(gained, key=lambda row: row[2].delta.mean if row[2].delta else 0.0)
         highest = max(gained, key=lambda row: row[1].value or 0.0)[0]
         if keeper.label == highest.label:
-            out.append(f"{keeper.label} also keeps the most of what {base} knew: zero-shot {points(z)}.")
+            out.append(
+                f"Of the {len(gained)} methods that gain composition, {keeper.label} also keeps the most of what "
+                f"{base} knew: zero-shot {points(z)}."
+            )
             return out
         out.append(
             f"Of the methods that gain composition, {keeper.label} keeps the most: "

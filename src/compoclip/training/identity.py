@@ -16,7 +16,7 @@ from compoclip import __version__
 from compoclip.config import MAY_CHANGE, TrainConfig
 from compoclip.data.sources import Source
 from compoclip.errors import InputError
-from compoclip.progress import console
+from compoclip.progress import console, show
 from compoclip.training.checkpoint import read_state
 from compoclip.training.run_directory import PATHS
 
@@ -81,9 +81,8 @@ def refuse_other(where: Path, now: dict[str, Any]) -> None:
     ]
     if other:
         hint = "; set OMP_NUM_THREADS to what it was" if any(text.startswith("threads") for text in other) else ""
-        console.print(
+        show(
+            console,
             f"warning: resumed on another machine or version ({', '.join(other)}): the result may differ in its last "
             f"bits from that of a run that was never stopped{hint}",
-            markup=False,
-            soft_wrap=True,
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -21,6 +20,7 @@ from compoclip.losses import objective
 from compoclip.models import Model, load, save
 from compoclip.models.device import plain_attention, resolve_device
 from compoclip.models.teacher import Teacher
+from compoclip.progress import console, show
 from compoclip.training.backward import backward
 from compoclip.training.batch_texts import TextPlan
 from compoclip.training.checkpoint import Clock, checkpoints, load_checkpoint, load_weights_of, save_checkpoint
@@ -34,7 +34,7 @@ from compoclip.training.heldout_run import open_whole
 from compoclip.training.identity import identity, refuse_other
 from compoclip.training.joined_images import between
 from compoclip.training.margins import Margins
-from compoclip.training.memory import GIB, estimate, naming_the_setting, peak_bytes
+from compoclip.training.memory import estimate, naming_the_setting, peak_account
 from compoclip.training.optim import OPTIMIZERS, learning_rate, set_lr
 from compoclip.training.run_directory import RunDirectory, absolute, open_run
 from compoclip.training.runlog import NoLog, RunLog
@@ -99,7 +99,7 @@ def _train(
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
     if not ranks.rank:
         for line in scalars_account(model.clip, goal.uses_bias):
-            print(line, file=sys.stderr)
+            show(console, line)
     prints = (data.stream.source, data.negatives_fingerprint, model.device)
     own = together(ranks, lambda: {} if ranks.rank else identity(asked, *prints))
 
@@ -205,7 +205,7 @@ def _train(
                     break
     stop.at_once = True
     if not ranks.rank:
-        print(f"memory: at most {peak_bytes(model.device) / GIB:.2f} GiB in the first process", file=sys.stderr)
+        show(console, peak_account(model.device))
 
     if lora:
         lora.merge()
@@ -230,10 +230,10 @@ def export_best(config: TrainConfig, run: RunDirectory, watch: Validation, step:
         return
     best = watch.best_step
     if best is None:
-        print(f"best: no evaluation kept {config.best_guard} within {config.best_drop:g} points", file=sys.stderr)
+        show(console, f"best: no evaluation kept {config.best_guard} within {config.best_drop:g} points")
         return
     figures = next(entry["figures"] for entry in watch.history if entry["step"] == best)
-    print(f"best: step {best}, {config.best} {figures[config.best]:.2f}; in {run / 'export-best'}", file=sys.stderr)
+    show(console, f"best: step {best}, {config.best} {figures[config.best]:.2f}; in {run / 'export-best'}")
     model = last
     if best != step:
         model = load(config.model_name, "cpu", config.activation)

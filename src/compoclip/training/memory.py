@@ -164,6 +164,12 @@ def peak_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def peak_account(device: torch.device) -> str:
+    """What the run took in the end. On a CPU that counts libraries and data too, which the account before does not."""
+    what = "" if device.type == "cuda" else ", libraries and data included"
+    return f"memory: at most {peak_bytes(device) / GIB:.2f} GiB in the first process{what}"
+
+
 @contextlib.contextmanager
 def naming_the_setting(config: TrainConfig) -> Iterator[None]:
     """Where memory runs out, say which setting to change."""

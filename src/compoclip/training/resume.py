@@ -10,7 +10,7 @@ from typing import Any
 from compoclip.config import MAY_CHANGE, TrainConfig, changed
 from compoclip.errors import InputError
 from compoclip.losses import TERMS
-from compoclip.progress import console
+from compoclip.progress import console, show
 from compoclip.recipes.reading import read_recipe
 from compoclip.training.run_directory import PATHS, read_run
 
@@ -37,7 +37,7 @@ def resumed_config(path: Path, recipe: str, given: Mapping[str, Any]) -> TrainCo
     for key in sorted(MAY_CHANGE & set(given)):
         old, new = getattr(stored, key), getattr(wanted, key)
         if old != new:
-            console.print(f"{path}: {key} is {new} from here on (was {old})", markup=False, soft_wrap=True)
+            show(console, f"{path}: {key} is {new} from here on (was {old})")
     return wanted
 
 

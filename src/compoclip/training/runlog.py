@@ -11,7 +11,7 @@ from typing import Any
 
 from compoclip.errors import RunError
 from compoclip.io import write_text
-from compoclip.progress import Bar, console
+from compoclip.progress import Bar, console, show
 from compoclip.training.trackers import open_trackers
 
 
@@ -84,7 +84,7 @@ class RunLog:
             except Exception as error:  # a service's client raises what it likes
                 del self.trackers[name]
                 told = " ".join(str(error).split()) or type(error).__name__
-                console.print(f"warning: no more curves for {name} ({told})", markup=False, soft_wrap=True)
+                show(console, f"warning: no more curves for {name} ({told})")
                 with suppress(Exception):
                     tracker.close(failed=True)
 

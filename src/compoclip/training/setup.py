@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from compoclip.models import Model
 from compoclip.models.image_tower import projection_parameters
 from compoclip.models.lora import Lora
 from compoclip.models.text_tower import text_parameters
+from compoclip.progress import console, show
 from compoclip.training.checkpoint import checkpoints, read_state
 from compoclip.training.dataset import TrainData
 from compoclip.training.memory import Estimate, fitted, for_batch, free_bytes, memory_account
@@ -45,8 +45,8 @@ def settled_sizes(
     config = together(ranks, lambda: fitted(config, needed, data.stream.samples, device, ranks))
     data.stream.batch_size = config.batch_size
     if not ranks.rank:
-        print(batch_account(config, len(data.stream), data.stream.samples, ranks), file=sys.stderr)
-        print(memory_account(config, needed, free_bytes(device)), file=sys.stderr)
+        show(console, batch_account(config, len(data.stream), data.stream.samples, ranks))
+        show(console, memory_account(config, needed, free_bytes(device)))
     return config
 
 
