@@ -15,32 +15,10 @@ from typing import Any
 
 import pytest
 import typer
+from tests.documented import PAGES, ROOT, Command, shown
 from tests.script_module import load
 
 from compoclip.cli import app
-
-ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
-
-
-def commands(text: str) -> list[list[str]]:
-    """The arguments of each `compoclip ...` that a page shows, in its blocks and in its text; `a|b` stands for `a`."""
-    shown = [line for block in re.findall(r"^```\w*\n(.*?)^```", text, re.S | re.M) for line in joined(block)]
-    shown += [line for block in re.findall(r"(?:^    .*\n)+", text, re.M) for line in joined(block)]
-    shown += re.findall(r"`(compoclip [^`]*)`", re.sub(r"^```.*?^```", "", text, flags=re.S | re.M))
-    found = []
-    for line in shown:
-        words = re.sub(r"\s#.*| &$|[|>].*", "", line.replace("…", " ").replace(r"\|", "/")).split()
-        words = words[1:] if words[:1] == ["$"] else words
-        if "-m" in words and words[words.index("-m") + 1 :][:1] == ["compoclip"]:
-            found.append(words[words.index("-m") + 2 :])
-        elif words[:1] == ["compoclip"]:
-            found.append(words[1:])
-    return [words for words in found if words]
-
-
-def joined(block: str) -> list[str]:
-    return [line.strip() for line in block.replace("\\\n", " ").splitlines()]
 
 
 def public() -> list[tuple[str, str, Any]]:
@@ -62,7 +40,7 @@ def qualified(value: Any) -> str:
 
 PUBLIC = public()
 FUNCTIONS = {qualified(value): value for _, _, value in PUBLIC if inspect.isfunction(value)}
-CASES = [(page.relative_to(ROOT), words) for page in PAGES for words in commands(page.read_text(encoding="utf-8"))]
+CASES = [command for page in PAGES for command in shown(page) if "compoclip" in command.text.split()]
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
@@ -86,23 +64,24 @@ def test_a_public_function_tells_its_parameters_faults_and_an_example_that_fits_
         bind(*call.args, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})
 
 
-@pytest.mark.parametrize(
-    ("page", "words"), CASES, ids=lambda value: str(value) if isinstance(value, Path) else " ".join(value[:2])
-)
-def test_a_documented_command_has_the_flags_that_it_shows(page: Path, words: list[str]) -> None:
+@pytest.mark.parametrize("shown", CASES, ids=lambda command: f"{command.page}: {command.text[:40]}")
+def test_a_documented_command_has_the_flags_that_it_shows(shown: Command) -> None:
+    words = shown.text.split()
+    words = words[words.index("compoclip") + 1 :]
     command = typer.main.get_command(app)
     while words and hasattr(command, "commands"):
-        words[0] = words[0].partition("/")[0]
-        assert words[0] in command.commands, f"{page}: compoclip {words[0]}"
-        command, words = command.commands[words[0]], words[1:]
+        name = words[0].partition("|")[0]
+        assert name in command.commands, shown
+        command, words = command.commands[name], words[1:]
     known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {"--help"}
-    shown = {word.split("=")[0] for word in words if word.startswith("--")}
-    assert shown <= known, f"{page}: {sorted(shown - known)}"
+    used = {word.split("=")[0] for word in words if word.startswith("--")}
+    assert used <= known, f"{shown.page}: {sorted(used - known)}"
 
 
 def test_there_are_commands_to_check() -> None:
     assert len(CASES) > 40
-    assert {words[0] for _, words in CASES} >= {"negatives", "train", "eval", "report", "blend", "convert", "data"}
+    named = {words[words.index("compoclip") + 1] for words in (command.text.split() for command in CASES)}
+    assert named >= {"negatives", "train", "eval", "report", "blend", "convert"}
 
 
 def found(name: str) -> bool:
