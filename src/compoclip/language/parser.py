@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from itertools import tee
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,13 +38,25 @@ class Parsed(NamedTuple):
         return [i for i, head in enumerate(self.heads) if head == position and i != position]
 
 
+class _Names(dict[int, str]):
+    """What spaCy's numbers stand for, each looked up once."""
+
+    def __init__(self, strings: Any) -> None:
+        super().__init__()
+        self._strings = strings
+
+    def __missing__(self, key: int) -> str:
+        found = self[key] = str(self._strings[key])
+        return found
+
+
 class Parser:
     """A spaCy pipeline cut down to tagger and parser."""
 
     def __init__(self, model: str | Path | None = None) -> None:
         self.pipeline, self.name = _load(model)
         strings = self.pipeline.vocab.strings
-        self._label = lru_cache(maxsize=None)(lambda key: strings[key])
+        self._names = _Names(strings)
 
     @property
     def version(self) -> str:
@@ -54,17 +67,18 @@ class Parser:
         """Parse captions in order. Runs of white space count as one space; an empty caption has no tokens."""
         from spacy.attrs import DEP, HEAD, IDX, ORTH, SPACY, TAG
 
-        label = self._label
-        for doc in self.pipeline.pipe((" ".join(text.split()) for text in captions), batch_size=batch_size):
+        names = self._names
+        texts, given = tee(" ".join(text.split()) for text in captions)
+        for text, doc in zip(given, self.pipeline.pipe(texts, batch_size=batch_size)):
             columns = doc.to_array([ORTH, TAG, DEP, HEAD, IDX, SPACY]).T.tolist()
             if not columns or not columns[0]:
-                yield Parsed(doc.text, [], [], [], [], [], [])
+                yield Parsed(text, [], [], [], [], [], [])
                 continue
-            orths, tags, deps, offsets, starts, spaces = columns
+            orths, tag_keys, dep_keys, offsets, starts, spaces = columns
             heads = [i + (o - (1 << 64) if o >= 1 << 63 else o) for i, o in enumerate(offsets)]
-            words, tags, deps = ([label(key) for key in keys] for keys in (orths, tags, deps))
+            words, tags, deps = ([names[key] for key in keys] for keys in (orths, tag_keys, dep_keys))
             repair_tags(words, tags, deps, heads)
-            yield Parsed(doc.text, words, [bool(space) for space in spaces], starts, tags, deps, heads)
+            yield Parsed(text, words, list(map(bool, spaces)), starts, tags, deps, heads)
 
 
 class Recent(Parser):
@@ -100,10 +114,15 @@ def _load(model: str | Path | None) -> tuple[Any, str]:
     try:
         meta = _meta(name)
         superfluous = [part for part in meta.get("components", meta.get("pipeline", [])) if part not in NEEDED]
-        with _float64_sums():
+        from compoclip.language.remember import remember_words
+
+        with _steady_sums():
             pipeline = spacy.load(name, exclude=superfluous)
     except (OSError, ValueError) as error:
         raise _unusable(name, error) from None
+    if "tok2vec" in pipeline.pipe_names:
+        vectors: Any = pipeline.get_pipe("tok2vec")
+        remember_words(vectors.model)
     missing = [part for part in ("tagger", "parser") if part not in pipeline.pipe_names]
     if missing:
         raise InputError(f"parser {name!r} has no {' and no '.join(missing)}; {HOW_TO_INSTALL}")
@@ -111,14 +130,14 @@ def _load(model: str | Path | None) -> tuple[Any, str]:
 
 
 @contextlib.contextmanager
-def _float64_sums() -> Iterator[None]:
-    """Models made meanwhile compute with `Float64Sums`, which changes nothing for other spaCy pipelines."""
+def _steady_sums() -> Iterator[None]:
+    """Models made meanwhile compute with `SteadySums`, which changes nothing for other spaCy pipelines."""
     from thinc.api import get_current_ops, set_current_ops
 
-    from compoclip.language.sums import Float64Sums
+    from compoclip.language.sums import SteadySums
 
     before = get_current_ops()
-    set_current_ops(Float64Sums())
+    set_current_ops(SteadySums())
     try:
         yield
     finally:
