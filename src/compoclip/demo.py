@@ -1,4 +1,4 @@
-"""The whole story on the built-in world: a base model, five ways to fine-tune it, what each gains and forgets."""
+"""The whole story on the built-in world: a base model, four ways to fine-tune it, what each gains and forgets."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ from compoclip.report import table, write_report
 from compoclip.training import train
 from compoclip.training.run_directory import CONFIG, absolute, read_run
 
-METHODS = {  # label -> recipe
+METHODS = {  # label -> recipe; two rounds of two at a time
     "plain fine-tuning": "clip",
-    "negclip": "negclip",
     "fsc-clip": "fsc-clip",
     "degla": "degla",
     "compoclip": "compoclip",
