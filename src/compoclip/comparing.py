@@ -117,11 +117,13 @@ def _finished(config: TrainConfig) -> Path | None:
 
 def _notes(configs: Sequence[TrainConfig]) -> list[str]:
     first = configs[0]
-    own = "; ".join(f"{c.recipe}: {c.lr:g}" for c in {c.recipe: c for c in configs}.values())
+    rates = {c.recipe: c.lr for c in configs}
+    own = f"Learning rates are each recipe's own ({'; '.join(f'{name}: {lr:g}' for name, lr in rates.items())})."
+    alike = f"The learning rate is {first.lr:g} for all."
     seeds = sorted({c.seed for c in configs})
     return [
         f"Every recipe: {first.model_name}, {first.steps} steps of {first.batch_size} samples of {first.data}, the "
-        f"same held-out images, seed {', '.join(map(str, seeds))}. Learning rates are each recipe's own ({own}).",
+        f"same held-out images, seed {', '.join(map(str, seeds))}. {alike if len({*rates.values()}) == 1 else own}",
         "One seed: differences of a point or two are within what another seed would give."
         if len(seeds) == 1
         else "Figures are means over seeds; the spread is their standard deviation.",

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from compoclip.report import load_results, write_report
 from compoclip.report.gains import gains_table, lines
@@ -130,3 +131,19 @@ def test_a_run_shows_its_curve_settings_and_photos_and_no_place(tmp_path: Path) 
 
 def _log(run: dict) -> list[dict]:
     return [json.loads(line) for line in Path(run["samples_path"]).read_text().splitlines()]
+
+
+def test_four_models_fit_80_columns_and_no_kind_is_broken() -> None:
+    kinds = ["replace-adjectives", "replace-nouns", "swap-nouns"]
+    runs = [
+        results(name, [flags(100, n), flags(100, 50), flags(100, 9)], [flags(200, 100)], kinds=kinds)
+        for name, n in (("base", 60), ("clip", 45), ("negclip", 70), ("fsc-clip", 60))
+    ]
+    out = io.StringIO()
+    Console(file=out, width=80).print(gains_table(runs))
+    shown = out.getvalue()
+    assert all(f" {kind} " in shown for kind in kinds)
+    assert "+0]" not in shown
+    assert "-0," not in shown
+    Console(file=out, width=80).print(gains_table(runs[:1]))
+    assert "change" not in out.getvalue()[len(shown) :]

@@ -91,7 +91,9 @@ def _main(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the runs and report.html.")] = Path("demo"),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer steps and rows, under two minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer steps and rows: the page in two minutes, not the gain.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of data, negatives and training.")] = 0,
 ) -> None:
     """The whole story on the built-in world, ending in report.html.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import textwrap
 import warnings
 import zipfile
 from collections import OrderedDict, defaultdict
@@ -51,7 +52,7 @@ def first_line(error: BaseException) -> str:
     """One line that says what an exception of some library is about."""
     if isinstance(error, pickle.UnpicklingError):
         return "the file contains more than weights, and its code is not run; save its state dict alone, as safetensors"
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return textwrap.shorten((str(error).strip() or type(error).__name__).splitlines()[0], 300, placeholder=" …")
 
 
 def read_tensors(path: str | Path) -> Any:

@@ -31,6 +31,7 @@ WORDS = {"better": "gained", "worse": "lost", "same": "unclear"}
 SIGNS = {"better": "▲ ", "worse": "▼ ", "same": ""}
 OTHER = "other rows"
 RETRIEVED = "R@1"
+CHANGES = "; change in points with its 95 % interval; ▲ gained, ▼ lost, no sign: may be luck"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _line(methods: Sequence[Method], column: Column) -> Line:
 
 
 def gains_table(results: Sequence[Results]) -> Table:
-    """Two results or more as a table for the terminal: one question a row, the base first.
+    """Results as a table for the terminal: one question a row, the base first.
 
     results: of `evaluate`, the base first.
 
@@ -93,9 +94,9 @@ def gains_table(results: Sequence[Results]) -> Table:
     methods = pool(results)
     out = Table(
         box=box.SIMPLE_HEAD,
-        padding=(0, 1),
+        padding=(0, 0, 0, 1),
         pad_edge=False,
-        caption="percent; change in points with its 95 % interval; ▲ gained, ▼ lost, no sign: may be luck",
+        caption=f"percent{CHANGES}" if len(methods) > 1 else "percent",
         caption_justify="left",
     )
     out.add_column("question", overflow="fold")
@@ -142,8 +143,15 @@ def _stacked(found: Cell) -> Text:
     out = _figure(found)
     if found.delta is not None:
         d = found.delta
-        interval = "" if found.unmoved else f"\n[{d.low:+.0f}, {d.high:+.0f}]"  # narrow: several stand side by side
+        interval = (
+            "" if found.unmoved else f"\n[{_whole(d.low)}, {_whole(d.high)}]"
+        )  # narrow: several stand side by side
         out.append(f"\n{SIGNS[found.verdict]}{d.mean:+.1f}{interval}", style=COLOURS[found.verdict])
     elif found.other_rows:
         out.append(f"\n{OTHER}")
     return out
+
+
+def _whole(end: float) -> str:
+    """An end of an interval in whole points, 0 without a sign."""
+    return f"{end:+.0f}" if abs(end) >= 0.5 else "0"
