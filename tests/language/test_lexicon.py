@@ -7,7 +7,7 @@ from importlib import resources
 
 import pytest
 
-from compoclip.language.inflect import indefinite_article, inflect
+from compoclip.language.inflect import _engine, indefinite_article, inflect
 from compoclip.language.lexicon import is_blocked, lemma, shared_lexicon
 
 
@@ -98,3 +98,12 @@ def test_inflection_of_the_head_word(word, tag, expected):
 )
 def test_articles(word, article):
     assert indefinite_article(word) == article
+
+
+def test_inflect_is_imported_without_its_checks_and_others_keep_theirs() -> None:
+    import typeguard
+
+    before = typeguard.typechecked
+    engine = _engine.__wrapped__()
+    assert typeguard.typechecked is before
+    assert [engine.a(word) for word in ("owl", "unicorn")] == ["an owl", "a unicorn"]

@@ -53,8 +53,16 @@ def _lemminflect() -> Any:
 
 @cache
 def _engine() -> Any:
-    import inflect as engine
+    """inflect's engine, imported without checks of its arguments' types: to put them into its code takes typeguard
+    four fifths of the start of every process (seconds), and what comes here are words."""
+    import typeguard
 
+    guard: Any = typeguard
+    checked, guard.typechecked = guard.typechecked, lambda target: target
+    try:
+        import inflect as engine
+    finally:
+        guard.typechecked = checked
     return engine.engine()
 
 

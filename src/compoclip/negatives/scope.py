@@ -20,6 +20,11 @@ _CLAUSE = re.compile(r"[a-z]+(?:ing|s)\Z")
 _NUMBERS = words("scope", "numbers")
 _SWAPPED = 5  # pieces into which two exchanged words cut a caption at most
 _DETERMINERS = words("scope", "determiners")
+_DENY = words("scope", "deny")
+_ENDS = words("scope", "ends")
+_EXACT = words("scope", "exact")
+_ONE_OF_SEVERAL = words("scope", "one_of_several")
+_WATCHED = _DENY | _NUMBERS
 
 
 def tokens(text: str) -> list[str]:
@@ -32,7 +37,7 @@ def denied(lower: tuple[str, ...]) -> tuple[bool, ...]:
     """For each of a caption's lower-case tokens: does it deny, or stand under a denial?"""
     under = [False] * len(lower)
     for at, word in enumerate(lower):
-        if word in words("scope", "deny") and not _affirmed(lower, at):
+        if word in _DENY and not _affirmed(lower, at):
             for i in range(at, _end(lower, at)):
                 under[i] = True
     return tuple(under)
@@ -52,7 +57,7 @@ def _end(lower: Sequence[str], at: int) -> int:
     """Where what the word at `at` denies ends: at a mark, at "but" or "while", at an "and" that begins anew."""
     for i in range(at + 1, len(lower)):
         word, after = lower[i], lower[i + 1] if i + 1 < len(lower) else ""
-        if word in words("scope", "ends"):
+        if word in _ENDS:
             return i
         if word in ("and", ",") and (after in _DETERMINERS or _CLAUSE.match(after)):
             return i
@@ -76,12 +81,12 @@ def _phrases(key: str) -> tuple[str, ...]:
 def existential(lower: Sequence[str], at: int) -> bool:
     """Does "one" at `at` say that there is such a one, not that there is no other: "one of", "one image"?"""
     after = lower[at + 1] if at + 1 < len(lower) else ""
-    return after in words("scope", "one_of_several") or "other" in lower or "another" in lower
+    return after in _ONE_OF_SEVERAL or "other" in lower or "another" in lower
 
 
 def only(lower: Sequence[str], at: int) -> bool:
     """Does "only", "exactly" or "just" before the number say that there are no more?"""
-    return bool(words("scope", "exact") & {*lower[max(0, at - 2) : at]})
+    return bool(_EXACT & {*lower[max(0, at - 2) : at]})
 
 
 def clashes(old: Sequence[str], new: Sequence[str]) -> bool:
@@ -120,7 +125,7 @@ def under_denial_or_bound(caption: str, negative: str) -> bool:
             return False  # every number stays where it is
         if sorted(old) == sorted(new):
             return False  # no number comes or goes
-    elif sum(word in words("scope", "deny") for word in new) > sum(word in words("scope", "deny") for word in old):
+    elif sum(word in _DENY for word in new) > sum(word in _DENY for word in old):
         return True  # "no girl with no hat"
     changes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     if Counter(old) == Counter(new):
@@ -139,7 +144,7 @@ def under_denial_or_bound(caption: str, negative: str) -> bool:
 
 def _lifted(old: Sequence[str], new: Sequence[str]) -> bool:
     """Does only the denial itself go: "with no hat" -> "with a hat"?"""
-    return bool(old) and set(old) <= {"no", "not", "n't", "without", "never"} and words("scope", "deny").isdisjoint(new)
+    return bool(old) and set(old) <= {"no", "not", "n't", "without", "never"} and _DENY.isdisjoint(new)
 
 
 def _counted_still(old: Sequence[str], at: int, new: Sequence[str]) -> bool:
@@ -157,5 +162,4 @@ def _counted_still(old: Sequence[str], at: int, new: Sequence[str]) -> bool:
 def _caption_tokens(caption: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """A caption's tokens, and where those are that deny or count."""
     found = tuple(tokens(caption))
-    asked = words("scope", "deny") | _NUMBERS
-    return found, tuple(at for at, word in enumerate(found) if word in asked)
+    return found, tuple(at for at, word in enumerate(found) if word in _WATCHED)

@@ -161,7 +161,7 @@ def replaced(
     if stem in COLOURS and _breed(stem, noun):
         return
     table = _said_against(stem, noun, vocabulary)
-    if table.words and one_of_two(view, thing, noun, {stem, *adjective_candidates(stem, vocabulary).words}):
+    if table.words and one_of_two(view, thing, noun, _of_its_class(stem, vocabulary)):
         return
     lush = view.lower[i - 1 : i] == ["lush"]
     amount = _how_much(view, i, thing, noun)
@@ -181,6 +181,11 @@ def replaced(
         if (word == "dry" and wet) or (word in UNPEOPLED and peopled):
             continue
         yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
+
+
+@lru_cache(maxsize=20_000)
+def _of_its_class(stem: str, vocabulary: Vocabulary) -> frozenset[str]:
+    return frozenset((stem, *adjective_candidates(stem, vocabulary).words))
 
 
 def _real(view: CaptionView, i: int, thing: int) -> int:
