@@ -328,3 +328,12 @@ def test_the_words_that_differ_are_marked() -> None:
     assert marked("a dog", "a small dog") == "a dog"
     assert marked("a small dog", "a dog") == "a <mark>small</mark> dog"
     assert marked("dog blue a the", "the a blue dog") == "dog blue a the"  # most differs: nothing is marked
+
+
+def test_the_glossary_explains_what_the_page_has(tmp_path: Path) -> None:
+    terms = [f"<dt>{term}</dt>" for term in ("zero-shot recognition", "blend (WiSE-FT)", "composition")]
+    page = write_report([BASE, GAINS], tmp_path).read_text()
+    assert [term in page for term in terms] == [True, True, True]  # its advice is to blend
+    own = [results(name, [flags(100, n)], []) for name, n in (("base", 60), ("tuned", 61))]
+    page = write_report(own, tmp_path).read_text()
+    assert [term in page for term in terms] == [False, False, True]

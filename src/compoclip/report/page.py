@@ -73,11 +73,12 @@ def write_report(
         raise InputError(f"--against {against!r} is unknown; use published")
     methods = pool(results, base)
     plots = _plots(methods, curves or {})
+    found = lead(methods)
     lines = [notes] if isinstance(notes, str) else list(notes or ())
     body = [
         f"<h1>{escape(title)}</h1>",
         blocks.paragraphs([summary.introduction(methods)]),
-        _lead(methods),
+        f'<div class="lead">{blocks.paragraphs(found)}</div>',
         blocks.paragraphs(lines),
         _tradeoff(plots, methods, blends=bool(curves)),
         _summary(methods),
@@ -87,7 +88,7 @@ def write_report(
         _part(methods, "probe", "Linear probe, by set"),
         _examples(from_logs(methods) if examples is None else examples, picked=examples is None),
         among_published(methods) if against else "",
-        _glossary(),
+        _glossary(methods, blends=bool(curves) or "blend" in " ".join(found)),
         how_trained(methods),
         how_measured(methods),
         footer(methods),
@@ -103,7 +104,7 @@ def write_report(
     if plots:
         write_text(path.with_name("tradeoff.svg"), standalone(plots[0]))
     write_tables(
-        results if base == 0 else [run for m in methods for run in m.runs], path.parent, title, [*lead(methods), *lines]
+        results if base == 0 else [run for m in methods for run in m.runs], path.parent, title, [*found, *lines]
     )
     return path
 
@@ -113,10 +114,6 @@ def _column(methods: Sequence[Method], key: str) -> list[Cell]:
         if column.summary == key:
             return [cell(m, methods[0], column) for m in methods]
     return []
-
-
-def _lead(methods: Sequence[Method]) -> str:
-    return f'<div class="lead">{blocks.paragraphs(lead(methods))}</div>'
 
 
 def lead(methods: Sequence[Method]) -> list[str]:
@@ -288,6 +285,10 @@ def _examples(examples: Sequence[Mapping[str, Any]], picked: bool = False) -> st
     )
 
 
-def _glossary() -> str:
-    entries = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in summary.GLOSSARY)
+def _glossary(methods: Sequence[Method], blends: bool) -> str:
+    """What the words mean, of those that this page has."""
+    absent = {term for term, key in summary.ONLY_WITH.items() if not _column(methods, key)}
+    absent |= set() if blends else {"blend (WiSE-FT)"}
+    told = [entry for entry in summary.GLOSSARY if entry[0] not in absent]
+    entries = "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in told)
     return f"<h2>What the words mean</h2><dl>{entries}</dl>"

@@ -192,9 +192,12 @@ def curves(
         frame.take_line([(frame.x(a), frame.y(b)) for a, b in points])
         path = " ".join(f"{frame.x(a):.1f},{frame.y(b):.1f}" for a, b in points)
         body.append(f'<g class="c{place % 9}"><polyline class="curve" points="{path}"/></g>')
-    for name, place, points in lines:
-        at = frame.x(points[-1][0]), frame.y(points[-1][1])
-        body.append(f'<g class="c{place % 9}">{mark(place, *at, 5)}</g>{_label(frame, name, *at)}')
+    ends = [(name, place, frame.x(points[-1][0]), frame.y(points[-1][1])) for name, place, points in lines]
+    body += [f'<g class="c{place % 9}">{mark(place, x, y, 5)}</g>' for _, place, x, y in ends]
+    highest = sorted(
+        ends, key=lambda end: end[3]
+    )  # so that of two ends close together the upper one has the upper name
+    body += [_label(frame, name, x, y, lead_from=10) for name, _, x, y in highest]
     title = f"{y} over {x}: {', '.join(name for name, *_ in lines)}"
     label = f'role="img" aria-label="{escape(title, quote=True)}"'
     return f'<svg viewBox="0 0 {width:g} {height:g}" {label}>{"".join(body)}</svg>'

@@ -56,7 +56,7 @@ th:first-child,td:first-child{text-align:left;position:sticky;left:0;background:
 thead th:first-child{background:var(--card);min-width:7rem}
 tbody th{font-weight:600}
 td b{font-size:1.02rem}
-td.text{white-space:normal;text-align:left;min-width:8rem}
+td.text,thead th.text{white-space:normal;text-align:left;min-width:8rem}
 pre{overflow-x:auto;font-size:.82rem}
 td small,th small{display:block;color:var(--soft);font-weight:400;font-size:.76rem}
 td.better{background:var(--goodbg)} td.better small{color:var(--good)}

@@ -69,6 +69,10 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 )
 
 
+ONLY_WITH = {  # terms that a page without these figures does not use
+    "zero-shot recognition": "zeroshot",
+    "retrieval (image → text, text → image)": "i2t",
+}
 PARTS = {  # what this page can be about, in the order in which it is told
     "composition": "Composition is telling apart captions of nearly the same words, one of them true of an image.",
     "zeroshot": "Zero-shot recognition is naming what an image shows, which the base could do before fine-tuning.",

@@ -26,7 +26,7 @@ def how_trained(methods: Sequence[Method]) -> str:
     shown = {label: _settings(run) for label, (_, run) in found.items()}
     apart = differing([Run(run.path, shown[label]) for label, (_, run) in found.items()])
     if len(found) > 1 and apart:
-        head = "<th>setting</th>" + "".join(f"<th>{escape(label)}</th>" for label in found)
+        head = "<th>setting</th>" + "".join(f'<th class="text">{escape(label)}</th>' for label in found)
         rows = []
         for name, values in apart.items():
             cells = "".join(f'<td class="text">{escape(_short(value))}</td>' for value in values)
