@@ -18,6 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import compoclip
+from compoclip.cli import main
 from compoclip.data.world import composition_item, draw
 from compoclip.serve.answer import Answerer
 from compoclip.serve.app import application, known_host
@@ -270,3 +271,14 @@ def test_a_thousand_requests_on_loopback_hostile_ones_among_them(answerer: Answe
     print(
         f"answers beside all this: median {sorted(seconds)[10]:.2f} s"
     )  # the goal is a second; a busy machine is slower
+
+
+def test_ctrl_c_ends_it_and_is_no_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(uvicorn.Server, "run", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        main(["serve", "tiny", "--port", "0"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().err.count("\n") == 1

@@ -271,7 +271,7 @@ def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
 def _too_few(plan: DemoConfig) -> str:
     return (
         f"After {plan.steps} steps no method tells yet who is where: this shows the page and not the gain, which takes "
-        f"{FULL.steps} steps (compoclip demo, a quarter of an hour on two cores)."
+        f"{FULL.steps} steps (compoclip demo)."
     )
 
 
