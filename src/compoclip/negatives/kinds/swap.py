@@ -10,7 +10,7 @@ from compoclip.language.classes import BOTH_WAYS as COUNTED_TOO
 from compoclip.language.classes import MASS, members
 from compoclip.language.inflect import INVARIABLE, PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.words import word_set, words
+from compoclip.language.words import words
 from compoclip.negatives.candidates import visible_field
 from compoclip.negatives.draw import Draw
 from compoclip.negatives.exclusive import TINTS, distinguished
@@ -28,12 +28,7 @@ _AMONG = words("kinds", "swap.among")
 SHADES = words("kinds", "swap.shades")
 HALVES = words("kinds", "swap.halves")
 UNCOUNTED = words("kinds", "swap.uncounted")
-# Of one thing, not of many: "a piece of cake" becomes "a piece of dog", "a pile of hay" "a pile of dogs".
-NO_AMOUNTS = frozenset({""}) | word_set(
-    """
-    type kind sort style brand piece pieces slice slices half halves bit bits part chunk
-    """
-)
+NO_AMOUNTS = words("kinds", "swap.no_amounts")
 
 
 def nouns(view: CaptionView, draw: Draw, vocabulary: Vocabulary) -> Iterator[tuple[str, tuple[Edit, ...]]]:
@@ -79,7 +74,7 @@ def _uncounted(view: CaptionView, vocabulary: Vocabulary, noun: Noun) -> bool:
         return False
     if noun.lemma in MASS:
         return noun.start == noun.head or noun.lemma not in COUNTED_TOO  # "light", but "a traffic light"
-    if _of(view, noun) in NO_AMOUNTS - {""}:
+    if _of(view, noun) in NO_AMOUNTS:
         return False  # "a piece of carrot" is of a carrot
     if view.parsed.deps[noun.head] == "conj" and view.lower[noun.phrase - 1] in ("and", "or"):
         return False  # "a toilet and blue trashcan"
@@ -99,7 +94,7 @@ def _fitted(view: CaptionView, noun: Noun, place: Noun) -> str | None:
     words = view.said(noun.start, noun.head + 1)
     article = view.lower[place.article] if place.article >= 0 else ""
     whole = _of(view, place)
-    amount = whole not in NO_AMOUNTS
+    amount = bool(whole) and whole not in NO_AMOUNTS
     if noun.plural and view.parsed.tags[noun.head] == "NN" and view.parsed.deps[noun.head] == "conj":
         return None  # "an officer and dog": one dog
     if not noun.plural and view.lower[place.start - 1] in ("all", "both") and noun.mass:
@@ -116,7 +111,7 @@ def _fitted(view: CaptionView, noun: Noun, place: Noun) -> str | None:
     plural = (
         place.plural
         or article == "some"
-        or (place.mass and (amount or (noun.plural and article not in ("a", "an") and whole not in NO_AMOUNTS - {""})))
+        or (place.mass and (amount or (noun.plural and article not in ("a", "an") and whole not in NO_AMOUNTS)))
     )
     if not plural and view.lower[place.phrase - 1] in _AMONG:
         return None  # "among a man"
