@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from functools import cache, lru_cache
 from typing import Any
 
@@ -55,15 +56,15 @@ def _lemminflect() -> Any:
 def _engine() -> Any:
     """inflect's engine, imported without checks of its arguments' types: to put them into its code takes typeguard
     four fifths of the start of every process (seconds), and what comes here are words."""
-    import typeguard
-
-    guard: Any = typeguard
+    try:
+        guard: Any = importlib.import_module("typeguard")
+    except ImportError:  # a version of inflect that does without
+        return importlib.import_module("inflect").engine()
     checked, guard.typechecked = guard.typechecked, lambda target: target
     try:
-        import inflect as engine
+        return importlib.import_module("inflect").engine()
     finally:
         guard.typechecked = checked
-    return engine.engine()
 
 
 @lru_cache(maxsize=100_000)
