@@ -87,7 +87,7 @@ def test_the_page_stands_alone(tmp_path: Path) -> None:
         "+35.0",
         "hard negative",
         "0123456789ab",
-        "✗ false (-0.500)",
+        "✗ false (−0.500)",
     ):
         assert text in words, text
     assert 'name="viewport"' in path.read_text()

@@ -138,7 +138,8 @@ def test_training_ends_with_what_was_gained_and_the_next_command(sixty: Path, ca
     assert "question" in out
     assert "all pairs" in out
     assert "image → text R@1" in out
-    command = next(line for line in out.splitlines() if line.startswith("Next: compoclip report"))
+    lines = out.replace("\\\n", " ").splitlines()  # a long command goes on in the next line, as a shell takes it
+    command = next(line for line in lines if line.startswith("Next: compoclip report"))
     program(*command.removeprefix("Next: compoclip ").split())
     page = (sixty / "run" / "report" / "report.html").read_text()
     assert ">base<" in page
