@@ -40,8 +40,8 @@ from compoclip.negatives.vocabulary import Vocabulary
 from compoclip.report import gains_table
 
 SIZE = (224, 224)
-BOTH = "On the left, {}. On the right, {}."
 LEFT, RIGHT = "On the left, {}.", "On the right, {}."
+BOTH = f"{LEFT} {RIGHT}"
 
 TASK = Task(
     name="photo_pairs",
@@ -102,9 +102,11 @@ def plain(caption: str) -> str:
 
 def pairs(samples: Sequence[Sample], count: int, seed: int, name: str) -> Iterator[Pair]:
     """Photos in shuffled order, each beside the next, as many times over as `count` asks for."""
+    order: list[int] = []
     for number in range(count):
         turn, at = divmod(number, len(samples) // 2)
-        order = shuffled(range(len(samples)), "pairs", seed, name, turn)
+        if not at:
+            order = shuffled(range(len(samples)), "pairs", seed, name, turn)
         left, right = samples[order[2 * at]], samples[order[2 * at + 1]]
         a, b = (
             plain(one.captions[pick(len(one.captions), "caption", seed, name, number, one.image_id)])

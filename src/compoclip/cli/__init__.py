@@ -91,10 +91,7 @@ def _main(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for the runs and report.html.")] = Path("demo"),
-    quick: Annotated[
-        bool,
-        typer.Option("--quick", help="Two of the four methods and fewer rows: the same story in half of the time."),
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Two of the four methods, and fewer rows.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of data, negatives and training.")] = 0,
 ) -> None:
     """The whole story on the built-in world, ending in report.html.
