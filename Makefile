@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SOURCES := src tests benchmarks scripts examples
 JOBS ?= 2
-# one thread a worker: two workers of two threads each would wait for one another
-PYTEST := HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations 15
+# one thread a worker: two workers of two threads each would wait for one another; compiled modules are kept, since
+# the tests start the program some hundred times
+PYTEST := PYTHONDONTWRITEBYTECODE= HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile --durations 15
 T ?= tests
 
 .PHONY: help setup demo format lint test test-fast docs build clean

@@ -56,7 +56,7 @@ def comparable(path: Path) -> tuple[dict[str, Any], str]:
 
 @pytest.mark.slow
 def test_two_processes_give_what_one_gives(tmp_path: Path, capsys: Any) -> None:
-    world = ["tiny", "--tasks", "world", "--limit", "30", "--batch-size", "16", "--log-samples"]
+    world = ["tiny", "--tasks", "world", "--limit", "10", "--batch-size", "16", "--log-samples"]
     cached = [*world, "--cache-dir", str(tmp_path / "cache")]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as the processes have it: sums of another order differ in the last bit

@@ -66,7 +66,14 @@ def changed(results: dict[str, Any], path: tuple[Any, ...], rename: bool, value:
 PLACES = sorted(set(places(GAINS)), key=str)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figure beside the page is no part of it, and takes two thirds of the time of a page."""
+    monkeypatch.setattr("compoclip.report.tables.drawn", lambda found, labels: {})
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_no_entry_of_a_results_file_becomes_html(tmp_path: Path) -> None:
     shown = 0
     for rename in (False, True):
@@ -88,6 +95,7 @@ def test_no_entry_of_a_results_file_becomes_html(tmp_path: Path) -> None:
     assert shown > 10  # names of tasks, subsets, averages, labels and models do reach the page, as text
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_same_results_handed_over_in_python_become_no_html(tmp_path: Path) -> None:
     for path in PLACES:
         results = changed(GAINS, path, rename=False)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.test_cli import run as cli
 
 from compoclip.config import TrainConfig, resolve
 from compoclip.errors import InputError, RunError
@@ -42,7 +43,7 @@ SMALL = {
 }
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def threads() -> Iterator[None]:
     """Several threads, as users have: sums in another order are what would make runs differ."""
     before = torch.get_num_threads()
@@ -100,6 +101,7 @@ def test_zero_steps_export_the_base(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize(
     ("recipe", "changes"),
     [("degla", {}), ("fsc-clip", {"lora_rank": 2}), ("degla", {"lock_image": True}), ("fsc-clip", {"lock_text": True})],
@@ -131,10 +133,10 @@ def _dies_at(stop: int):
 
 
 @pytest.mark.slow
-def test_kill_dash_nine_and_resume_by_the_program_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_kill_dash_nine_and_resume_by_the_program_gives_the_same_bytes(tmp_path: Path, capsys) -> None:
     settings = ["--set", "world_scenes=96", "--set", "held_out=0.1", "--set", "negatives_per_caption=2"]
     settings += ["--set", "negative_kinds=[swap-nouns, replace-relations]", "--set", "checkpoint_every=3"]
-    settings += ["--set", "log_every=1", "--batch-size", "16", "--epochs", "50", "--steps", "30", "--lr", "1e-3"]
+    settings += ["--set", "log_every=1", "--batch-size", "16", "--epochs", "50", "--steps", "14", "--lr", "1e-3"]
     start = ["train", "degla", "--model", "tiny", "--data", "world", "--negatives", "generate", "--device", "cpu"]
 
     def program(*arguments: str) -> subprocess.Popen:
@@ -142,14 +144,14 @@ def test_kill_dash_nine_and_resume_by_the_program_gives_the_same_bytes(tmp_path:
         command = [sys.executable, "-m", "compoclip", *arguments]
         return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
-    whole = program(*start, *settings, "--output-dir", str(tmp_path / "whole"))
-    assert whole.wait(300) == 0, whole.stderr.read() if whole.stderr else ""
+    code, _, told = cli(capsys, *start, *settings, "--output-dir", str(tmp_path / "whole"))
+    assert code == 0, told
     out = tmp_path / "killed"
     victim = program(*start, *settings, "--output-dir", str(out))
     deadline = time.monotonic() + 300
     while victim.poll() is None and time.monotonic() < deadline:
         metrics = out / "metrics.jsonl"
-        if metrics.exists() and metrics.read_text().count("\n") >= 8:
+        if metrics.exists() and metrics.read_text().count("\n") >= 5:
             break
         time.sleep(0.02)
     victim.send_signal(signal.SIGKILL)

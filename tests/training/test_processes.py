@@ -35,16 +35,16 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.slow
 def test_a_run_of_two_processes_ends_as_one_of_one_and_goes_on_with_another_number(tmp_path: Path) -> None:
-    train(config(tmp_path / "one", batch_size=8, steps=20))
-    two = config(tmp_path / "two", batch_size=4, micro_batch=2, steps=20, checkpoint_every=10, keep_checkpoints=9)
+    train(config(tmp_path / "one", batch_size=8, steps=10))
+    two = config(tmp_path / "two", batch_size=4, micro_batch=2, steps=10, checkpoint_every=5, keep_checkpoints=9)
     two = two.model_copy(update={"weights": config(tmp_path / "one", batch_size=8).weights})
 
     def work(ranks: Ranks) -> None:
         train(two, ranks=ranks)
-        if not ranks.rank:  # as if the run had ended at step 10
+        if not ranks.rank:  # as if the run had ended at step 5
             (tmp_path / "two" / "export").rename(tmp_path / "whole")
-            newest = tmp_path / "two" / "checkpoints" / "step-00000020"
-            newest.rename(tmp_path / "step-00000020")
+            newest = tmp_path / "two" / "checkpoints" / "step-00000010"
+            newest.rename(tmp_path / "step-00000010")
 
     on_ranks(2, work)
     train(read_run(tmp_path / "two"), resume=True)
@@ -58,7 +58,7 @@ def test_a_run_of_two_processes_ends_as_one_of_one_and_goes_on_with_another_numb
                 gap = float((found[name] - value).abs().max())
                 assert gap < 1e-4, (name, gap)
     lines = (tmp_path / "two" / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["step"] for line in lines] == list(range(1, 21))
+    assert [json.loads(line)["step"] for line in lines] == list(range(1, 11))
     with pytest.raises(AssertionError, match="cannot be shared by 3 processes"):
         on_ranks(3, lambda ranks: train(two, True, ranks))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from compoclip.errors import InputError
@@ -20,6 +18,8 @@ class Lora:
     """
 
     def __init__(self, clip: nn.Module, rank: int = 4, alpha: float = 1.0) -> None:
+        from peft import LoraConfig, inject_adapter_in_model  # most of a second, which other runs need not wait for
+
         if rank < 1:
             raise InputError(f"lora_rank={rank}: must be at least 1")
         self.clip, self.rank, self.alpha = clip, rank, alpha
@@ -36,6 +36,8 @@ class Lora:
 
     def merge(self) -> None:
         """Fold the low-rank change into the base weights and restore the module's original structure and keys."""
+        from peft.tuners.lora import LoraLayer
+
         for name, module in list(self.clip.named_modules()):
             if isinstance(module, LoraLayer):
                 module.merge()

@@ -287,10 +287,14 @@ def _recognition(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequ
     out = []
     if lost:
         worst, cell = min(lost, key=lambda pair: pair[1].delta.mean if pair[1].delta else 0.0)
-        count = "one method pays" if len(lost) == 1 else f"{len(lost)} methods pay"
-        out.append(f"There is a price: {count} with zero-shot recognition, {worst.label} most, {points(cell)}.")
+        price = "There is a price: {} with zero-shot recognition, {}."
+        if len(lost) == 1:
+            out.append(price.format(f"{worst.label} pays", points(cell)))
+        else:
+            out.append(price.format(f"{len(lost)} methods pay", f"{worst.label} most, {points(cell)}"))
     elif any(z.delta is not None for _, _, z in rows):
-        out.append(f"None of the methods surely loses zero-shot recognition against {base}.")
+        none = f"{rows[0][0].label} does not surely lose" if len(rows) == 1 else "None of the methods surely loses"
+        out.append(f"{none} zero-shot recognition against {base}.")
     gained = [(m, c, z) for m, c, z in rows if c.verdict == "better" and z.delta is not None]
     if len(gained) > 1:
         keeper, c, z = max(gained, key=lambda row: row[2].delta.mean if row[2].delta else 0.0)
