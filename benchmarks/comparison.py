@@ -1,12 +1,13 @@
 """Every method on the built-in world at equal data, images a step, steps, schedule and base: gained, and forgotten.
 
-    python benchmarks/comparison.py --out runs/comparison [--seeds 0 1 2] [--group methods] [--only negclip compoclip]
+    python benchmarks/comparison.py --out runs/comparison [--seeds 0 1 2] [--plan demo] [--group methods] [--only mix]
 
-`comparison.yaml` beside this file says what is compared: the methods, and the parts of some. Each is trained and
-measured, and so are its blends with the base; what is there already is not run again, so a run that was stopped goes
-on. Prints a Markdown table: means over the seeds with 95 % intervals (Student's t), what a method has where it keeps
-zero-shot within `--drop` points of the base (along its curve of blends, between measured points by a line), and its
-seconds a step. A method that fails is named with its error, and the others go on.
+`comparison.yaml` beside this file says what is compared: the methods, and the parts of some; and by which plans: the
+demo's 600 steps, or the long one's. A plan wants a folder of its own. Each method is trained and measured, and so are
+its blends with the base; what is there already is not run again, so a run that was stopped goes on. Prints a Markdown
+table: means over the seeds with 95 % intervals (Student's t), what a method has where it keeps zero-shot within
+`--drop` points of the base (along its curve of blends, between measured points by a line), and its seconds a step. A
+method that fails is named with its error, and the others go on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import json
 import math
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,18 +36,21 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    groups = yaml.safe_load((HERE / "comparison.yaml").read_text(encoding="utf-8"))
+    told = yaml.safe_load((HERE / "comparison.yaml").read_text(encoding="utf-8"))
+    plans, groups = told["plans"], told["groups"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/comparison"))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--plan", choices=plans, default="demo")
     parser.add_argument("--group", choices=groups, nargs="+", default=["methods"])
     parser.add_argument("--only", nargs="+", help="labels of methods; the others are left out")
     parser.add_argument("--drop", type=float, default=2.0, help="points of zero-shot that may be lost")
     args = parser.parse_args()
+    plan = replace(FULL, **plans[args.plan])
     for group in args.group:
         wanted = {label: row for label, row in groups[group].items() if not args.only or label in args.only}
-        table = compare(wanted, args.seeds, args.out, args.drop)
-        print(f"\n**{group}**, seeds {', '.join(map(str, args.seeds))}\n\n{table}")
+        table = compare(wanted, args.seeds, args.out, args.drop, plan)
+        print(f"\n**{group}**, plan {args.plan}, seeds {', '.join(map(str, args.seeds))}\n\n{table}")
 
 
 def compare(rows: dict[str, Any], seeds: Sequence[int], out: Path, drop: float, plan: DemoConfig = FULL) -> str:

@@ -11,7 +11,7 @@ import yaml
 from tests.script_module import load
 
 from compoclip.config import resolve
-from compoclip.demo import DemoConfig
+from compoclip.demo import FULL, DemoConfig
 
 PATH = Path(__file__).parents[1] / "benchmarks" / "comparison.py"
 SMALL = DemoConfig(steps=2, batch_size=16, scenes=64, limit=6, alphas=(0.5,))
@@ -45,7 +45,10 @@ def test_the_interval_is_student_s(comparison: ModuleType) -> None:
 
 
 def test_every_row_resolves_and_no_label_occurs_twice_in_a_group() -> None:
-    groups = yaml.safe_load(PATH.with_suffix(".yaml").read_text(encoding="utf-8"))
+    told = yaml.safe_load(PATH.with_suffix(".yaml").read_text(encoding="utf-8"))
+    assert DemoConfig(**told["plans"]["demo"]) == FULL
+    assert DemoConfig(**told["plans"]["long"]).steps > FULL.steps
+    groups = told["groups"]
     assert len(groups["methods"]) >= 12
     for rows in groups.values():
         found = [resolve(row["recipe"], row.get("changes", {})) for row in rows.values()]

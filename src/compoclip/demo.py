@@ -48,6 +48,7 @@ class DemoConfig:
     lr: float = 5e-4
     scenes: int = 12_800
     broad: float = 0.5  # share of scenes such as the base was taught on, so that not all else is forgotten
+    cooldown: float = 0.4  # last share of the steps, in which the learning rate falls
     negatives: int = 3
     limit: int | None = None
     alphas: tuple[float, ...] = (0.5, 0.75)
@@ -91,12 +92,12 @@ def settings(
             "batch_size": plan.batch_size // (1 + resolve(recipe, changes).hard_images),
             "optimizer": "muon",
             "muon_scale": 4.0,
-            "cooldown": 0.4,
+            "cooldown": plan.cooldown,
             "grad_clip": 1.0,
             "epochs": 1000,
             "steps": plan.steps,
             "lr": plan.lr,
-            "warmup": max(1, plan.steps // 12),
+            "warmup": max(1, min(50, plan.steps // 12)),
             "seed": seed,
             "device": "cpu",
             "checkpoint_every": 100,
