@@ -32,6 +32,7 @@ from transformers import PreTrainedTokenizerFast
 
 from compoclip.data import world
 from compoclip.data.world import language
+from compoclip.models.save import save_tokenizer
 
 CONTEXT = 32
 COMMON_MERGES = 3000
@@ -214,7 +215,7 @@ def optimisers(model: torch.nn.Module, muon_lr: float, lr: float, decay: float) 
 def export(model: open_clip.CLIP, config: dict, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
     """Write an open_clip folder, weights in fp16 (they load as fp32)."""
     out.mkdir(parents=True, exist_ok=True)
-    tokenizer.save_pretrained(out)
+    save_tokenizer(tokenizer, out)
     weights = {name: value.detach().half().contiguous() for name, value in model.state_dict().items()}
     save_file(weights, out / "open_clip_model.safetensors", metadata={"format": "pt"})
     (out / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")

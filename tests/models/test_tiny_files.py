@@ -17,6 +17,7 @@ from PIL import Image
 import compoclip
 from compoclip.data import world
 from compoclip.errors import InputError
+from compoclip.models import load, save
 
 FOLDER = Path(compoclip.__file__).parent / "models" / "tiny"
 CAPTIONS = ["a red square", "there is a brown hexagon to the left of a pink flower", "two crosses", ""]
@@ -37,6 +38,13 @@ def test_the_folder_is_small_and_whole():
     names = {path.name for path in FOLDER.iterdir()}
     assert {"open_clip_config.json", "open_clip_model.safetensors", "tokenizer.json", "tokenizer_config.json"} <= names
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= 10_000_000
+
+
+def test_no_file_names_a_class_that_transformers_4_lacks(tmp_path):
+    copy = save(load("tiny"), tmp_path / "copy")
+    for folder in (FOLDER, copy):
+        named = json.loads((folder / "tokenizer_config.json").read_text())["tokenizer_class"]
+        assert named == "PreTrainedTokenizerFast"
 
 
 def test_the_activation_is_stated():

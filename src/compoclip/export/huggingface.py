@@ -17,6 +17,7 @@ from compoclip.io import write_json, write_text
 from compoclip.models import Model
 from compoclip.models.hf import quiet
 from compoclip.models.layouts import to_huggingface
+from compoclip.models.save import save_tokenizer
 
 ACTIVATIONS = {"gelu": "gelu", "quickgelu": "quick_gelu"}
 # settings of an open_clip tower under which it is what CLIPModel builds; another value is refused by name
@@ -78,7 +79,7 @@ def write(model: Model, folder: Path) -> Equality:
         module.load_state_dict(state, strict=False)
         module.save_pretrained(folder)
         image_processor(model).save_pretrained(folder)
-        tokenizer(model).save_pretrained(folder)
+        save_tokenizer(tokenizer(model), folder)
         return check(model, folder, len(state))
 
 

@@ -16,6 +16,7 @@ from compoclip.errors import InputError
 from compoclip.export.equality import CAPTIONS, Equality, compare, sample_pixels
 from compoclip.io import write_json
 from compoclip.models import Model
+from compoclip.models.save import save_tokenizer
 
 OPSET = 18
 INPUTS = {"image": ("pixel_values", "image_embeds"), "text": ("input_ids", "text_embeds")}
@@ -53,7 +54,7 @@ def write(model: Model, folder: Path) -> Equality:
     from compoclip.export.huggingface import tokenizer
 
     if model.config["model_cfg"]["text_cfg"].get("hf_model_name") is None:
-        tokenizer(model).save_pretrained(folder)
+        save_tokenizer(tokenizer(model), folder)
     return check(model, folder)
 
 

@@ -8,6 +8,7 @@ import os
 import shutil
 from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from open_clip.hf_model import HFTextEncoder
 from safetensors import SafetensorError
@@ -18,7 +19,7 @@ from compoclip.io import remove_leftovers
 from compoclip.models.allowed import strip_code
 from compoclip.models.model import Model
 
-__all__ = ["save"]
+__all__ = ["save", "save_tokenizer"]
 
 CONFIG = "open_clip_config.json"
 
@@ -45,13 +46,13 @@ def save(model: Model, out: str | Path) -> Path:
         text = getattr(model.clip, "text", None)
         if isinstance(text, HFTextEncoder):
             text.config.save_pretrained(temporary / "text")
-            model.tokenizer.tokenizer.save_pretrained(temporary / "text")
+            save_tokenizer(model.tokenizer.tokenizer, temporary / "text")
             # plain open_clip resolves the name from anywhere, so it has to be absolute; our own loader looks beside it
             config["model_cfg"]["text_cfg"]["hf_model_name"] = str(out.resolve() / "text")
             config["model_cfg"]["text_cfg"]["hf_tokenizer_name"] = str(out.resolve() / "text")
             config["model_cfg"]["text_cfg"]["hf_model_pretrained"] = False
         if hasattr(model.tokenizer, "tokenizer") and hasattr(model.tokenizer.tokenizer, "save_pretrained"):
-            model.tokenizer.tokenizer.save_pretrained(temporary)
+            save_tokenizer(model.tokenizer.tokenizer, temporary)
         strip_code(temporary)
         state = {k: v.detach().cpu().contiguous() for k, v in model.clip.state_dict().items()}
         save_file(state, temporary / "open_clip_model.safetensors")
@@ -63,6 +64,16 @@ def save(model: Model, out: str | Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return out
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write a tokenizer of transformers' under a class that its release 4 has too: 5 writes a name of its own."""
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    found = json.loads(path.read_text("utf-8"))
+    if found.get("tokenizer_class") == "TokenizersBackend":
+        found["tokenizer_class"] = "PreTrainedTokenizerFast"
+        path.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
 
 
 def _put(temporary: Path, out: Path) -> None:
