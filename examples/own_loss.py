@@ -17,7 +17,7 @@ from compoclip.config import resolve
 from compoclip.losses import TERMS, Features
 from compoclip.losses.features import require
 from compoclip.losses.masks import masked_mean
-from compoclip.losses.objective import OPTIONS, Term
+from compoclip.losses.objective import Term
 from compoclip.training import train
 
 
@@ -32,7 +32,6 @@ def squared_gap(features: Features, gap: float = 0.3) -> Tensor:
 
 def main(out: Path, steps: int = 20) -> Path:
     TERMS["squared_gap"] = Term(squared_gap, {"gap": "gap"}, frozenset({"negatives"}), over="negatives")
-    OPTIONS["gap"] = ()
     settings = {
         "model": "tiny",
         "pretrained": None,

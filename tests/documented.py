@@ -7,11 +7,15 @@ What has an ellipsis, a choice (`a|b`) or a word in capitals stands for many com
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -70,3 +74,24 @@ def _lines(block: str) -> Iterator[tuple[str, bool]]:
 def snippets(page: Path) -> list[str]:
     """The Python blocks of a page."""
     return [block for language, block in FENCED.findall(page.read_text(encoding="utf-8")) if language == "python"]
+
+
+def check_docstring(function: Any) -> None:
+    """A public function's docstring speaks of its parameters and errors, and its example is a call that fits it."""
+    function = inspect.unwrap(function)
+    doc, signature = inspect.getdoc(function) or "", inspect.signature(function)
+    untold = [parameter for parameter in signature.parameters if not re.search(rf"\b{parameter}\b", doc, re.I)]
+    assert not untold, "parameters that the docstring does not speak of"
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    raised = {
+        ast.unparse(n.exc.func) for n in ast.walk(tree) if isinstance(n, ast.Raise) and isinstance(n.exc, ast.Call)
+    }
+    assert all(fault in doc for fault in raised), raised
+    examples = re.findall(r"^(?:>>> |Example: )(.*)$", doc, re.M)
+    assert examples, "no example"
+    calls = [call for line in examples for call in ast.walk(ast.parse(line)) if isinstance(call, ast.Call)]
+    own = [call for call in calls if ast.unparse(call.func).split(".")[-1] == function.__name__]
+    assert own, f"no example calls {function.__name__}"
+    for call in own:  # a wrong name or number of arguments raises TypeError; **facts stands for what is not shown
+        bind = signature.bind_partial if any(k.arg is None for k in call.keywords) else signature.bind
+        bind(*call.args, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})

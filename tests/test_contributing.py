@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import linecache
 import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from tests.documented import check_docstring
+from tests.losses import extended, test_loss_extended
 
 from compoclip.config import resolve
-from compoclip.losses import Features, objective
-from compoclip.losses.objective import OPTIONS, TERMS, Term
+from compoclip.losses.objective import TERMS, Term
+from compoclip.losses.rank_margin import rank_margin
 from compoclip.negatives import generate
 from compoclip.negatives.kinds import KINDS, Kind
 
@@ -25,7 +28,14 @@ def blocks(language: str) -> list[str]:
 
 
 def run(code: str, names: dict[str, Any]) -> dict[str, Any]:
-    exec(compile(code, "CONTRIBUTING.md", "exec"), names)
+    """What a block defines, where it finds these names; each of its functions has types, as `make lint` wants."""
+    for function in (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)):
+        arguments = [*function.args.args, *function.args.kwonlyargs]
+        assert function.returns, function.name
+        assert all(argument.annotation for argument in arguments), function.name
+    name = f"CONTRIBUTING.md, {len(linecache.cache)}"
+    linecache.cache[name] = (len(code), None, code.splitlines(True), name)  # so that `inspect` finds the source
+    exec(compile(code, name, "exec"), names)
     return names
 
 
@@ -48,29 +58,36 @@ def test_its_commands_are_targets_of_the_makefile() -> None:
 
 
 def test_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    function, line = blocks("python")[:2]
+    """The page's term against the page's loops, by the tests that every term of the folder passes."""
+    function, line, loops = blocks("python")[:3]
     hinge = run(function, {})["hinge"]
     entries: dict[str, Term] = {}
     run(line, {"TERMS": entries, "Term": Term, "hinge": hinge})
     monkeypatch.setitem(TERMS, "hinge", entries["hinge"])
-    monkeypatch.setitem(OPTIONS, "hinge_margin", ())
-    draw = np.random.default_rng(0)
-    unit = lambda *shape: torch.nn.functional.normalize(torch.tensor(draw.normal(size=shape)), dim=-1)  # noqa: E731
-    image, text, wrong, here = unit(3, 5), unit(3, 5), unit(3, 2, 5), torch.tensor([[1, 0], [1, 1], [0, 0]]).bool()
-    features = Features(
-        image=image, text=text, negatives=wrong, negative_mask=here, logit_scale=torch.tensor(10.0, dtype=torch.float64)
-    )
-    found = objective({"contrastive": 1, "hinge": 0.5}, hinge_margin=0.3)(features)["hinge"].item()
-    parts = []
-    for b, k in ((0, 0), (1, 0), (1, 1)):
-        true = sum(float(x) * float(y) for x, y in zip(image[b], text[b]))
-        false = sum(float(x) * float(y) for x, y in zip(image[b], wrong[b, k]))
-        parts.append(max(0.0, 0.3 + false - true))
-    assert found == pytest.approx(0.5 * sum(parts) / 3, abs=1e-12)
+    monkeypatch.setitem(extended.EXTENDED, "hinge", run(loops, vars(extended).copy())["hinge"])
+    asked: dict[str, Any] = {"term": "hinge", "options": {"hinge_margin": 0.3}}
+    test_loss_extended.test_a_term_is_its_loop(**asked, mask="partial", size=4, slots=2, phrases=7)
+    test_loss_extended.test_gradients_are_those_of_finite_differences(**asked)
+    test_loss_extended.test_masked_places_change_nothing(**asked, garbage=np.nan)
+    test_loss_extended.test_nothing_to_compare_is_zero_and_can_be_run_backwards(**asked)
+    test_loss_extended.test_every_term_is_written_as_loops()
+    check_docstring(hinge)
+    monkeypatch.setitem(extended.EXTENDED, "hinge", lambda case, hinge_margin: 1.0)  # another value is noticed
+    with pytest.raises(AssertionError):
+        test_loss_extended.test_a_term_is_its_loop(**asked, mask="partial", size=4, slots=2, phrases=7)
+
+
+def test_the_command_that_trains_with_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TERMS, "hinge", Term(rank_margin, {"hinge_margin": "cap"}))
+    (command,) = re.findall(r"`compoclip train (\S+) ((?:--set \S+ ?)+)`", PAGE)
+    settings = dict(pair.split("=") for pair in command[1].split() if pair != "--set")
+    config = resolve(command[0], {name: float(value) for name, value in settings.items()} | {"data": "world"})
+    assert config.weights == {"contrastive": 1.0, "hinge": 0.5}
+    assert config.options["hinge_margin"] == 0.1
 
 
 def test_the_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    function, line = blocks("python")[2:4]
+    function, line = blocks("python")[3:5]
     sides = run(function, {})["sides"]
     entries: dict[str, Kind] = {}
     run(line, {"KINDS": entries, "Kind": Kind, "sides": sides})

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import os
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from tests.documented import PAGES, ROOT, Command, shown
+from tests.documented import PAGES, ROOT, Command, check_docstring, shown
 from tests.script_module import load
 
 from compoclip.cli import app
@@ -45,23 +43,7 @@ CASES = [command for page in PAGES for command in shown(page) if "compoclip" in 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_a_public_function_tells_its_parameters_faults_and_an_example_that_fits_it(name: str) -> None:
-    function = inspect.unwrap(FUNCTIONS[name])
-    doc, signature = inspect.getdoc(function) or "", inspect.signature(function)
-    untold = [parameter for parameter in signature.parameters if not re.search(rf"\b{parameter}\b", doc, re.I)]
-    assert not untold, "parameters that the docstring does not speak of"
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    raised = {
-        ast.unparse(n.exc.func) for n in ast.walk(tree) if isinstance(n, ast.Raise) and isinstance(n.exc, ast.Call)
-    }
-    assert all(fault in doc for fault in raised), raised
-    examples = re.findall(r"^(?:>>> |Example: )(.*)$", doc, re.M)
-    assert examples, "no example"
-    calls = [call for line in examples for call in ast.walk(ast.parse(line)) if isinstance(call, ast.Call)]
-    own = [call for call in calls if ast.unparse(call.func).split(".")[-1] == function.__name__]
-    assert own, f"no example calls {function.__name__}"
-    for call in own:  # a wrong name or number of arguments raises TypeError; **facts stands for what is not shown
-        bind = signature.bind_partial if any(k.arg is None for k in call.keywords) else signature.bind
-        bind(*call.args, **{keyword.arg: keyword.value for keyword in call.keywords if keyword.arg})
+    check_docstring(FUNCTIONS[name])
 
 
 @pytest.mark.parametrize("shown", CASES, ids=lambda command: f"{command.page}: {command.text[:40]}")

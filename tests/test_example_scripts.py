@@ -56,12 +56,12 @@ def test_lora(script: ModuleType, tmp_path: Path) -> None:
 
 @example("own_loss")
 def test_own_loss(script: ModuleType, tmp_path: Path) -> None:
-    from compoclip.losses.objective import OPTIONS, TERMS
+    from compoclip.losses.objective import TERMS
 
     try:
         run = script.main(tmp_path, steps=6)
     finally:
-        TERMS.pop("squared_gap", None), OPTIONS.pop("gap", None)
+        TERMS.pop("squared_gap", None)
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert lines[0]["squared_gap"] > 0
     assert lines[-1]["loss"] == pytest.approx(lines[-1]["squared_gap"] + lines[-1]["contrastive"], rel=1e-4)

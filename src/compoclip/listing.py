@@ -77,12 +77,12 @@ def resolved_recipe(name: str) -> str:
 def _settings() -> list[tuple[str, str]]:
     """Every setting of a run, for `train --set`: its default and what it is, then the options of the losses' terms."""
     from compoclip.config import TrainConfig
-    from compoclip.losses.objective import OPTIONS
+    from compoclip.losses.objective import term_options
 
     fields = TrainConfig.model_fields.items()
     rows = [(name, f"{info.description} [{info.get_default()}]") for name, info in fields]
     return rows + [
-        (name, f"option of a term: {' or '.join(choices) or 'a number'}") for name, choices in OPTIONS.items()
+        (name, f"option of a term: {' or '.join(choices) or 'a number'}") for name, choices in term_options().items()
     ]
 
 

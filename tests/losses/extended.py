@@ -1,5 +1,7 @@
 """The terms of CS-CLIP, READ, C2LIP, CLIC and CE-CLIP and the sigmoid forms, as loops over single float64 numbers.
 
+A new term goes here, and into `EXTENDED`: test_loss_extended.py asks of each what it lists.
+
 Written from the printed formulas: an absent item is skipped, never added as 0, unless the formula says so.
 `make_extended` draws the inputs that these terms read beside those of `cases.make_case`.
 """

@@ -1,7 +1,8 @@
-"""Every loss term as nested loops over samples, captions, tokens and patches, one float64 number at a time.
+"""FSC-CLIP's and DeGLA's terms as nested loops over samples, captions, tokens and patches, one float64 number a time.
 
 Written from the printed equations (FSC-CLIP, arXiv 2410.05210, section 3; DeGLA, arXiv 2504.16801, equations 4 to 10)
 and the contract. A missing negative is a class that does not exist. Nothing here is vectorised over samples.
+The terms of other papers, and new ones, are in extended.py.
 """
 
 from __future__ import annotations

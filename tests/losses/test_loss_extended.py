@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from compoclip.errors import InputError
-from compoclip.losses import Features, objective
+from compoclip.losses import TERMS, Features, objective
 from compoclip.losses.rank_margin import next_margins as measured_margins
 
 from .cases import Case, features, one, rounded, run_with_gradients, tensors, unit
 from .extended import EXTENDED, make_extended, next_margins
+from .loops import LOOPS
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("unit_contrast", {}),
@@ -43,6 +44,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("contrastive", {"contrastive_form": "sigmoid", "contrastive_negatives": "batch"}),
     ("contrastive", {"contrastive_form": "sigmoid", "contrastive_negatives": "own"}),
 ]
+VARIANTS += [(term, {}) for term in EXTENDED if term not in {name for name, _ in VARIANTS}]
 IDS = ["-".join([term, *map(str, options.values())]) for term, options in VARIANTS]
 every_variant = pytest.mark.parametrize(("term", "options"), VARIANTS, ids=IDS)
 SLOTTED = (
@@ -67,6 +69,10 @@ def usable(term: str, case: Case) -> Case:
     if term == "text_contrast" and case["negative_mask"].size:
         case["negative_mask"][:, 0] = True
     return case
+
+
+def test_every_term_is_written_as_loops() -> None:
+    assert set(TERMS) == {*LOOPS, *EXTENDED}, "write it as loops in tests/losses/extended.py, and list it in EXTENDED"
 
 
 @every_variant

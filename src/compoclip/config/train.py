@@ -239,9 +239,10 @@ def _overridden(
     """chosen: the objective, by `name` or by `weights`, the distillation weight for a batch of 256."""
     from compoclip.distributed import started
     from compoclip.losses import TERMS, objective
-    from compoclip.losses.objective import OPTIONS
+    from compoclip.losses.objective import term_options
 
-    changes = {key: value for key, value in overrides.items() if key in TERMS or key in OPTIONS}
+    known_options = term_options()
+    changes = {key: value for key, value in overrides.items() if key in TERMS or key in known_options}
     if "objective" in overrides:
         chosen, options = {"name": overrides["objective"]}, {}
     built = objective(chosen["weights"] if "weights" in chosen else chosen["name"], **options)
@@ -257,7 +258,7 @@ def _overridden(
         elif key in TrainConfig.model_fields:
             fields[key] = value
         elif key not in changes and key != "objective":
-            known = [*TrainConfig.model_fields, "objective", *TERMS, *OPTIONS]
+            known = [*TrainConfig.model_fields, "objective", *TERMS, *known_options]
             close = get_close_matches(key, known, n=1)
             hint = f" (did you mean {close[0]!r}?)" if close else ""
             raise InputError(f"unknown setting {key!r}{hint}; see `compoclip ls settings`")

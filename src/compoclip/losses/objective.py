@@ -28,7 +28,7 @@ from compoclip.losses.text_grounded import text_grounded
 from compoclip.losses.text_pull import text_pull
 from compoclip.losses.unit_contrast import unit_contrast
 
-__all__ = ["OBJECTIVES", "OPTIONS", "TERMS", "Objective", "Term", "objective"]
+__all__ = ["OBJECTIVES", "TERMS", "Objective", "Term", "objective", "term_options"]
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,6 @@ TERMS: dict[str, Term] = {
         _needs("negatives"),
     ),
 }
-
-OPTIONS: dict[str, tuple[str, ...]] = {
-    option: term.choices(option) for term in TERMS.values() for option in term.options
-}  # option -> its choices; empty for a number
 
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "clip": {"weights": {"contrastive": 1.0}},
@@ -188,11 +184,19 @@ class Objective:
         return values
 
 
+def term_options() -> dict[str, tuple[str, ...]]:
+    """The options of all terms by name, and the choices of each: none for a number.
+
+    Example: "margin_cap" in term_options()
+    """
+    return {option: term.choices(option) for term in TERMS.values() for option in term.options}
+
+
 def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     """Build an objective by name (`compoclip ls methods` lists them), or from {term: weight}.
 
     Overrides: `weights={term: weight}`, or a term's name, sets that term's weight (0 drops it); an option of a term
-    (`OPTIONS`), as `contrastive_negatives="own"`, sets it. Raises InputError for names and values it does not know.
+    (`term_options`), as `contrastive_negatives="own"`, sets it. Raises InputError for unknown names and values.
 
     >>> objective("fsc-clip", local_negative=0.5).weights["local_negative"]
     0.5
@@ -204,14 +208,14 @@ def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     else:
         preset = {"weights": dict(name)}
     weights = {**preset.pop("weights"), **(overrides.pop("weights", None) or {})}
-    options = dict(preset)
+    options, known = dict(preset), term_options()
     for key, value in overrides.items():
         if key in TERMS:
             weights[key] = value
-        elif key in OPTIONS:
-            options[key] = _option(key, value)
+        elif key in known:
+            options[key] = _option(key, value, known[key])
         else:
-            raise InputError(_unknown("objective option", key, [*TERMS, *OPTIONS]))
+            raise InputError(_unknown("objective option", key, [*TERMS, *known]))
     for term, weight in weights.items():
         if term not in TERMS:
             raise InputError(_unknown("term", term, TERMS))
@@ -223,8 +227,7 @@ def objective(name: str | Mapping[str, float], **overrides: Any) -> Objective:
     return Objective(weights, options)
 
 
-def _option(name: str, value: Any) -> Any:
-    choices = OPTIONS[name]
+def _option(name: str, value: Any, choices: tuple[str, ...]) -> Any:
     if choices:
         if value not in choices:
             raise InputError(f"{name}={value!r}: choose one of {', '.join(choices)}")
