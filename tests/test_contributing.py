@@ -10,10 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
+from pydantic import TypeAdapter
+from tests import test_one_stack
+from tests.data import test_catalog
 from tests.documented import check_docstring
 from tests.losses import extended, test_loss_extended
 
 from compoclip.config import resolve
+from compoclip.data import catalog
+from compoclip.data.catalog import Entry
+from compoclip.data.checking import check_entry
+from compoclip.data.sources import opening
+from compoclip.data.training_sets import locate, training_sets
+from compoclip.errors import InputError
+from compoclip.evaluation.tasks import retrieval
 from compoclip.losses.objective import TERMS, Term
 from compoclip.losses.rank_margin import rank_margin
 from compoclip.negatives import generate
@@ -104,3 +115,41 @@ def test_the_recipe(tmp_path: Path) -> None:
     config = resolve(str(path), {"data": "world", "output_dir": str(tmp_path / "run")})
     assert (config.batch_size, config.micro_batch) == (64, 16)
     assert config.weights == resolve("negclip", {"data": "world", "output_dir": "run"}).weights
+
+
+def test_the_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, trained = (yaml.safe_load(block) for block in blocks("yaml")[1:3])
+    (name,) = {*listed, *trained}
+    entry = TypeAdapter(Entry).validate_python({"name": name, **listed[name]})
+    monkeypatch.setitem(catalog.entries(), name, entry)
+    monkeypatch.setitem(training_sets(), name, trained[name])
+    test_catalog.test_every_entry_is_complete_and_consistent()
+    assert [missing["wanted"] for missing in check_entry(name, tmp_path)["missing"]] == [1, 1000]
+    with pytest.raises(InputError, match=r"red-things: wanted .*captions.tsv"):
+        locate(name, tmp_path)
+    (tmp_path / "red/images").mkdir(parents=True)
+    (tmp_path / "red/captions.tsv").write_text("image\tcaption\na.jpg\ta red thing\n")
+    assert locate(name, tmp_path) == {
+        "data": str(tmp_path / "red/captions.tsv"),
+        "image_root": str(tmp_path / "red/images"),
+    }
+    assert [part["path"] for part in check_entry(name, tmp_path)["missing"]] == ["red/images/*.jpg"]
+
+
+def test_the_file_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    function, line, maker = blocks("python")[5:8]
+    open_yaml = run(function, {})["open_yaml"]
+    with monkeypatch.context() as patch:  # registered and written as the page says, it is one format of all
+        openers = dict(opening.OPENERS)
+        run(line, {"OPENERS": openers, "open_yaml": open_yaml})
+        patch.setattr(opening, "OPENERS", openers)
+        patch.setattr(opening, "TABLE_SUFFIXES", (*opening.OPENERS, ".parquet"))
+        patch.setattr(retrieval, "TABLE_SUFFIXES", opening.TABLE_SUFFIXES)
+        made = run(maker, vars(test_one_stack).copy())["yaml_rows"]
+        patch.setattr(test_one_stack, "FORMATS", {"yaml": made, "tsv": test_one_stack.FORMATS["tsv"]})
+        test_one_stack.test_every_format_gives_the_same()
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("- a dog")
+    for path, message in ((wrong, "wanted a list of mappings"), (tmp_path / "gone.yaml", "no such file")):
+        with pytest.raises(InputError, match=message):
+            open_yaml(path)

@@ -38,7 +38,8 @@ def qualified(value: Any) -> str:
 
 PUBLIC = public()
 FUNCTIONS = {qualified(value): value for _, _, value in PUBLIC if inspect.isfunction(value)}
-CASES = [command for page in PAGES for command in shown(page) if "compoclip" in command.text.split()]
+SHOWN = [command for page in (*PAGES, ROOT / "CONTRIBUTING.md") for command in shown(page)]
+CASES = [command for command in SHOWN if "compoclip" in command.text.split()]
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
@@ -125,6 +126,17 @@ def test_the_readme_counts_what_there_is() -> None:
     assert f"{len(list_tasks())} composition, recognition and retrieval benchmarks" in text
     for address in re.findall(r"\]\(([^)#]+)\)|<img src=\"([^\"]+)\"", text):
         assert (ROOT / "".join(address)).exists(), address
+
+
+def test_every_term_kind_and_benchmark_is_on_its_page() -> None:
+    from compoclip.evaluation import TASKS
+    from compoclip.losses import TERMS
+    from compoclip.negatives import KINDS
+
+    for page, names in (("training", TERMS), ("negatives", KINDS), ("evaluation", TASKS)):
+        text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+        assert names
+        assert [name for name in names if f"`{name}`" not in text] == [], f"give each its line in docs/{page}.md"
 
 
 def test_every_recipe_s_paper_is_on_the_page_about_citing() -> None:

@@ -97,7 +97,9 @@ class Task:
     needs: str = ""
 
     def entries(self) -> list[Entry]:
-        """Its sets in the catalogue."""
+        """Its sets in the catalogue. Raises InputError for one that is not there."""
+        if unknown := [name for name in self.data if name not in entries()]:
+            raise InputError(f"task {self.name}: no entry of data/catalog.yaml is called {', '.join(unknown)}; add it")
         return [entries()[name] for name in self.data]
 
     def facts(self) -> dict[str, str]:
