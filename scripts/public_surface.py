@@ -25,7 +25,7 @@ compoclip blending config config.build config.evaluate config.llm config.setting
 data.loader data.sources data.sources.base data.sources.opening data.world
 evaluation evaluation.aggregate evaluation.benchmark evaluation.encoders evaluation.evaluate evaluation.questions
 evaluation.results evaluation.scoring evaluation.task
-export export.convert
+export export.convert export.formats
 losses losses.features losses.masks losses.objective
 models models.load models.model models.save
 negatives negatives.build negatives.engine negatives.kinds negatives.store negatives.types

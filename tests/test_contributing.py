@@ -17,6 +17,7 @@ from tests.data import test_catalog
 from tests.documented import check_docstring
 from tests.losses import extended, test_loss_extended
 
+from compoclip.cli import main
 from compoclip.config import resolve
 from compoclip.data import catalog
 from compoclip.data.catalog import Entry
@@ -25,8 +26,11 @@ from compoclip.data.sources import opening
 from compoclip.data.training_sets import locate, training_sets
 from compoclip.errors import InputError
 from compoclip.evaluation.tasks import retrieval
+from compoclip.export.formats import FORMATS, Format
+from compoclip.listing import listing
 from compoclip.losses.objective import TERMS, Term
 from compoclip.losses.rank_margin import rank_margin
+from compoclip.models import load
 from compoclip.negatives import generate
 from compoclip.negatives.kinds import KINDS, Kind
 
@@ -153,3 +157,20 @@ def test_the_file_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     for path, message in ((wrong, "wanted a list of mappings"), (tmp_path / "gone.yaml", "no such file")):
         with pytest.raises(InputError, match=message):
             open_yaml(path)
+
+
+def test_the_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    function, line = blocks("python")[8:10]
+    entries: dict[str, Format] = {}
+    run(line, {"FORMATS": entries, "Format": Format, **run(function, {})})
+    for name, form in entries.items():
+        monkeypatch.setitem(FORMATS, name, form)
+    with pytest.raises(SystemExit) as stop:
+        main(["convert", "tiny", "--to", "numpy", "--out", str(tmp_path / "out")])
+    assert stop.value.code == 0, capsys.readouterr().err
+    weights = load("tiny").clip.state_dict()
+    with np.load(tmp_path / "out" / "weights.npz") as read:
+        assert set(read.files) == set(weights)
+        assert all(np.array_equal(read[name], value.numpy()) for name, value in weights.items())
+    assert "library_name: numpy" in (tmp_path / "out" / "README.md").read_text()
+    assert any(row.startswith("numpy ") for row in listing("exports"))

@@ -128,12 +128,13 @@ def test_the_readme_counts_what_there_is() -> None:
         assert (ROOT / "".join(address)).exists(), address
 
 
-def test_every_term_kind_and_benchmark_is_on_its_page() -> None:
+def test_every_term_kind_benchmark_and_export_is_on_its_page() -> None:
     from compoclip.evaluation import TASKS
+    from compoclip.export.formats import FORMATS
     from compoclip.losses import TERMS
     from compoclip.negatives import KINDS
 
-    for page, names in (("training", TERMS), ("negatives", KINDS), ("evaluation", TASKS)):
+    for page, names in (("training", TERMS), ("negatives", KINDS), ("evaluation", TASKS), ("models", FORMATS)):
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
         assert names
         assert [name for name in names if f"`{name}`" not in text] == [], f"give each its line in docs/{page}.md"

@@ -53,20 +53,21 @@ def blend_to(base: str, tuned: str | Sequence[str], alpha: float, out: Path) -> 
 def write_blend(model: Model, out: Path, tuned: Sequence[str], results: dict[str, Any] | None = None) -> Path:
     """An open_clip folder with a model card: the blend, how its first fine-tune was trained, and its own `results`."""
     from compoclip.export.card import run_of, write_card
-    from compoclip.export.convert import open_clip_equality
     from compoclip.export.fingerprint import fingerprint
+    from compoclip.export.formats import FORMATS
+    from compoclip.export.open_clip_folder import check
 
     save(model, out)
     facts = {
         "name": out.name,
         "found": {"activation": (model.info["activation"], "its parts'")},
         "fingerprint": fingerprint(model),
-        "equality": open_clip_equality(model, out).as_dict(),
+        "equality": check(model, out).as_dict(),
         "blend": {**model.info.get("blend", {}), **({"soup": model.info["soup"]} if "soup" in model.info else {})},
     }
     run = run_of(Path(tuned[0])) if Path(tuned[0]).exists() else {}
     facts["run"] = {**run, "results": results}  # the fine-tune's own figures are not the blend's
-    write_card(out, "open_clip", facts, None, model.info.get("blend", {}).get("base"))
+    write_card(out, FORMATS["open_clip"], facts, None, model.info.get("blend", {}).get("base"))
     return out
 
 

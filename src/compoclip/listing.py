@@ -25,6 +25,7 @@ def listing(what: str) -> list[str]:
         "negatives": _negatives,
         "tasks": _tasks,
         "models": _models,
+        "exports": _exports,
         "settings": _settings,
     }
     if not what:
@@ -101,6 +102,12 @@ def _tasks() -> list[tuple[str, str]]:
 
     told = {name: task.facts() for name, task in TASKS.items()}
     return [(name, f"{facts['title']} [{facts['licence']}; needs {facts['needs']}]") for name, facts in told.items()]
+
+
+def _exports() -> list[tuple[str, str]]:
+    from compoclip.export.formats import FORMATS
+
+    return [(name, f"{form.description}; {form.use}") for name, form in FORMATS.items()]
 
 
 def _models() -> list[tuple[str, str]]:

@@ -161,10 +161,10 @@ app.command()(runs.env)
 
 @app.command()
 def ls(
-    what: Annotated[str, typer.Argument(help="methods, recipes, negatives, tasks, models or settings.")] = "",
+    what: Annotated[str, typer.Argument(help="methods, recipes, negatives, tasks, models, exports or settings.")] = "",
     name: Annotated[str, typer.Argument(help="A recipe, to be shown with everything it inherits.")] = "",
 ) -> None:
-    """What there is: methods, recipes, negatives, tasks, models, settings.
+    """What there is: methods, recipes, negatives, tasks, models, exports, settings.
 
     Example: compoclip ls recipes
     """

@@ -10,9 +10,7 @@ import typer
 
 def convert(
     checkpoint: Annotated[str, typer.Argument(help="FILE, DIR, hf:OWNER/NAME[/FILE], NAME:TAG or tiny.")],
-    to: Annotated[
-        str, typer.Option(help="open_clip, hf (CLIPModel folder), onnx (two graphs) or adapter (peft LoRA).")
-    ],
+    to: Annotated[str, typer.Option(help="The format, such as hf; `compoclip ls exports` lists them.")],
     out: Annotated[Path, typer.Option(help="Folder to write; one that convert wrote before is replaced.")],
     activation: Annotated[str | None, typer.Option(help="gelu or quickgelu, for a weights file.")] = None,
     base: Annotated[

@@ -21,7 +21,7 @@ ROUNDING = 2.0**-24  # of a weight of size 1 in float32, which a merged change c
 MOST = 64  # ranks above this are no adapter any more
 
 
-def write(model: Model, base: Model, folder: Path, rank: int | None = None) -> Equality:
+def write(model: Model, folder: Path, base: Model, rank: int | None = None) -> Equality:
     """Write `adapter_config.json` and `adapter_model.safetensors`; returns how base + adapter compares with `model`.
 
     The factors come from the singular values of every matrix's change, so a merged LoRA gives back its own rank. A

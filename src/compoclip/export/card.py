@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from compoclip.export.formats import Format
 from compoclip.io import read_json, write_text
 
 CITATIONS = {
@@ -20,13 +21,6 @@ CITATIONS = {
 TERMS = {  # terms of an objective -> whose they are
     "fsc-clip": {"global_negative", "local_negative"},
     "degla": {"image_grounded", "text_grounded", "distillation"},
-}
-LIBRARY = {"open_clip": "open_clip", "hf": "transformers", "onnx": "onnx", "adapter": "peft"}
-USE = {
-    "open_clip": 'open_clip.create_model_and_transforms("local-dir:FOLDER")',
-    "hf": "transformers.CLIPModel.from_pretrained(FOLDER)",
-    "onnx": 'onnxruntime.InferenceSession("image.onnx"), ("text.onnx")',
-    "adapter": "peft.PeftModel.from_pretrained(base as a CLIPModel, FOLDER)",
 }
 
 
@@ -50,17 +44,17 @@ def base_of(settings: dict[str, Any]) -> str | None:
     return f"{name}:{Path(str(tag)).name}" if tag else name
 
 
-def write_card(folder: Path, to: str, facts: dict[str, Any], licence: str | None, base: str | None = None) -> None:
+def write_card(folder: Path, to: Format, facts: dict[str, Any], licence: str | None, base: str | None = None) -> None:
     """Write `README.md`. `facts`: found (what the checkpoint is), equality, fingerprint; run or blend where known."""
     run = facts.get("run") or {}
     settings = run.get("settings") or {}
     base = base or base_of(settings)
-    head: dict[str, Any] = {"library_name": LIBRARY[to], "tags": ["clip", "compositionality", "compoclip"]}
-    head |= {"pipeline_tag": "zero-shot-image-classification"} if to in ("open_clip", "hf") else {}
+    head: dict[str, Any] = {"library_name": to.library, "tags": ["clip", "compositionality", "compoclip"]}
+    head |= {"pipeline_tag": to.task} if to.task else {}
     head |= {"license": licence} if licence else {}
     head |= {"base_model": base} if base and "/" in base else {}
     text = ["---", yaml.safe_dump(head, sort_keys=False).rstrip(), "---", "", f"# {facts['name']}", ""]
-    text += [f"Loads by `{USE[to]}`.", ""]
+    text += [f"Loads by `{to.use}`.", ""]
     source = [f"file: {facts['file']}, sha256 {facts['sha256']}"] if facts.get("sha256") else []
     text += _section("Origin", [*source, *(f"{k}: {v} ({why})" for k, (v, why) in facts["found"].items())])
     if base:

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.errors import InputError, RunError
-from compoclip.export import adapter, huggingface, onnx
 from compoclip.export.card import run_of, write_card
-from compoclip.export.equality import Equality, compare
 from compoclip.export.fingerprint import fingerprint
+from compoclip.export.formats import FORMATS
 from compoclip.export.source import open_source
 from compoclip.io import write_json
-from compoclip.models import Model, load, save
+from compoclip.models import load
 
-__all__ = ["FORMATS", "convert"]
+__all__ = ["convert"]
 
-FORMATS = ("open_clip", "hf", "onnx", "adapter")
 REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
 RECORD = "conversion.json"  # a folder with it was written here, and may be replaced
 
@@ -36,7 +34,7 @@ def convert(
     licence: str | None = None,
     push_to_hub: str | None = None,
 ) -> dict[str, Any]:
-    """Write `checkpoint` as `to` (open_clip, hf, onnx, adapter) at `out`; returns what was found and measured.
+    """Write `checkpoint` as `to` (a name of `FORMATS`) at `out`; returns what was found and measured.
 
     The folder contains `conversion.json` (origin, fingerprint, equality) and a model card. It appears whole, and only
     where the export gives the source's features to 1e-4. `base` is needed for an adapter, and gives a file's
@@ -50,10 +48,11 @@ def convert(
     """
     if to not in FORMATS:
         raise InputError(f"--to {to}: choose {', '.join(FORMATS)}")
-    if rank is not None and (to != "adapter" or rank < 1):
+    form = FORMATS[to]
+    if rank is not None and ("rank" not in form.takes or rank < 1):
         raise InputError("--rank is the rank of an adapter, at least 1; use it with --to adapter")
-    if to == "adapter" and base is None:
-        raise InputError("--to adapter needs --base with the model that was fine-tuned")
+    if "base" in form.takes and base is None:
+        raise InputError(f"--to {to} needs --base with the model that was fine-tuned")
     if push_to_hub is not None and not REPOSITORY.fullmatch(push_to_hub):
         raise InputError(f"--push-to-hub {push_to_hub}: write OWNER/NAME")
     out = Path(os.path.abspath(out))
@@ -65,7 +64,10 @@ def convert(
     out.parent.mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
-        folder, equality = _write(model, to, room / "out", base, rank)
+        folder = room / "out"
+        folder.mkdir()
+        given = {"base": load(base) if base and "base" in form.takes else None, "rank": rank}
+        equality = form.write(model, folder, **{name: given[name] for name in form.takes})
         if rank is None:
             equality.check(f"{checkpoint} as {to}")
         facts = {
@@ -78,7 +80,7 @@ def convert(
         write_json(folder / RECORD, facts)
         run = run_of(Path(checkpoint)) if Path(checkpoint).exists() else {}
         blend = model.info.get("blend") or model.config.get("blend")
-        write_card(folder, to, {**facts, "run": run, "blend": blend}, licence, base or model.info.get("base"))
+        write_card(folder, form, {**facts, "run": run, "blend": blend}, licence, base or model.info.get("base"))
         _place(folder, out)
     except OSError as error:
         raise RunError(f"{out}: cannot be written ({error}); free space there or choose another place") from error
@@ -87,38 +89,6 @@ def convert(
     if push_to_hub is not None:
         facts["hub"] = push(out, push_to_hub)
     return facts
-
-
-def _write(model: Model, to: str, folder: Path, base: str | None, rank: int | None) -> tuple[Path, Equality]:
-    if to == "open_clip":
-        return _open_clip(model, folder)
-    folder.mkdir(parents=True)
-    if to == "hf":
-        return folder, huggingface.write(model, folder)
-    if to == "onnx":
-        return folder, onnx.write(model, folder)
-    return folder, adapter.write(model, load(base or ""), folder, rank)
-
-
-def _open_clip(model: Model, folder: Path) -> tuple[Path, Equality]:
-    save(model, folder)
-    return folder, open_clip_equality(model, folder)
-
-
-def open_clip_equality(model: Model, folder: Path) -> Equality:
-    """Load a folder that `save` wrote and compare it with `model`."""
-    again = load(folder)
-    again.tokenizer = model.tokenizer  # ids are compared by the caller's own; the texts of both are equal below
-    return compare(
-        model,
-        lambda batch: again.encode_image(batch),
-        lambda ids: _unit(again.text_features(ids, cut=False).pooled),
-        len(again.clip.state_dict()),
-    )
-
-
-def _unit(features: Any) -> Any:
-    return features / features.norm(dim=-1, keepdim=True)
 
 
 def _place(folder: Path, out: Path) -> None:

@@ -67,7 +67,10 @@ def save(model: Model, out: str | Path) -> Path:
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:
-    """Write a tokenizer of transformers' under a class that its release 4 has too: 5 writes a name of its own."""
+    """Write a tokenizer of transformers' into a folder under a class that its release 4 has too: 5 has its own.
+
+    Example: save_tokenizer(model.tokenizer.tokenizer, Path("mine"))
+    """
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
     found = json.loads(path.read_text("utf-8"))
