@@ -79,26 +79,8 @@ def same_meaning_phrases(view: CaptionView, a: Noun, b: Noun) -> bool:
         return True  # "a muffin on a plate with a fork"
     if rest == ["of"] or rest == ["made", "of"] or (rest == ["from"] and view.lower[a.phrase - 1] in PLACES):
         return True  # "the door of a kitchen", "a hammock made of canvas"
-    before = view.lower[a.phrase - 1]
-    around = {before, *rest}
-    if before in PLACES and (rest == [before] or rest == ["and", before]):
-        return True  # "in a train in a train station", "on the wall and on the floor"
-    if around <= {"on", "of"} or (around <= {"on", "in", "over", "at", "of"} and {a.lemma, b.lemma} & WATERS):
-        return True  # "on a bench on top of a pier", "on a boat in the water"
-    if around <= ALONG | BESIDE and a.lemma in WAYS and b.lemma in WAYS:
-        return True  # "down a path in tall grass"
-    if before == "wearing" and {"also"} <= set(rest) <= {"and", "also", "in"}:
-        return True  # "wearing a mask and also in a suit"
-    if rest and rest[-1] in _THROUGH and a.lemma in WAYS and b.lemma in WAYS:
-        return True  # "has left a trail behind him as he makes his way through the snow"
-    if around <= WORN and not {"wearing", "wears", "wear"}.isdisjoint(rest):
-        return True  # "in a shirt wearing a tie", "with a coat wears a wig", "wearing a hat and also wearing a tie"
-    if before == "from" and rest == ["on"]:
-        return True  # "swinging from a tree on a rope"
-    if before == "on" and rest[-1:] == ["on"] and {a.lemma, b.lemma} & RIDDEN:
-        return True  # "on a skateboard doing a trick on a ramp"
-    if before in ("at", "in", "on") and rest[-1:] == ["at"] and "DT" not in view.parsed.tags[a.head + 1 : b.phrase]:
-        return True  # "eating in a restaurant at a table"
+    if _places_alike(view, a, b, rest):
+        return True
     if "along" in rest and "side" in view.lower[a.head + 1 : b.phrase]:
         return True  # "along side of"
     if (
@@ -122,6 +104,30 @@ def same_meaning_phrases(view: CaptionView, a: Noun, b: Noun) -> bool:
     if rest and (set(rest) <= TOUCHING or rest == ["across", "from"]):
         return True  # "its nose pressed to the ground"
     return len(rest) == 1 and rest[0].rstrip("es") in MUTUAL_VERBS
+
+
+def _places_alike(view: CaptionView, a: Noun, b: Noun, rest: list[str]) -> bool:
+    """Do both nouns say where something is, or what it wears, so that each may stand first? rest: what is between."""
+    before = view.lower[a.phrase - 1]
+    around = {before, *rest}
+    if before in PLACES and (rest == [before] or rest == ["and", before]):
+        return True  # "in a train in a train station", "on the wall and on the floor"
+    if around <= {"on", "of"} or (around <= {"on", "in", "over", "at", "of"} and {a.lemma, b.lemma} & WATERS):
+        return True  # "on a bench on top of a pier", "on a boat in the water"
+    if around <= ALONG | BESIDE and a.lemma in WAYS and b.lemma in WAYS:
+        return True  # "down a path in tall grass"
+    if before == "wearing" and {"also"} <= set(rest) <= {"and", "also", "in"}:
+        return True  # "wearing a mask and also in a suit"
+    if rest and rest[-1] in _THROUGH and a.lemma in WAYS and b.lemma in WAYS:
+        return True  # "has left a trail behind him as he makes his way through the snow"
+    if around <= WORN and not {"wearing", "wears", "wear"}.isdisjoint(rest):
+        return True  # "in a shirt wearing a tie", "with a coat wears a wig", "wearing a hat and also wearing a tie"
+    if before == "from" and rest == ["on"]:
+        return True  # "swinging from a tree on a rope"
+    if before == "on" and rest[-1:] == ["on"] and {a.lemma, b.lemma} & RIDDEN:
+        return True  # "on a skateboard doing a trick on a ramp"
+    at_last = before in ("at", "in", "on") and rest[-1:] == ["at"]
+    return at_last and "DT" not in view.parsed.tags[a.head + 1 : b.phrase]  # "eating in a restaurant at a table"
 
 
 def _of_another(view: CaptionView, a: Noun, b: Noun) -> bool:

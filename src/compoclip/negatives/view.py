@@ -119,7 +119,7 @@ class CaptionView:
         if not self._names_a_thing(head):
             return None
         parsed, lower = self.parsed, self.lower
-        word, following = lower[head], head + 1 < len(lower)
+        word = lower[head]
         start = phrase = head
         article, counted = -1, False
         adjectives = []
@@ -151,18 +151,8 @@ class CaptionView:
             start += 1
         if any(lower[child] in ("many", "several", "few", "multiple", "various", "numerous") for child in adjectives):
             counted = True
-        if not all((w.isalpha() or w == "-") and w not in PRONOUN_LIKE for w in lower[start:head]):
+        if self._misread(phrase, start, head, adjectives):
             return None
-        if start + 1 < head and any(w.endswith("ing") and w not in THINGS_IN_ING for w in lower[start + 1 : head]):
-            return None  # "kitten drinking water"
-        if following and lower[head + 1] in ("lined", "covered", "capped") and parsed.tags[head + 2 :][:1] in NOMINAL:
-            return None  # "the tree lined highway"; but "a table covered in"
-        if (following and lower[head + 1] in SECOND_HALVES) or any(lower[i] in SECOND_HALVES for i in adjectives):
-            return None  # "leather bound books"
-        if phrase + 1 < start and any(
-            lower[i].endswith("ing") and parsed.tags[i - 1].startswith("N") for i in range(phrase + 1, start)
-        ):
-            return None  # "a couch holding food"
         plural = parsed.tags[head] == "NNS" or word in PLURALS
         stem = word if word in PAIRS else lemma(word, "n") if plural else word
         if (
@@ -186,6 +176,21 @@ class CaptionView:
             tuple(adjectives),
             bare or (stem in MASS and not plural),
         )
+
+    def _misread(self, phrase: int, start: int, head: int, adjectives: list[int]) -> bool:
+        """Is the head, with the words before it, something else than the parser took it for?"""
+        tags, lower = self.parsed.tags, self.lower
+        following = head + 1 < len(lower)
+        if not all((w.isalpha() or w == "-") and w not in PRONOUN_LIKE for w in lower[start:head]):
+            return True
+        if start + 1 < head and any(w.endswith("ing") and w not in THINGS_IN_ING for w in lower[start + 1 : head]):
+            return True  # "kitten drinking water"
+        if following and lower[head + 1] in ("lined", "covered", "capped") and tags[head + 2 :][:1] in NOMINAL:
+            return True  # "the tree lined highway"; but "a table covered in"
+        if (following and lower[head + 1] in SECOND_HALVES) or any(lower[i] in SECOND_HALVES for i in adjectives):
+            return True  # "leather bound books"
+        holding = (i for i in range(phrase + 1, start) if lower[i].endswith("ing"))
+        return any(tags[i - 1].startswith("N") for i in holding)  # "a couch holding food"
 
     def collocated(self, adjective: int, noun: str) -> bool:
         """Do the adjective and the noun after it name one thing, as "hot dog" does?"""

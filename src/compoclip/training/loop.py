@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from compoclip.config import TrainConfig
 from compoclip.data.loader import naming_lost_workers
@@ -109,19 +110,12 @@ def _train(
     if saved:
         together(ranks, lambda: None if ranks.rank else refuse_other(saved[-1], own))
         step, position = load_checkpoint(saved[-1], model.clip, teacher_clip, optimizer)
-        watch.history = position.get("validation", [])
         if step > total:
             raise InputError(f"{run.path}: has taken {step} steps already, more than the {total} asked for")
-        data.go_on_from(position.get("stream"))
-        if margins is not None:
-            margins.restore(position.get("margins"))
-        if position.get("scaler"):
-            scaler.load_state_dict(position["scaler"])
+        _go_on(position, watch, data, margins, scaler)
     together(ranks, lambda: None if ranks.rank else run.begin(asked, environment()))
     if not saved:
-        if not ranks.same((run / "results-base.json").exists()):
-            evaluate_run(model, config, data, run / "results-base.json", "base", ranks)
-        torch.manual_seed(config.seed)  # training must not depend on whether the base was measured just now
+        _measure_base(model, config, data, run / "results-base.json", ranks)
 
     data.prepare(model, dense=bool(goal.needs & {"tokens", "image_tokens"}), steps=total)
     frozen_texts = FrozenTexts(model.clip, "tokens" in goal.needs) if config.lock_text else None
@@ -178,12 +172,8 @@ def _train(
                 place |= {"margins": margins.state()} if margins is not None else {}
                 place |= {"total": config.batch_size * ranks.count, "processes": ranks.count}
                 logged = step % config.log_every == 0 or step in (1, total)
-                values = {}
-                if logged:
-                    rate = len(batch) * ranks.count / (time.perf_counter() - started)
-                    values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
-                    values |= {"lr": lr, "grad_norm": norm.item(), "scale": model.scale, "samples_per_second": rate}
-                log.step(step, values, logged)
+                rate = len(batch) * ranks.count / (time.perf_counter() - started)
+                log.step(step, _figures(loss, terms, lr, norm, model.scale, rate) if logged else {}, logged)
                 stopping = bool(ranks.total(torch.tensor(int(stop.asked))))
                 if not stopping and watch.due(step, epoch, batch.number + 1):
                     log.figures(step, watch.measure(model, step))
@@ -210,14 +200,46 @@ def _train(
     if lora:
         lora.merge()
     model.clip.eval()
+    exported = _export(model, config, run, watch, step, ranks)
+    evaluate_run(exported, config, data, run / "results.json", config.recipe, ranks)
+    return run.path
+
+
+def _figures(
+    loss: Tensor, terms: Mapping[str, Tensor], lr: float, norm: Tensor, scale: float, rate: float
+) -> dict[str, float]:
+    """What a line of `metrics.jsonl` says of a step. The tensors are waited for, so not at every step."""
+    values = {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
+    return values | {"lr": lr, "grad_norm": norm.item(), "scale": scale, "samples_per_second": rate}
+
+
+def _measure_base(model: Model, config: TrainConfig, data: TrainData, place: Path, ranks: Ranks) -> None:
+    if not ranks.same(place.exists()):
+        evaluate_run(model, config, data, place, "base", ranks)
+    torch.manual_seed(config.seed)  # training must not depend on whether the base was measured just now
+
+
+def _go_on(
+    position: dict[str, Any], watch: Validation, data: TrainData, margins: Margins | None, scaler: torch.amp.GradScaler
+) -> None:
+    """Put what is no weight where a checkpoint left it."""
+    watch.history = position.get("validation", [])
+    data.go_on_from(position.get("stream"))
+    if margins is not None:
+        margins.restore(position.get("margins"))
+    if position.get("scaler"):
+        scaler.load_state_dict(position["scaler"])
+
+
+def _export(model: Model, config: TrainConfig, run: RunDirectory, watch: Validation, step: int, ranks: Ranks) -> Model:
+    """Write `export/`, and `export-best/` where it is wanted; the model as the folder has it, to be measured."""
     name = str(run.path)
     model.info = {**model.info, "name": name, "recipe": config.recipe, "base": config.model_name, "sha256": None}
     together(ranks, lambda: None if ranks.rank else save(model, run / "export"))
-    if not ranks.rank:
-        export_best(config, run, watch, step, model)
-    exported = model if ranks.rank else load(run / "export", model.device.type)  # other machines may not see the folder
-    evaluate_run(exported, config, data, run / "results.json", config.recipe, ranks)
-    return run.path
+    if ranks.rank:
+        return model  # other machines may not see the folder
+    export_best(config, run, watch, step, model)
+    return load(run / "export", model.device.type)
 
 
 def _log(config: TrainConfig, run: RunDirectory, total: int, step: int) -> RunLog:
