@@ -31,7 +31,7 @@ def squared_gap(features: Features, gap: float = 0.3) -> Tensor:
 
 
 def main(out: Path, steps: int = 20) -> Path:
-    TERMS["squared_gap"] = Term(squared_gap, {"gap": "gap"}, frozenset({"negatives"}), over="negatives")
+    TERMS["squared_gap"] = Term(squared_gap, {"gap": "gap"}, frozenset({"negatives"}))
     settings = {
         "model": "tiny",
         "pretrained": None,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import linecache
 import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from tests import test_one_stack
 from tests.data import test_catalog
 from tests.documented import check_docstring
 from tests.losses import extended, test_loss_extended
+from tests.training import test_backward
 
 from compoclip.cli import main
 from compoclip.config import resolve
@@ -28,7 +32,7 @@ from compoclip.errors import InputError
 from compoclip.evaluation.tasks import retrieval
 from compoclip.export.formats import FORMATS, Format
 from compoclip.listing import listing
-from compoclip.losses.objective import TERMS, Term
+from compoclip.losses.objective import TERMS, Term, objective
 from compoclip.losses.rank_margin import rank_margin
 from compoclip.models import load
 from compoclip.negatives import generate
@@ -66,6 +70,14 @@ def test_the_files_it_names_are_there() -> None:
         assert list((ROOT / folder).glob(pattern.replace("NAME", "*"))), name
 
 
+def test_its_code_is_in_the_project_s_style() -> None:
+    for code in blocks("python"):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", "format", "--check", "--quiet", "-"], input=code, text=True, cwd=ROOT
+        )
+        assert done.returncode == 0, code
+
+
 def test_its_commands_are_targets_of_the_makefile() -> None:
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
     named = re.findall(r"make ([a-z-]+)", "\n".join([*blocks("bash"), *re.findall(r"`(make .*?)`", PAGE)]))
@@ -87,6 +99,11 @@ def test_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     test_loss_extended.test_nothing_to_compare_is_zero_and_can_be_run_backwards(**asked)
     test_loss_extended.test_every_term_is_written_as_loops()
     check_docstring(hinge)
+    monkeypatch.setattr(test_backward, "GOALS", {"hinge": objective({"hinge": 1.0})})
+    test_backward.test_micro_batches_of_every_objective()
+    monkeypatch.setitem(TERMS, "hinge", replace(entries["hinge"], over="rows_with_negatives"))
+    with pytest.raises(AssertionError, match="hinge"):  # not what it is a mean of
+        test_backward.test_micro_batches_of_every_objective()
     monkeypatch.setitem(extended.EXTENDED, "hinge", lambda case, hinge_margin: 1.0)  # another value is noticed
     with pytest.raises(AssertionError):
         test_loss_extended.test_a_term_is_its_loop(**asked, mask="partial", size=4, slots=2, phrases=7)

@@ -31,20 +31,24 @@ from compoclip.losses.unit_contrast import unit_contrast
 __all__ = ["OBJECTIVES", "TERMS", "Objective", "Term", "objective", "term_options"]
 
 
+Over = Literal["batch", "rows", "rows_with_negatives", "sum"]
+
+
 @dataclass(frozen=True)
 class Term:
     """One term: its function, the public options it takes (option name -> argument), and what it needs of a batch.
 
-    over: what its value sums over. `batch`: a sample's part depends on the other samples; `rows`: the mean of samples
-    that know nothing of each other; `negatives`: the mean of those that have a negative; `sum`: their sum. So all but
-    `batch` can be computed of a part of the batch. over_by: an option's value that changes it.
+    over: what its value sums over. `batch`: anything; a sample's part may depend on the other samples. The rest say
+    that samples know nothing of each other, so that a part of the batch can be computed by itself: `rows` is the mean
+    of one value a sample, `rows_with_negatives` the mean of those that have a negative, `sum` their sum. (A mean of
+    all negatives is none of these: samples have different numbers of them.) over_by: an option's value that changes it.
     """
 
     function: Callable[..., Tensor]
     options: Mapping[str, str] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()
-    over: str = "batch"
-    over_by: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    over: Over = "batch"
+    over_by: Mapping[tuple[str, str], Over] = field(default_factory=dict)
 
     def choices(self, option: str) -> tuple[str, ...]:
         """The values of an option that its function names; empty for a number."""
@@ -65,9 +69,12 @@ TERMS: dict[str, Term] = {
         contrastive,
         {"contrastive_negatives": "negatives", "missing_negatives": "missing", "contrastive_form": "form"},
     ),
-    "global_negative": Term(global_negative, _FOCAL, _needs("negatives"), "negatives"),
+    "global_negative": Term(global_negative, _FOCAL, _needs("negatives"), "rows_with_negatives"),
     "local_negative": Term(
-        local_negative, {**_FOCAL, "local_alignment": "alignment"}, _needs("negatives", "tokens"), "negatives"
+        local_negative,
+        {**_FOCAL, "local_alignment": "alignment"},
+        _needs("negatives", "tokens"),
+        "rows_with_negatives",
     ),
     "image_grounded": Term(image_grounded, {}, _needs("negatives"), "rows"),
     "text_grounded": Term(
@@ -156,7 +163,7 @@ class Objective:
         return found
 
     def over(self, term: str) -> str:
-        """What a term's value sums over with these options: `batch`, `rows`, `negatives` or `sum` (see `Term`)."""
+        """What a term's value sums over with these options: `Term.over`, or what an option makes of it."""
         for (option, value), changed in TERMS[term].over_by.items():
             if self.options.get(option) == value:
                 return changed

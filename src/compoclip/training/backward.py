@@ -105,8 +105,8 @@ def _shares(
     """What each part's value weighs in that of the whole batch, by term."""
     kinds = {own.over(name) for name in own.weights}
     counts = {"rows": [len(part) for part in parts]}
-    if "negatives" in kinds:
-        counts["negatives"] = [towers.with_negatives(part, goal.needs) for part in parts]
+    if "rows_with_negatives" in kinds:
+        counts["rows_with_negatives"] = [towers.with_negatives(part, goal.needs) for part in parts]
     here = torch.tensor([sum(numbers) for numbers in counts.values()])
     whole = dict(zip(counts, ranks.total(here).tolist())) if kinds - {"sum"} else {}
     return [
