@@ -131,8 +131,11 @@ def test_the_readme_counts_what_there_is() -> None:
 def test_every_term_kind_benchmark_and_export_is_on_its_page() -> None:
     from compoclip.evaluation import TASKS
     from compoclip.export.formats import FORMATS
-    from compoclip.losses import TERMS
+    from compoclip.listing import METHODS
+    from compoclip.losses import OBJECTIVES, TERMS
     from compoclip.negatives import KINDS
+
+    assert list(METHODS) == list(OBJECTIVES), "compoclip ls methods"
 
     for page, names in (("training", TERMS), ("negatives", KINDS), ("evaluation", TASKS), ("models", FORMATS)):
         text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
