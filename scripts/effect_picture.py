@@ -1,10 +1,10 @@
 """Draw docs/effect.png, the picture of the README: two rows that fine-tuning turned, and figures before and after.
 
-    compoclip demo --out demo
-    python scripts/effect_picture.py demo/runs/compoclip docs/effect.png
+    python benchmarks/comparison.py --plan long --only compoclip --seeds 0 --out runs/long
+    python scripts/effect_picture.py runs/long/seed-0/runs/compoclip docs/effect.png
 
-Takes a run of the demo, or any run of `train --data world --eval-tasks world`. Its rows are the first of each kind that
-the base gets wrong and the run gets right, so look at the figures beside them, not at the rows alone.
+Takes a run of the comparison or the demo, or any run of `train --data world --eval-tasks world`. Its rows are the first
+of each kind that the base gets wrong and the run gets right, so look at the figures beside them, not at the rows alone.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from compoclip.evaluation.tasks.world import TEST_SEED
 from compoclip.io import write_bytes
 
 KINDS = {"swap-attribute": "which thing has\nwhich colour", "swap-object": "which thing is\non which side"}
+SHORT = 4  # points: the marks of a smaller change lie upon one another, with no room for an arrow
 ROWS = 400  # rows of a kind among which one that turned is looked for
 BASE, TUNED, GOOD, BAD, SOFT = "#7a808a", "#0072b2", "#00694a", "#a8380a", "#5b6470"
 Figures = dict[str, tuple[float, float, float]]  # title -> chance, base, tuned in percent
@@ -35,9 +36,9 @@ def main() -> None:
     options.add_argument("run", type=Path, help="run directory")
     options.add_argument("out", type=Path, help="picture to write (.png or .svg)")
     chosen = options.parse_args()
-    own = chosen.run / "results-base.json"
-    base = read_results(own if own.is_file() else chosen.run.parents[1] / "base" / "results.json")
-    found, values = turned(chosen.run), figures(base, read_results(chosen.run))
+    shared = [folder / "base" / "results.json" for folder in chosen.run.resolve().parents[1:3]]
+    base = next(path for path in (chosen.run / "results-base.json", *shared) if path.is_file() or path == shared[-1])
+    found, values = turned(chosen.run), figures(read_results(base), read_results(chosen.run))
     picture = draw(found, values, chosen.out.suffix[1:])
     write_bytes(chosen.out, picture)
     print(f"{chosen.out}: {len(found)} rows, {len(picture) // 1024} KB")
@@ -103,7 +104,9 @@ def draw(found: list[tuple[world.PairRow, list[float]]], values: Figures, kind: 
     axis = parts[-1].subplots()
     for place, (chance, before, after) in enumerate(values.values()):
         axis.plot([chance] * 2, [place - 0.28, place + 0.28], color=SOFT, lw=1.2, ls=":")
-        axis.annotate("", (after, place), (before, place), arrowprops={"arrowstyle": "->", "color": TUNED, "lw": 2.2})
+        if abs(after - before) > SHORT:
+            style = {"arrowstyle": "->", "color": TUNED, "lw": 2.2}
+            axis.annotate("", (after, place), (before, place), arrowprops=style)
         axis.plot(before, place, "o", color=BASE, ms=9)
         axis.plot(after, place, "D", color=TUNED, ms=9)
         left, right = sorted(((before, BASE), (after, TUNED)))

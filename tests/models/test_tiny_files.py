@@ -44,7 +44,7 @@ def test_no_file_names_a_class_that_transformers_4_lacks(tmp_path):
     copy = save(load("tiny"), tmp_path / "copy")
     for folder in (FOLDER, copy):
         named = json.loads((folder / "tokenizer_config.json").read_text())["tokenizer_class"]
-        assert named == "PreTrainedTokenizerFast"
+        assert named.startswith("PreTrainedTokenizer")  # 4 leaves out "Fast", and both releases read either
 
 
 def test_the_activation_is_stated():
