@@ -48,10 +48,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="labels of methods; the others are left out")
     parser.add_argument("--drop", type=float, default=2.0, help="points of zero-shot that may be lost")
     args = parser.parse_args()
-    plan = replace(FULL, **plans[args.plan])
+    plan, out = replace(FULL, **plans[args.plan]), args.out.resolve()
     for group in args.group:
         wanted = {label: row for label, row in groups[group].items() if not args.only or label in args.only}
-        table = compare(wanted, args.seeds, args.out, args.drop, plan)
+        table = compare(wanted, args.seeds, out, args.drop, plan)
         print(f"\n**{group}**, plan {args.plan}, seeds {', '.join(map(str, args.seeds))}\n\n{table}")
 
 
