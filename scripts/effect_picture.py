@@ -37,7 +37,7 @@ def main() -> None:
     options.add_argument("out", type=Path, help="picture to write (.png or .svg)")
     chosen = options.parse_args()
     shared = [folder / "base" / "results.json" for folder in chosen.run.resolve().parents[1:3]]
-    base = next(path for path in (chosen.run / "results-base.json", *shared) if path.is_file() or path == shared[-1])
+    base = next(filter(Path.is_file, [chosen.run / "results-base.json", *shared]), shared[0])
     found, values = turned(chosen.run), figures(read_results(base), read_results(chosen.run))
     picture = draw(found, values, chosen.out.suffix[1:])
     write_bytes(chosen.out, picture)

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from compoclip.errors import InputError, RunError
-from compoclip.io import remove_leftovers
+from compoclip.io import remove_leftovers, write_json
 from compoclip.models.allowed import strip_code
 from compoclip.models.model import Model
 
@@ -76,7 +76,7 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
     found = json.loads(path.read_text("utf-8"))
     if found.get("tokenizer_class") == "TokenizersBackend":
         found["tokenizer_class"] = "PreTrainedTokenizerFast"
-        path.write_text(json.dumps(found, indent=2) + "\n", "utf-8")
+        write_json(path, found)
 
 
 def _put(temporary: Path, out: Path) -> None:

@@ -287,11 +287,9 @@ def _recognition(methods: Sequence[Method], comp: Sequence[Cell], zeroshot: Sequ
     out = []
     if lost:
         worst, cell = min(lost, key=lambda pair: pair[1].delta.mean if pair[1].delta else 0.0)
-        price = "There is a price: {} with zero-shot recognition, {}."
-        if len(lost) == 1:
-            out.append(price.format(f"{worst.label} pays", points(cell)))
-        else:
-            out.append(price.format(f"{len(lost)} methods pay", f"{worst.label} most, {points(cell)}"))
+        several = len(lost) > 1
+        who, most = (f"{len(lost)} methods pay", f"{worst.label} most, ") if several else (f"{worst.label} pays", "")
+        out.append(f"There is a price: {who} with zero-shot recognition, {most}{points(cell)}.")
     elif any(z.delta is not None for _, _, z in rows):
         none = f"{rows[0][0].label} does not surely lose" if len(rows) == 1 else "None of the methods surely loses"
         out.append(f"{none} zero-shot recognition against {base}.")
