@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from compoclip.config import TrainConfig, read_config
-from compoclip.data.sources.shards import is_pattern
 from compoclip.errors import InputError, RunError
 from compoclip.io import write_json
 from compoclip.locks import LOCK, exclusive
@@ -28,6 +27,7 @@ START = (  # what a start writes
     *("results-base.json", "results-base.samples.jsonl"),
 )
 PATHS = ("data", "image_root", "negatives", "model", "pretrained", "feature_cache", "eval_data_root")
+NAMED = ("model", "pretrained")  # settings that may be the name of a model instead of a path
 NAMES = ("world", "generate", "tiny")  # values of these settings that are never paths
 GRACE = 6.0  # seconds: workers of a killed process notice within five that it is gone
 
@@ -164,6 +164,4 @@ def _is_path(key: str, value: str) -> bool:
     """Whether a setting's value is a place on this machine, not a name, an address or a command."""
     if value in NAMES or not value or "://" in value or value.startswith(("pipe:", "stream:")):
         return False
-    if key in ("feature_cache", "eval_data_root") or os.path.isabs(value):
-        return True
-    return is_pattern(value) or os.path.exists(value)
+    return key not in NAMED or os.path.isabs(value) or os.path.exists(value)
