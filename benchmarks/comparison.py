@@ -50,9 +50,18 @@ def main() -> None:
     args = parser.parse_args()
     plan, out = replace(FULL, **plans[args.plan]), args.out.resolve()
     for group in args.group:
-        wanted = {label: row for label, row in groups[group].items() if not args.only or label in args.only}
+        wanted = {
+            label: {**row, "runs": first_label(row, groups)}
+            for label, row in groups[group].items()
+            if not args.only or label in args.only
+        }
         table = compare(wanted, args.seeds, out, args.drop, plan)
         print(f"\n**{group}**, plan {args.plan}, seeds {', '.join(map(str, args.seeds))}\n\n{table}")
+
+
+def first_label(row: dict[str, Any], groups: dict[str, dict[str, Any]]) -> str:
+    """Under which label a row is run, so that what stands in two groups is trained once."""
+    return next(label for group in groups.values() for label, other in group.items() if other == row)
 
 
 def compare(rows: dict[str, Any], seeds: Sequence[int], out: Path, drop: float, plan: DemoConfig = FULL) -> str:
@@ -84,7 +93,8 @@ def one(
     label: str, row: dict[str, Any], plan: DemoConfig, seed: int, folder: Path, base: dict[str, float], drop: float
 ) -> dict[str, float]:
     """The figures of one method and seed."""
-    config = run_method(label, row["recipe"], plan, seed, folder, label.replace(" ", "-"), row.get("changes"))
+    name = row.get("runs", label).replace(" ", "-")
+    config = run_method(label, row["recipe"], plan, seed, folder, name, row.get("changes"))
     run = Path(config.output_dir)
     summary = read_results(run / "results.json")["summary"]
     curve = [base, *(blend["summary"] for blend in read_json(run / BLENDS)), summary]

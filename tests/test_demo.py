@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from compoclip.demo import FULL, METHODS, QUICK, DemoConfig, run_demo
+from compoclip.demo import FULL, METHODS, QUICK, DemoConfig, build_negatives, run_demo
 from compoclip.errors import InputError
+from compoclip.io import read_json
 
 SMALL = DemoConfig(steps=2, batch_size=16, scenes=64, limit=6, alphas=(0.5,), side_by_side=1)
 
@@ -19,6 +20,19 @@ def test_the_quick_demo_trains_as_long() -> None:
     assert QUICK.steps == FULL.steps
     assert set(QUICK.methods) < set(FULL.methods) == set(METHODS)
     assert "compoclip" in QUICK.methods
+
+
+def test_negatives_that_a_kill_left_unfinished_are_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*job: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("compoclip.negatives.build.counts", killed)
+        with pytest.raises(KeyboardInterrupt):
+            build_negatives(tmp_path, SMALL, 0)
+    assert (tmp_path / "negatives" / "plan.json").exists()
+    build_negatives(tmp_path, SMALL, 0)
+    assert read_json(tmp_path / "negatives" / "manifest.json")["captions"] > SMALL.scenes
 
 
 @pytest.mark.slow

@@ -235,8 +235,7 @@ def build_negatives(out: Path, plan: DemoConfig, seed: int, units: bool = False)
     rows = [f"{sample.image_id}\t{caption}" for sample in source for caption in sample.captions]
     table_path = out / "captions.tsv"
     write_text(table_path, "image\tcaption\n" + "\n".join(rows) + "\n")
-    built = (out / "negatives" / "manifest.json").exists()
-    build(table_path, out / "negatives", KINDS, len(KINDS), WORKERS, seed, resume=built, units=units)
+    build(table_path, out / "negatives", KINDS, len(KINDS), WORKERS, seed, resume=True, units=units)
 
 
 def examples(models: dict[str, Model], rows: int = 40) -> list[dict[str, Any]]:
