@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from compoclip.errors import InputError
+from compoclip.models.image_tower import lock_but_last
 from compoclip.models.text_tower import lengths, text_parameters
 
 from .clips import CONFIGS, captions, pixels
@@ -148,3 +149,20 @@ def test_text_parameters_are_all_but_the_image_tower_and_the_scale(clip, name):
     rest = {name for name, _ in model.named_parameters()} - {name for name, _ in text_parameters(model)}
     assert {n for n in rest if not n.startswith("visual.")} <= {"logit_scale", "logit_bias"}
     assert len(text_parameters(model)) > 10
+
+
+@pytest.mark.parametrize(("name", "first"), [("timm-convnext", "trunk.stages.3"), ("vit", "transformer.resblocks.1")])
+def test_a_tower_is_locked_but_for_its_last_groups(clip, name: str, first: str) -> None:
+    """Every parameter before the first that is trained is frozen, and every one behind it is trained."""
+    visual = clip(name).clip.visual
+    lock_but_last(visual, 2)
+    at = "ln_post" if name == "vit" else "head"
+    trained = {key for key, value in visual.named_parameters() if value.requires_grad}
+    assert any(key.startswith(first) for key in trained)
+    assert any(key.startswith(at) for key in trained)
+    assert not any("stages.0" in key or "resblocks.0" in key or "conv1" in key or "stem" in key for key in trained)
+
+
+def test_a_tower_without_groups_is_refused(clip) -> None:
+    with pytest.raises(InputError, match="open_clip has no groups of layers for ModifiedResNet"):
+        lock_but_last(clip("resnet").clip.visual, 1)

@@ -181,6 +181,8 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
         ({"batch_size": 4096}, "batch"),
         ({"lock_image": True, "lock_text": True}, "nothing to train"),
         ({"unlock_image_head": True}, "lock_image"),
+        ({"unlocked_image_groups": 2, "lock_image": True}, "neither with lock_image"),
+        ({"unlocked_image_groups": 99}, "locks nothing"),
         ({"model": "no-such-model"}, "no-such-model"),
         ({"eval_tasks": ["no-such-task"]}, "no-such-task"),
     ],
@@ -202,6 +204,16 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("compoclip.training.loop.objective", lambda *a, **k: Goal())
     with pytest.raises(RunError, match="not finite"):
         train(config("clip", tmp_path / "run"))
+
+
+def test_the_last_groups_of_a_tower_are_trained_alone(tmp_path: Path) -> None:
+    base = load("tiny").clip.state_dict()
+    out = train(config("negclip", tmp_path / "run", unlocked_image_groups=2, weight_decay=0.0))
+    image = {name: value for name, value in load(out).clip.state_dict().items() if name.startswith("visual.")}
+    moved = {name for name, value in image.items() if not torch.equal(base[name], value)}
+    last = max(name.split(".")[3] for name in image if "resblocks" in name)
+    own = (f"visual.transformer.resblocks.{last}.", "visual.ln_post", "visual.proj")
+    assert moved == {name for name in image if name.startswith(own)}
 
 
 def test_a_locked_tower_does_not_move(tmp_path: Path) -> None:

@@ -117,6 +117,9 @@ class TrainConfig(Settings):
     lora_alpha: float = Field(1.0, gt=0, description="scale of LoRA; its update is multiplied by alpha / rank")
     lock_image: bool = Field(False, description="freeze the image tower and keep its features")
     unlock_image_head: bool = Field(False, description="with lock_image, train the projection into the joint space")
+    unlocked_image_groups: int = Field(
+        0, ge=0, description="train the image tower's last groups of layers and no others of it; 0 trains all of them"
+    )
     feature_cache: str | None = Field(
         None, description="folder that keeps a locked image tower's features for other runs"
     )

@@ -6,6 +6,7 @@ patch tokens are the same projection applied at every place (FSC-CLIP, arXiv 241
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 from open_clip.model import TimmModel, VisionTransformer
@@ -115,3 +116,20 @@ def projection_parameters(visual: Any) -> list[nn.Parameter]:
     if isinstance(visual, TimmModel):
         return list(visual.head.parameters())
     return []
+
+
+def lock_but_last(visual: Any, groups: int) -> None:
+    """Freeze all but the last `groups` groups of layers, as open_clip's --lock-image-unlocked-groups counts them.
+
+    Raises InputError for a tower that open_clip cannot lock in part, and where nothing would be locked.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # open_clip imports timm's groups from their old place
+        try:
+            visual.lock(unlocked_groups=groups)
+        except (AssertionError, AttributeError, RuntimeError):
+            raise InputError(
+                f"unlocked_image_groups: open_clip has no groups of layers for {type(visual).__name__}; use lock_image"
+            ) from None
+    if all(parameter.requires_grad for parameter in visual.parameters()):
+        raise InputError(f"unlocked_image_groups={groups} locks nothing: the image tower has no more groups than that")

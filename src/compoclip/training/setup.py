@@ -13,7 +13,7 @@ from compoclip.config import TrainConfig
 from compoclip.distributed import Ranks, together
 from compoclip.errors import InputError, RunError
 from compoclip.models import Model
-from compoclip.models.image_tower import projection_parameters
+from compoclip.models.image_tower import lock_but_last, projection_parameters
 from compoclip.models.lora import Lora
 from compoclip.models.text_tower import text_parameters
 from compoclip.progress import console, show
@@ -72,6 +72,8 @@ def choose_parameters(model: Model, config: TrainConfig) -> Lora | None:
         raise InputError("lock_image and lock_text together leave nothing to train")
     if config.unlock_image_head and not config.lock_image:
         raise InputError("unlock_image_head only makes sense with lock_image")
+    if config.unlocked_image_groups and (config.lock_image or config.lora_rank):
+        raise InputError("unlocked_image_groups goes neither with lock_image, which keeps features, nor with LoRA")
     lora = Lora(model.clip, config.lora_rank, config.lora_alpha) if config.lora_rank else None
     if config.lock_image:
         for parameter in model.clip.visual.parameters():
@@ -79,6 +81,8 @@ def choose_parameters(model: Model, config: TrainConfig) -> Lora | None:
         if config.unlock_image_head:
             for parameter in projection_parameters(model.clip.visual):
                 parameter.requires_grad_(True)
+    if config.unlocked_image_groups:
+        lock_but_last(model.clip.visual, config.unlocked_image_groups)
     if config.lock_text:
         for _, parameter in text_parameters(model.clip):
             parameter.requires_grad_(False)
