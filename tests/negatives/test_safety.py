@@ -78,6 +78,8 @@ def test_no_harmful_negative_in_twenty_draws_of_two_hundred_captions() -> None:
         ("Amish looking people stand by a tree.", "Amish looking dogs stand by a tree."),
         ("A man eating a hot dog next to a baby.", "A man eating a baby next to a hot dog."),
         ("A man pets a dog.", "A man kicks a boy."),
+        ("A zebra looks at a dead deer on the ground.", "A zebra looks at a dead person on the ground."),
+        ("A man with a bleeding dog.", "A dog with a bleeding man."),
     ],
 )
 def test_the_gate_refuses(caption: str, negative: str) -> None:
@@ -94,6 +96,7 @@ def test_the_gate_refuses(caption: str, negative: str) -> None:
         ("A black man smiles.", "A black woman smiles."),
         ("A man rides a horse.", "A horse rides a man."),
         ("An old man sits on a bench.", "An old man sits on a chair."),
+        ("A man looks at a dead fish.", "A man looks at a dead bird."),
     ],
 )
 def test_the_gate_lets_pass(caption: str, negative: str) -> None:
