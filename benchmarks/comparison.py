@@ -6,8 +6,9 @@
 demo's 600 steps, or the long one's. A plan wants a folder of its own. Each method is trained and measured, and so are
 its blends with the base; what is there already is not run again, so a run that was stopped goes on. Prints a Markdown
 table: means over the seeds with 95 % intervals (Student's t), what a method has where it keeps zero-shot within
-`--drop` points of the base (along its curve of blends, between measured points by a line), and its seconds a step. A
-method that fails is named with its error, and the others go on.
+`--drop` points of the base (along its curve of blends, between measured points by a line), how far `compoclip` is ahead
+of it there (differences of equal seeds), and its seconds a step. A method that fails is named with its error, and the
+others go on.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from compoclip.losses import objective
 from compoclip.models import load
 
 FIGURES = {"comp": "needs the image", "zeroshot": "zero-shot", "i2t": "i2t R@1", "t2i": "t2i R@1"}
+OWN = "compoclip"  # the method whose lead over each other one is told
 HERE = Path(__file__).parent
 
 
@@ -67,14 +69,14 @@ def first_label(row: dict[str, Any], groups: dict[str, dict[str, Any]]) -> str:
 def compare(rows: dict[str, Any], seeds: Sequence[int], out: Path, drop: float, plan: DemoConfig = FULL) -> str:
     """The table of `rows` (label -> recipe and changes); runs what is not there yet."""
     base = measured(load("tiny"), "base", out / "base", plan)["summary"]
-    found: dict[str, list[dict[str, float]]] = {label: [] for label in rows}
+    found: dict[str, dict[int, dict[str, float]]] = {label: {} for label in rows}
     for seed in seeds:
         folder = out / f"seed-{seed}"
         if any(map(reads_texts, rows.values())):
             build_negatives(folder, plan, seed, units=True)
         for label, row in rows.items():
             try:
-                found[label].append(one(label, row, plan, seed, folder, base, drop))
+                found[label][seed] = one(label, row, plan, seed, folder, base, drop)
             except (InputError, RunError) as error:
                 print(f"{label}, seed {seed}: {error}", file=sys.stderr)
     return markdown(base, found, drop)
@@ -124,25 +126,32 @@ def seconds_a_step(path: Path, images: int) -> float:
 
 
 def interval(values: Sequence[float]) -> str:
-    """Mean and half the 95 % interval of a few values, by Student's t; the value alone where there is but one."""
+    """Mean and half the 95 % interval of a few values, by Student's t; one value alone, and nothing of none."""
+    if not values:
+        return ""
     mean = sum(values) / len(values)
     if len(values) < 2:
         return f"{mean:.1f}"
     return f"{mean:.1f} ± {stats.t.ppf(0.975, len(values) - 1) * stats.sem(values):.1f}"
 
 
-def markdown(base: dict[str, float], found: dict[str, list[dict[str, float]]], drop: float) -> str:
-    """A line a method, the base first."""
-    head = ["method", *FIGURES.values(), f"needs the image at zero-shot -{drop:g}", "s a step"]
+def markdown(base: dict[str, float], found: dict[str, dict[int, dict[str, float]]], drop: float) -> str:
+    """A line a method, the base first; where `OWN` is among them, with its lead over each, paired by seed."""
+    own = found.get(OWN, {})
+    head = ["method", *FIGURES.values(), f"needs the image at zero-shot -{drop:g}", f"{OWN}'s lead there", "s a step"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    lines.append("| base | " + " | ".join(f"{base[name]:.1f}" for name in FIGURES) + f" | {base['comp']:.1f} | |")
+    cells = [f"{base[name]:.1f}" for name in (*FIGURES, "comp")]
+    leads = interval([run["kept"] - base["comp"] for run in own.values()])
+    lines.append(f"| base | {' | '.join(cells)} | {leads} | |")
     for label, runs in found.items():
         if not runs:
             lines.append(f"| {label} | failed |" + " |" * (len(head) - 2))
             continue
-        cells = [interval([run[name] for run in runs]) for name in (*FIGURES, "kept")]
-        pace = sorted(run["pace"] for run in runs)[len(runs) // 2]
-        lines.append(f"| {label} | " + " | ".join(cells) + f" | {pace:.2f} |")
+        cells = [interval([run[name] for run in runs.values()]) for name in (*FIGURES, "kept")]
+        both = [seed for seed in runs if seed in own and label != OWN]
+        leads = interval([own[seed]["kept"] - runs[seed]["kept"] for seed in both])
+        pace = sorted(run["pace"] for run in runs.values())[len(runs) // 2]
+        lines.append(f"| {label} | {' | '.join(cells)} | {leads} | {pace:.2f} |")
     return "\n".join(lines)
 
 

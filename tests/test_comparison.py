@@ -56,6 +56,20 @@ def test_every_row_resolves_and_no_label_occurs_twice_in_a_group() -> None:
         assert len(told) == len(found)
 
 
+def test_the_lead_is_the_mean_of_differences_of_equal_seeds(comparison: ModuleType) -> None:
+    """`negclip` failed on seed 1, so that its lead is of seeds 0 and 2 alone."""
+    base = {"comp": 50.0, "zeroshot": 74.0, "i2t": 60.0, "t2i": 60.0}
+    rows = {
+        label: {seed: {**base, "kept": kept, "pace": 0.5} for seed, kept in kept_by_seed.items()}
+        for label, kept_by_seed in {"negclip": {0: 52.0, 2: 56.0}, "compoclip": {0: 80.0, 1: 90.0, 2: 82.0}}.items()
+    }
+    lines = [line.strip("| ").split(" | ") for line in comparison.markdown(base, rows, 2.0).splitlines()]
+    at = lines[0].index("compoclip's lead there")
+    assert lines[3][at] == "27.0 ± 12.7"  # of 28 and 26: a standard error of 1, and 12.706 of a table
+    assert lines[2][at].startswith("34.0 ± ")  # over the base: 30, 40, 32
+    assert not lines[4][at].strip()
+
+
 @pytest.mark.slow
 def test_a_comparison_goes_on_where_it_was_and_names_what_failed(
     comparison: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
