@@ -123,7 +123,8 @@ def test_what_lies_in_the_run_is_stored_relative_to_it(table: Path, tmp_path: Pa
 def test_a_relative_path_is_one_whether_or_not_it_is_there_yet(tmp_path: Path, monkeypatch) -> None:
     """Otherwise the same run, told before and after its negatives are made, would look like two."""
     monkeypatch.chdir(tmp_path)
-    told = TrainConfig(data="shards/{00..01}.tar::more.csv", negatives="negatives", image_root="photos", model="ViT-B-32")
+    places = {"data": "shards/{00..01}.tar::more.csv", "negatives": "negatives", "image_root": "photos"}
+    told = TrainConfig(**places, model="ViT-B-32")
     before = run_directory.portable(told, tmp_path / "run")
     for name in ("negatives", "photos"):
         (tmp_path / name).mkdir()
