@@ -77,6 +77,18 @@ def test_behind_every_caption_come_its_own_hard_images(table: Source, count: int
     assert len(seen) == 2 * (ROWS - 1)  # each that a row names comes up
 
 
+def test_further_captions_of_the_hard_images_come_before_images_at_random(table: Source) -> None:
+    """Two usable images of two captions each are four rows; the fifth is drawn from all."""
+    for batch in (batch for epoch in range(3) for batch in stream(table, 5).epoch(epoch)):
+        for place in range(0, len(batch.captions), 6):
+            first, *hard = map(row_of, batch.captions[place : place + 6])
+            photos = {row % 9 for row in named(first) if 0 <= row < ROWS} - {first % 9}
+            assert first % 9 not in [row % 9 for row in hard]
+            if first:
+                assert set(hard[:2]) <= set(named(first))
+                assert sorted(hard[:4]) == sorted(row for row in range(ROWS) if row % 9 in photos)
+
+
 def test_any_place_workers_and_ranks_give_the_same_rows(table: Source) -> None:
     whole = [key(batch) for batch in stream(table, 2).epoch(5)]
     assert [key(batch) for batch in stream(table, 2).epoch(5, 2)] == whole[2:]

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from compoclip.errors import InputError
-from compoclip.training.optim import MuonAdamW, adamw, learning_rate, parameter_groups, set_lr
+from compoclip.training.optim import OPTIMIZERS, MuonAdamW, adamw, learning_rate, parameter_groups, set_lr
 
 
 def test_matrices_decay_and_gains_biases_and_scales_do_not(clip):
@@ -25,6 +25,20 @@ def test_matrices_decay_and_gains_biases_and_scales_do_not(clip):
     assert not [n for n in decayed if n.endswith(("bias", "ln_1.weight", "ln_2.weight"))]
     assert decayed | plain == set(names.values()) - {"visual.conv1.weight"}
     assert not decayed & plain
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_the_text_tower_may_learn_at_its_own_rate(clip, name):
+    """Every parameter is in one group; those of the text tower have 0.1 of the rate, muon's matrices thrice as much."""
+    model = clip("custom").clip
+    optimizer = OPTIMIZERS[name](model, 0.01, 0.1, (0.9, 0.98), 1e-6, 0.1)
+    set_lr(optimizer, 0.01, 3.0)
+    rates = {id(p): group["lr"] for group in optimizer.param_groups for p in group["params"]}
+    assert len(rates) == sum(len(group["params"]) for group in optimizer.param_groups) == len(list(model.parameters()))
+    for parameter_name, parameter in model.named_parameters():
+        text = 0.1 if parameter_name.startswith("text.") else 1.0
+        muon = 3.0 if name == "muon" and "resblocks" in parameter_name and parameter.ndim == 2 else 1.0
+        assert rates[id(parameter)] == pytest.approx(0.01 * text * muon), parameter_name
 
 
 def test_nothing_to_train_is_said():

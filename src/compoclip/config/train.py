@@ -104,6 +104,7 @@ class TrainConfig(Settings):
     )
     lr: float = Field(5e-6, gt=0, description="peak learning rate")
     muon_scale: float = Field(1.0, gt=0, description="learning rate of Muon's matrices by that of the rest")
+    text_lr_scale: float = Field(1.0, gt=0, description="learning rate of the text tower by that of the rest")
     weight_decay: float = Field(0.1, ge=0, description="AdamW's decay of matrices; gains, biases and scales have none")
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW's decay of the gradient's mean")
     beta2: float = Field(0.98, ge=0, lt=1, description="AdamW's decay of the gradient's square")

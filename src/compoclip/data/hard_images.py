@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -53,8 +54,9 @@ class NearestImages:
 class HardImages:
     """Draws `count` similar images for a caption: a function of (seed, epoch, image id, caption).
 
-    Several are of different images. Where there are too few, images of the whole source, drawn at random, take the
-    rest, so that every caption brings equally many. Raises InputError for a source of fewer than two images.
+    Several are of different images first, and then of further captions of these. Where there are still too few, images
+    of the whole source, drawn at random, take the rest, so that every caption brings equally many. Raises InputError
+    for a source of fewer than two images.
     """
 
     source: Source
@@ -72,7 +74,17 @@ class HardImages:
         for place in shuffled(self.similar(index, sample, number), *key):
             drawn.setdefault(place[0], place)
         found = list(drawn.values())[: self.count]
+        if len(found) < self.count:
+            found += list(islice(self._further(found, *key), self.count - len(found)))
         return found + [self._other(index, *key, turn) for turn in range(self.count - len(found))]
+
+    def _further(self, places: list[Place], *key: object) -> Iterator[Place]:
+        """Other captions of the images at `places`, one of each and then the next, those of equal number together."""
+        captions = [len(self.source[index].captions) if number >= 0 else 1 for index, number in places]
+        for turn in shuffled(range(1, max(captions, default=1)), "further", *key):
+            for (index, number), count in zip(places, captions):
+                if turn < count:
+                    yield index, (number + turn) % count
 
     def _other(self, index: int, *key: object) -> Place:
         other = pick(len(self.source) - 1, *key)

@@ -38,8 +38,12 @@ def text_part(clip: Any) -> Any:
 
 def text_parameters(clip: Any) -> list[tuple[str, nn.Parameter]]:
     """Named parameters of the text tower, the logit scale and bias left out."""
-    skip = ("visual.", "logit_scale", "logit_bias")
-    return [(name, p) for name, p in clip.named_parameters() if not name.startswith(skip)]
+    return [(name, p) for name, p in clip.named_parameters() if is_text(name)]
+
+
+def is_text(name: str) -> bool:
+    """Is the parameter of this name one of the text tower?"""
+    return not name.startswith(("visual.", "logit_scale", "logit_bias"))
 
 
 def lengths(clip: Any, ids: Tensor) -> Tensor | None:

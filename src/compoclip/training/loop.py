@@ -95,7 +95,8 @@ def _train(
     teacher = Teacher(model.clip, config.teacher_decay) if "teacher" in goal.needs else None
     teacher_clip = teacher.clip if teacher else None
     betas = (config.beta1, config.beta2)
-    optimizer = OPTIMIZERS[config.optimizer](model.clip, config.lr, config.weight_decay, betas, config.eps)
+    build = OPTIMIZERS[config.optimizer]
+    optimizer = build(model.clip, config.lr, config.weight_decay, betas, config.eps, config.text_lr_scale)
     scaler = torch.amp.GradScaler(model.device.type, enabled=config.precision == "fp16")
     total = min(config.epochs * len(data.stream), config.steps if config.steps is not None else 2**62)
     if not ranks.rank:

@@ -11,24 +11,41 @@ from torch import nn
 
 from compoclip.errors import InputError
 from compoclip.models.lora import in_block
+from compoclip.models.text_tower import is_text
 
 
-def parameter_groups(named: Iterable[tuple[str, nn.Parameter]], weight_decay: float) -> list[dict[str, Any]]:
-    """Trainable parameters in two groups: matrices with decay, gains, biases and scales (fewer than 2 axes) without."""
-    decayed: list[nn.Parameter] = []
-    plain: list[nn.Parameter] = []
-    for _, parameter in named:
+def parameter_groups(
+    named: Iterable[tuple[str, nn.Parameter]], weight_decay: float, text_scale: float = 1.0
+) -> list[dict[str, Any]]:
+    """Trainable parameters in two groups: matrices with decay, gains, biases and scales (fewer than 2 axes) without.
+
+    text_scale: learning rate of the text tower by that of the rest; where it is not 1, the tower has groups of its own.
+    """
+    groups: dict[tuple[bool, bool], dict[str, Any]] = {
+        (own, decayed): {"params": [], "weight_decay": weight_decay * decayed, "scale": text_scale if own else 1.0}
+        for own in ((False, True) if text_scale != 1.0 else (False,))
+        for decayed in (True, False)
+    }
+    trained = 0
+    for name, parameter in named:
         if parameter.requires_grad:
-            (decayed if parameter.ndim >= 2 else plain).append(parameter)
-    if not decayed and not plain:
+            own = text_scale != 1.0 and is_text(name)
+            groups[own, parameter.ndim >= 2]["params"].append(parameter)
+            trained += 1
+    if not trained:
         raise InputError("nothing to train: every parameter is frozen; lock one tower only")
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    return list(groups.values())
 
 
 def adamw(
-    model: nn.Module, lr: float, weight_decay: float, betas: tuple[float, float], eps: float
+    model: nn.Module,
+    lr: float,
+    weight_decay: float,
+    betas: tuple[float, float],
+    eps: float,
+    text_scale: float = 1.0,
 ) -> torch.optim.AdamW:
-    return _adamw(parameter_groups(model.named_parameters(), weight_decay), lr, betas, eps)
+    return _adamw(parameter_groups(model.named_parameters(), weight_decay, text_scale), lr, betas, eps)
 
 
 def _adamw(groups: list[dict[str, Any]], lr: float, betas: tuple[float, float], eps: float) -> torch.optim.AdamW:
@@ -47,22 +64,33 @@ class MuonAdamW(torch.optim.Optimizer):
     """
 
     def __init__(
-        self, model: nn.Module, lr: float, weight_decay: float, betas: tuple[float, float], eps: float
+        self,
+        model: nn.Module,
+        lr: float,
+        weight_decay: float,
+        betas: tuple[float, float],
+        eps: float,
+        text_scale: float = 1.0,
     ) -> None:
         if not hasattr(torch.optim, "Muon"):
             raise InputError(f"torch {torch.__version__} has no Muon: install torch 2.9 or newer, or train with adamw")
         named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-        inner = [p for name, p in named if p.ndim == 2 and in_block(name)]
+        inner = [(name, p) for name, p in named if p.ndim == 2 and in_block(name)]
         if not inner:
             raise InputError("muon trains the matrices of transformer blocks, and no such one is trained: use adamw")
-        chosen = {id(p) for p in inner}
+        chosen = {id(p) for _, p in inner}
         outer = [(name, p) for name, p in named if id(p) not in chosen]
         self.parts: list[torch.optim.Optimizer] = [
-            torch.optim.Muon(inner, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+            torch.optim.Muon(
+                [group for group in parameter_groups(inner, weight_decay, text_scale) if group["params"]],
+                lr=lr,
+                adjust_lr_fn="match_rms_adamw",
+            )
         ]
         if outer:
-            self.parts.append(_adamw(parameter_groups(outer, weight_decay), lr, betas, eps))
-        self.parts[0].param_groups[0]["muon"] = True  # for set_lr
+            self.parts.append(_adamw(parameter_groups(outer, weight_decay, text_scale), lr, betas, eps))
+        for group in self.parts[0].param_groups:
+            group["muon"] = True  # for set_lr
         super().__init__([group for part in self.parts for group in part.param_groups], {})
         for part in self.parts:
             part.state = self.state
@@ -92,6 +120,6 @@ def learning_rate(step: int, total: int, peak: float, warmup: int, cooldown: flo
 
 
 def set_lr(optimizer: torch.optim.Optimizer, lr: float, muon_scale: float = 1.0) -> None:
-    """The learning rate of every group of parameters; that of Muon's matrices is `muon_scale` times as high."""
+    """The learning rate of every group by its own scale; that of Muon's matrices is `muon_scale` times as high."""
     for group in optimizer.param_groups:
-        group["lr"] = lr * muon_scale if group.get("muon") else lr
+        group["lr"] = lr * group["scale"] * (muon_scale if group.get("muon") else 1.0)
