@@ -52,7 +52,10 @@ def test_every_row_resolves_and_no_label_occurs_twice_in_a_group() -> None:
     assert len(groups["methods"]) >= 12
     for rows in groups.values():
         found = [resolve(row["recipe"], row.get("changes", {})) for row in rows.values()]
-        told = {(str(c.weights), str(c.options), c.lora_rank, c.lr, c.hard_images, c.concatenate) for c in found}
+        told = {
+            (str(c.weights), str(c.options), c.lora_rank, c.lr, c.hard_images, c.hard_captions, c.concatenate)
+            for c in found
+        }
         assert len(told) == len(found)
 
 

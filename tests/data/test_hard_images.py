@@ -77,11 +77,14 @@ def test_behind_every_caption_come_its_own_hard_images(table: Source, count: int
     assert len(seen) == 2 * (ROWS - 1)  # each that a row names comes up
 
 
-def test_further_captions_of_the_hard_images_come_before_images_at_random(table: Source) -> None:
-    """Two usable images of two captions each are four rows; the fifth is drawn from all."""
-    for batch in (batch for epoch in range(3) for batch in stream(table, 5).epoch(epoch)):
-        for place in range(0, len(batch.captions), 6):
-            first, *hard = map(row_of, batch.captions[place : place + 6])
+def test_each_hard_image_brings_further_captions(table: Source) -> None:
+    """Two usable images of two captions each are four rows; what a third caption of each would be is drawn from all."""
+    made = stream(table)
+    made.collator.hard = HardImages(table, NamedRows(table), 2, 3, captions=3)
+    for batch in (batch for epoch in range(3) for batch in made.epoch(epoch)):
+        assert len(batch.captions) == 4 * 7
+        for place in range(0, len(batch.captions), 7):
+            first, *hard = map(row_of, batch.captions[place : place + 7])
             photos = {row % 9 for row in named(first) if 0 <= row < ROWS} - {first % 9}
             assert first % 9 not in [row % 9 for row in hard]
             if first:

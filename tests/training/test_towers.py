@@ -11,7 +11,7 @@ from compoclip.models.image_tower import image_projection
 from compoclip.models.teacher import Teacher
 from compoclip.training import towers
 from compoclip.training.frozen import FrozenImages, FrozenTexts
-from compoclip.training.towers import batch_features
+from compoclip.training.towers import batch_features, distinct_images
 from models.clips import captions, pixels
 
 LONG = " ".join(["cat"] * 90)
@@ -192,3 +192,31 @@ def test_gradients_equal_those_of_the_plain_way(clip):
     assert loss.item() == pytest.approx(plain.item(), rel=1e-6)
     for name, parameter in model.clip.named_parameters():
         torch.testing.assert_close(ours[name], parameter.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vit", "timm-convnext"])
+def test_an_image_of_several_rows_is_encoded_once(clip, name) -> None:
+    """Features, the teacher's among them, and gradients are those of a batch in which every row is encoded."""
+    model = clip(name)
+    teacher = Teacher(model.clip, 0.5)
+    batch = pixels(model, 4)[[0, 1, 0, 2, 3, 1, 0]]
+    batch[5] += 0.5  # the same id, but not the same image
+    ids = torch.tensor([7, 8, 7, 9, 3, 8, 7])
+    texts = [*TEXTS, "a small square"]
+    needs = frozenset({"tokens", "teacher"})
+    kept, of_image = distinct_images(batch, ids)
+    assert torch.equal(kept, batch[[0, 1, 3, 4, 5]])
+    assert of_image == [0, 1, 0, 2, 3, 4, 0]
+
+    found, gradients = [], []
+    for image_id in (ids, None):
+        out = batch_features(model, batch, texts, [[]] * 7, 0, needs, teacher.clip, image_id)
+        model.clip.zero_grad()
+        (out.image.square() * torch.arange(7)[:, None]).sum().add((out.image @ out.text.T).sin().sum()).backward()
+        found.append(out)
+        gradients.append({key: p.grad.clone() for key, p in model.clip.named_parameters() if p.grad is not None})
+    for field in ("image", "image_tokens", "teacher_image", "text"):
+        _close(getattr(found[0], field), getattr(found[1], field))
+    assert gradients[0].keys() == gradients[1].keys()
+    for key, gradient in gradients[0].items():
+        _close(gradient, gradients[1][key])

@@ -67,6 +67,7 @@ class TrainConfig(Settings):
     hard_images: int = Field(
         0, ge=0, description="images much like its own that a caption brings into its batch, with their captions"
     )
+    hard_captions: int = Field(1, ge=1, description="captions that each hard image brings; its pixels are encoded once")
     neighbours: int = Field(0, ge=0, description="nearest images that share the batch of an image; 0: at random")
     negatives: str | None = Field(
         None, description="folder of `negatives build` (its epochs in turn), or `generate` to make them for each batch"
@@ -155,7 +156,9 @@ class TrainConfig(Settings):
     patience: int = Field(0, ge=0, description="evaluations without a better one before the run stops; 0 for never")
 
     @model_validator(mode="after")
-    def _muon_alone_is_scaled(self) -> TrainConfig:
+    def _nothing_without_effect(self) -> TrainConfig:
+        if self.hard_captions > 1 and not self.hard_images:
+            raise ValueError(f"hard_captions={self.hard_captions} has no effect: set hard_images")
         if self.muon_scale != 1 and self.optimizer != "muon":
             raise ValueError(f"muon_scale={self.muon_scale:g} has no effect with {self.optimizer}: set optimizer=muon")
         return self
@@ -163,7 +166,7 @@ class TrainConfig(Settings):
     @property
     def rows(self) -> int:
         """Pairs of image and caption of a step of each process: its samples and their hard images."""
-        return self.batch_size * (1 + self.hard_images)
+        return self.batch_size * (1 + self.hard_images * self.hard_captions)
 
     @property
     def model_name(self) -> str:

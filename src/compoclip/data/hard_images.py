@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Protocol
 
 import numpy as np
@@ -52,17 +51,18 @@ class NearestImages:
 
 @dataclass(frozen=True)
 class HardImages:
-    """Draws `count` similar images for a caption: a function of (seed, epoch, image id, caption).
+    """Draws `count` similar images for a caption, each with `captions` of its own.
 
-    Several are of different images first, and then of further captions of these. Where there are still too few, images
-    of the whole source, drawn at random, take the rest, so that every caption brings equally many. Raises InputError
-    for a source of fewer than two images.
+    A function of (seed, epoch, image id, caption). Several are of different images. Where there are too few, and where
+    an image has too few captions, images of the whole source, drawn at random, take the rest, so that every caption
+    brings equally many rows. Raises InputError for a source of fewer than two images.
     """
 
     source: Source
     similar: Similar
     count: int
     seed: int
+    captions: int = 1
 
     def __post_init__(self) -> None:
         if len(self.source) < 2:
@@ -74,17 +74,19 @@ class HardImages:
         for place in shuffled(self.similar(index, sample, number), *key):
             drawn.setdefault(place[0], place)
         found = list(drawn.values())[: self.count]
-        if len(found) < self.count:
-            found += list(islice(self._further(found, *key), self.count - len(found)))
-        return found + [self._other(index, *key, turn) for turn in range(self.count - len(found))]
+        if self.captions > 1:
+            found += self._further(found, *key)
+        return found + [self._other(index, *key, turn) for turn in range(self.count * self.captions - len(found))]
 
-    def _further(self, places: list[Place], *key: object) -> Iterator[Place]:
-        """Other captions of the images at `places`, one of each and then the next, those of equal number together."""
-        captions = [len(self.source[index].captions) if number >= 0 else 1 for index, number in places]
-        for turn in shuffled(range(1, max(captions, default=1)), "further", *key):
-            for (index, number), count in zip(places, captions):
-                if turn < count:
-                    yield index, (number + turn) % count
+    def _further(self, places: list[Place], *key: object) -> list[Place]:
+        """Other captions of the images at `places`: one of each and then the next, those of equal number together."""
+        counts = [len(self.source[index].captions) if number >= 0 else 1 for index, number in places]
+        turns = shuffled(range(1, max(counts, default=1)), "further", *key)
+        by_turn = [
+            [(index, (number + turn) % count) for (index, number), count in zip(places, counts) if turn < count]
+            for turn in turns
+        ]
+        return [place for one in by_turn[: self.captions - 1] for place in one]
 
     def _other(self, index: int, *key: object) -> Place:
         other = pick(len(self.source) - 1, *key)

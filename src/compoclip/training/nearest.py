@@ -45,7 +45,7 @@ def bring_alike_together(config: TrainConfig, stream: BatchStream, whole: Source
         say(f"nearest images: by features of {config.model_name}" + (f"; {alone} images have none" if alone else ""))
     if config.hard_images:
         similar: Similar = NamedRows(source) if table is None or told else NearestImages(table[:, :NAMED])
-        stream.collator.hard = HardImages(source, similar, config.hard_images, config.seed)
+        stream.collator.hard = HardImages(source, similar, config.hard_images, config.seed, config.hard_captions)
         say(told or f"hard images: of the {wanted} nearest of each image, as the data has no column that names any")
     if group and table is not None:
         stream.groups = Groups(table[:, : SPARE * group], group + 1)

@@ -55,9 +55,9 @@ def batch_account(config: TrainConfig, batches: int, samples: int, ranks: Ranks)
     total = config.batch_size * ranks.count
     each = f" ({ranks.count} processes of {config.batch_size})" if ranks.count > 1 else ""
     parts = f", activations of {config.micro_batch} at a time" if config.micro_batch else ""
-    hard = (
-        f" with hard images {config.hard_images} to one, {config.rows * ranks.count} rows" if config.hard_images else ""
-    )
+    hard = f" with hard images {config.hard_images} to one" if config.hard_images else ""
+    hard += f" of {config.hard_captions} captions each" if config.hard_captions > 1 else ""
+    hard += f", {config.rows * ranks.count} rows" if hard else ""
     line = f"batches of {total}{each}{hard}{parts}; {batches} an epoch"
     line += f", {samples - batches * total} of {samples} samples left out of each"
     published = config.published_batch

@@ -91,7 +91,7 @@ def batch_features(
     `per_caption` (K) strings a caption; a missing one, and one that equals its caption after tokenising, is masked.
     extras: units, phrases and paraphrases of each caption, for terms that need them. prepared: the texts of the batch,
     where they are made already.
-    Every distinct text is encoded once, and in a causal tower every distinct beginning.
+    Every distinct image and text is encoded once, and in a causal tower every distinct beginning of a text.
     """
     dense, patches = "tokens" in needs, bool(needs & {"tokens", "image_tokens"})
     device = model.device
@@ -105,21 +105,24 @@ def batch_features(
     else:
         encoded = encode_ids(model.clip, ids, dense, packed=found.packed)
 
+    of_image: slice | list[int] = slice(None)
     if isinstance(images, Tensor):
+        if image_id is not None:
+            images, of_image = distinct_images(images, image_id)
         images = images.to(device, non_blocking=True)
     backbone = images if isinstance(images, Pooled) else image_backbone(model.clip.visual, images, patches)
     visual = image_projection(model.clip.visual, backbone)
 
     pooled = F.normalize(encoded.pooled, dim=-1)
     values: dict[str, Tensor | None] = {
-        "image": F.normalize(visual.pooled, dim=-1),
+        "image": F.normalize(visual.pooled, dim=-1)[of_image],
         "text": pooled[of_caption],
         "image_id": None if image_id is None else image_id.to(device),
     }
     if extras:
         values |= extra_features(extras, found.place, ids, of_caption, pooled, needs)
     if patches:
-        values["image_tokens"] = visual.tokens
+        values["image_tokens"] = None if visual.tokens is None else visual.tokens[of_image]
     if of_negative is not None:
         values |= {"negatives": pooled[of_negative], "negative_mask": found.negative_mask}
     if dense and encoded.tokens is not None and encoded.mask is not None:
@@ -134,10 +137,29 @@ def batch_features(
             }
     if teacher is not None and "teacher" in needs:
         same_text = encoded if frozen_texts is not None else None
-        values |= _teacher_features(teacher, images, found, same_text)
+        taught = _teacher_features(teacher, images, found, same_text)
+        values |= taught | {"teacher_image": taught["teacher_image"][of_image]}
     bias = getattr(model.clip, "logit_bias", None)  # SigLIP's, for sigmoid forms
     values["logit_bias"] = None if bias is None else bias.squeeze()
     return Features(logit_scale=model.clip.logit_scale.exp().squeeze(), **values)  # type: ignore[arg-type]
+
+
+def distinct_images(images: Tensor, image_id: Tensor) -> tuple[Tensor, slice | list[int]]:
+    """Images without repetitions (U, 3, H, W), and which of them each row has (B of them).
+
+    Rows of one id share an image where their pixels are equal; a batch without such rows is given back as it is.
+    """
+    kept: list[int] = []
+    at: dict[int, int] = {}
+    of_image = []
+    for row, one in enumerate(image_id.tolist()):
+        if one not in at or not torch.equal(images[kept[at[one]]], images[row]):
+            at.setdefault(one, len(kept))
+            of_image.append(len(kept))
+            kept.append(row)
+        else:
+            of_image.append(at[one])
+    return (images, slice(None)) if len(kept) == len(images) else (images[kept], of_image)
 
 
 def _teacher_features(
