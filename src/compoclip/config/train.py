@@ -67,7 +67,7 @@ class TrainConfig(Settings):
     hard_images: int = Field(
         0, ge=0, description="images much like its own that a caption brings into its batch, with their captions"
     )
-    hard_captions: int = Field(1, ge=1, description="captions that each hard image brings; its pixels are encoded once")
+    hard_captions: int = Field(1, ge=1, description="captions that each hard image brings, in rows of their own")
     neighbours: int = Field(0, ge=0, description="nearest images that share the batch of an image; 0: at random")
     negatives: str | None = Field(
         None, description="folder of `negatives build` (its epochs in turn), or `generate` to make them for each batch"

@@ -53,9 +53,9 @@ class NearestImages:
 class HardImages:
     """Draws `count` similar images for a caption, each with `captions` of its own.
 
-    A function of (seed, epoch, image id, caption). Several are of different images. Where there are too few, and where
-    an image has too few captions, images of the whole source, drawn at random, take the rest, so that every caption
-    brings equally many rows. Raises InputError for a source of fewer than two images.
+    A function of (seed, epoch, image id, caption). Several are of different images; where too few are similar, images
+    of the whole source, drawn at random, take the rest. An image of fewer captions brings them again, so that every
+    caption brings equally many rows. Raises InputError for a source of fewer than two images.
     """
 
     source: Source
@@ -74,19 +74,22 @@ class HardImages:
         for place in shuffled(self.similar(index, sample, number), *key):
             drawn.setdefault(place[0], place)
         found = list(drawn.values())[: self.count]
-        if self.captions > 1:
-            found += self._further(found, *key)
-        return found + [self._other(index, *key, turn) for turn in range(self.count * self.captions - len(found))]
+        found += [self._other(index, *key, turn) for turn in range(self.count - len(found))]
+        return found if self.captions == 1 else self._with_further(found, *key)
 
-    def _further(self, places: list[Place], *key: object) -> list[Place]:
-        """Other captions of the images at `places`: one of each and then the next, those of equal number together."""
-        counts = [len(self.source[index].captions) if number >= 0 else 1 for index, number in places]
-        turns = shuffled(range(1, max(counts, default=1)), "further", *key)
-        by_turn = [
-            [(index, (number + turn) % count) for (index, number), count in zip(places, counts) if turn < count]
-            for turn in turns
+    def _with_further(self, places: list[Place], *key: object) -> list[Place]:
+        """`captions` places for each: all with the first caption, then with the next, equal numbers together."""
+        counts = [len(self.source[index].captions) for index, _ in places]
+        firsts = [
+            number if number >= 0 else pick(count, "first", *key, index)
+            for (index, number), count in zip(places, counts)
         ]
-        return [place for one in by_turn[: self.captions - 1] for place in one]
+        turns = [0, *shuffled(range(1, max(self.captions, *counts)), "further", *key)]
+        return [
+            (index, (first + turn) % count)
+            for turn in turns[: self.captions]
+            for (index, _), first, count in zip(places, firsts, counts)
+        ]
 
     def _other(self, index: int, *key: object) -> Place:
         other = pick(len(self.source) - 1, *key)
