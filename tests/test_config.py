@@ -55,6 +55,7 @@ def test_overrides_reach_fields_terms_and_options() -> None:
         ("clip", {"contrastive": 0}, "at least one term"),
         ("clip", {"muon_scale": 3}, "no effect with adamw: set optimizer=muon"),
         ("clip", {"hard_captions": 3}, "no effect: set hard_images"),
+        ("clip", {"text_lr_scale": 0.1, "lock_text": True}, "no effect with lock_text"),
     ],
 )
 def test_what_does_not_fit_is_refused(recipe: str, overrides: dict, words: str) -> None:

@@ -159,6 +159,8 @@ class TrainConfig(Settings):
     def _nothing_without_effect(self) -> TrainConfig:
         if self.hard_captions > 1 and not self.hard_images:
             raise ValueError(f"hard_captions={self.hard_captions} has no effect: set hard_images")
+        if self.text_lr_scale != 1 and self.lock_text:
+            raise ValueError(f"text_lr_scale={self.text_lr_scale:g} has no effect with lock_text")
         if self.muon_scale != 1 and self.optimizer != "muon":
             raise ValueError(f"muon_scale={self.muon_scale:g} has no effect with {self.optimizer}: set optimizer=muon")
         return self
