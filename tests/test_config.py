@@ -54,7 +54,7 @@ def test_overrides_reach_fields_terms_and_options() -> None:
         ("clip", {"text_grounded_mask": "neither"}, "paper"),
         ("clip", {"contrastive": 0}, "at least one term"),
         ("clip", {"muon_scale": 3}, "no effect with adamw: set optimizer=muon"),
-        ("clip", {"hard_captions": 3}, "no effect: set hard_images"),
+        ("clip", {"hard_captions": 3}, "no effect without hard images: set hard_images, or"),
         ("clip", {"text_lr_scale": 0.1, "lock_text": True}, "no effect with lock_text"),
     ],
 )

@@ -158,7 +158,10 @@ class TrainConfig(Settings):
     @model_validator(mode="after")
     def _nothing_without_effect(self) -> TrainConfig:
         if self.hard_captions > 1 and not self.hard_images:
-            raise ValueError(f"hard_captions={self.hard_captions} has no effect: set hard_images")
+            raise ValueError(
+                f"hard_captions={self.hard_captions} has no effect without hard images: "
+                "set hard_images, or hard_captions=1"
+            )
         if self.text_lr_scale != 1 and self.lock_text:
             raise ValueError(f"text_lr_scale={self.text_lr_scale:g} has no effect with lock_text")
         if self.muon_scale != 1 and self.optimizer != "muon":
