@@ -120,20 +120,6 @@ def test_what_lies_in_the_run_is_stored_relative_to_it(table: Path, tmp_path: Pa
     train(moved.model_copy(update={"steps": 3}), resume=True)
 
 
-def test_a_relative_path_is_one_whether_or_not_it_is_there_yet(tmp_path: Path, monkeypatch) -> None:
-    """Otherwise the same run, told before and after its negatives are made, would look like two."""
-    monkeypatch.chdir(tmp_path)
-    places = {"data": "shards/{00..01}.tar::more.csv", "negatives": "negatives", "image_root": "photos"}
-    told = TrainConfig(**places, model="ViT-B-32")
-    before = run_directory.portable(told, tmp_path / "run")
-    for name in ("negatives", "photos"):
-        (tmp_path / name).mkdir()
-    assert run_directory.portable(told, tmp_path / "run") == before
-    assert before.negatives == str(tmp_path / "negatives")
-    assert before.data == f"{tmp_path}/shards/{{00..01}}.tar::{tmp_path}/more.csv"
-    assert before.model == "ViT-B-32"
-
-
 def test_flags_that_differ_are_refused_by_name(table: Path, tmp_path: Path, capsys) -> None:
     run = train(config(table, tmp_path / "run"))
     before = files(run)
