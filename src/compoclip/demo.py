@@ -273,7 +273,7 @@ def _notes(plan: DemoConfig, seed: int, minutes: float | None) -> list[str]:
     return [
         f"Every method: {plan.steps} steps of {plan.batch_size} images, seed {seed}, one schedule. The hard-negative "
         f"methods read {plan.negatives} false captions with each true one; compoclip reads none, but beside each image "
-        f"one that differs only in which thing has which colour or place.{took}",
+        f"three that differ only in which thing has which colour or place, with three captions each.{took}",
         f"{100 - 100 * plan.broad:.0f} % of the scenes are two things in one plain style, the rest such as the base "
         "was taught on; zero-shot is measured in five styles, so what is forgotten shows.",
         "One seed: differences of a point or two are within what another seed would give; see docs/results.md.",
