@@ -131,12 +131,12 @@ def fitted(config: TrainConfig, needed: Estimate, samples: int, device: torch.de
     if fits < 1:
         raise RunError(f"{free / GIB:.1f} GiB are free, and not one sample fits: use a smaller model or --lora")
     micro, batch = config.micro_batch, config.batch_size
+    each = config.rows // batch
     if config.fit_batch:
-        each = config.rows // config.batch_size
         most = min(LARGEST, samples // ranks.count, fits // each if micro is None else LARGEST)
         batch = 1 << max(0, most.bit_length() - 1)
     if micro == 0:
-        micro = None if fits >= batch * config.rows // config.batch_size else fits
+        micro = None if fits >= batch * each else fits
     weights = for_batch(config, config.batch_size, batch)
     return config.model_copy(update={"batch_size": batch, "micro_batch": micro, "fit_batch": False, "weights": weights})
 

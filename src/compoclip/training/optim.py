@@ -21,18 +21,15 @@ def parameter_groups(
 
     text_scale: learning rate of the text tower by that of the rest; where it is not 1, the tower has groups of its own.
     """
-    groups: dict[tuple[bool, bool], dict[str, Any]] = {
-        (own, decayed): {"params": [], "weight_decay": weight_decay * decayed, "scale": text_scale if own else 1.0}
-        for own in ((False, True) if text_scale != 1.0 else (False,))
+    groups: dict[tuple[float, bool], dict[str, Any]] = {
+        (scale, decayed): {"params": [], "weight_decay": weight_decay * decayed, "scale": scale}
+        for scale in dict.fromkeys((1.0, text_scale))
         for decayed in (True, False)
     }
-    trained = 0
     for name, parameter in named:
         if parameter.requires_grad:
-            own = text_scale != 1.0 and is_text(name)
-            groups[own, parameter.ndim >= 2]["params"].append(parameter)
-            trained += 1
-    if not trained:
+            groups[text_scale if is_text(name) else 1.0, parameter.ndim >= 2]["params"].append(parameter)
+    if not any(group["params"] for group in groups.values()):
         raise InputError("nothing to train: every parameter is frozen; lock one tower only")
     return list(groups.values())
 
