@@ -19,7 +19,7 @@ from compoclip.errors import InputError
 from compoclip.models import load, save
 from compoclip.models import load as load_function
 
-from .clips import captions, pixels
+from .clips import CONFIGS, captions, pixels
 
 
 def _refused(what, match, **options):
@@ -267,3 +267,17 @@ def test_info_can_be_written(clip, folder):
     assert json.loads(json.dumps(info)) == info
     assert {"name", "pretrained", "activation", "sha256", "parameters"} <= set(info)
     assert info["parameters"] == sum(p.numel() for p in clip("vit").clip.parameters())
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_random_weights_are_numbers_whatever_the_memory_held(clip, monkeypatch, name):
+    """`torch.empty` filled with NaN: what open_clip forgets to set up cannot pass for fresh weights."""
+    plain = torch.empty
+
+    def broken(*args, **kwargs):
+        made = plain(*args, **kwargs)
+        return made.fill_(torch.nan) if made.is_floating_point() else made
+
+    monkeypatch.setattr(torch, "empty", broken)
+    model = load(f"t-{name}:random")
+    assert [key for key, value in model.clip.state_dict().items() if not value.isfinite().all()] == []

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import open_clip
+import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from compoclip.errors import InputError
@@ -155,6 +156,8 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
         with _quiet(), no_code(local=False):
             tagged = None if digest else weights
             clip = open_clip.create_model(architecture, pretrained=tagged, quick_gelu=quick, pretrained_hf=False)
+            if weights is None:
+                _fill_uninitialised(clip)
             changed = load_weights(clip, weights, architecture) if digest and weights else {}
             tokenizer = open_clip.get_tokenizer(architecture, **tokenizer_options(model_cfg["text_cfg"]))
     except InputError:
@@ -167,6 +170,14 @@ def _from_name(architecture: str, pretrained: str, activation: str | None) -> Mo
     }
     info = {"name": architecture, "pretrained": pretrained, "sha256": digest, **changed}
     return wrap(clip, tokenizer, config, info)
+
+
+def _fill_uninitialised(clip: torch.nn.Module) -> None:
+    """Fresh values for CoCa's last projection, which open_clip leaves as the memory was: at times not numbers."""
+    decoder = getattr(clip, "text_decoder", None)
+    projection = getattr(decoder, "text_projection", None)
+    if projection is not None:
+        torch.nn.init.normal_(projection, std=projection.shape[0] ** -0.5)
 
 
 def _activation_of_file(architecture: str, model_cfg: dict[str, Any], path: str, activation: str | None) -> bool:
