@@ -156,4 +156,7 @@ def markdown(base: dict[str, float], found: dict[str, dict[int, dict[str, float]
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except (InputError, RunError) as error:
+        sys.exit(f"error: {error}")

@@ -7,11 +7,12 @@ training photos, in the layout of NegCLIP's table. Both photos are in the image 
 bag of words scores 50. In rows of *sides* the false text exchanges the sides; in rows of *detail* one word, of equal
 part of speech, is exchanged between the two captions (the kind `swap-across`).
 
-In training every pair stands both ways round, and each is the other's hard image; two thirds of an image's captions
-name one of the two photos and its side, which is the first step to saying where both are (docs/world.md). Single photos
-with their own captions follow, so that they are not forgotten. Then, with models as folders or names:
+In training every pair stands both ways round, and each is the other's hard image, with two captions: of both photos,
+and of the left one. None is of the right one alone: where the towers take "left" and "right" for the same, such a
+caption and the left one's ask for opposite features of an image, and neither is learned (docs/results.md). Single
+photos with their own captions follow, so that they are not forgotten. Then, with models as folders or names:
 
-    compoclip train compoclip --model MODEL --data runs/pairs/train.tsv --set hard_images=1 --output-dir runs/tuned
+    compoclip train clip --model MODEL --data runs/pairs/train.tsv --set hard_images=1 --output-dir runs/tuned
     python benchmarks/photo_pairs.py --out runs/pairs --measure MODEL runs/tuned
 """
 
@@ -137,7 +138,7 @@ def write_test(photos: Path, out: Path, count: int, seed: int) -> dict[str, int]
 
 
 def write_train(photos: Path, out: Path, count: int, singles: int, seed: int) -> int:
-    """`train.tsv`: every pair both ways round, three captions each; then single photos with one caption each."""
+    """`train.tsv`: every pair both ways round, two captions each; then single photos with one caption each."""
     samples = list(open_source(str(photos), split="train"))
     images = out / "images"
     images.mkdir(parents=True, exist_ok=True)
@@ -146,10 +147,10 @@ def write_train(photos: Path, out: Path, count: int, singles: int, seed: int) ->
         start = len(rows) - 1  # rows are numbered from 0, the header not counted
         for turn, one in enumerate((pair, pair.turned())):
             one.save(images)
-            other = start + 3 * (1 - turn)
-            rows.append([f"images/{one.name}", one.statement, [BOTH.format(one.b, one.a)], [other]])
-            for shift, side, wrong, text in ((1, LEFT, RIGHT, one.a), (2, RIGHT, LEFT, one.b)):
-                rows.append([f"images/{one.name}", side.format(text), [wrong.format(text)], [other + shift]])
+            other = start + 2 * (1 - turn)
+            statements = (one.statement, one.turned().statement), (LEFT.format(one.a), LEFT.format(one.b))
+            for shift, (true, false) in enumerate(statements):
+                rows.append([f"images/{one.name}", true, [false], [other + shift]])
     for number in range(singles):
         one = samples[number % len(samples)]
         path = images / f"single-{number % len(samples):05d}.jpg"

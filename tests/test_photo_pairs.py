@@ -69,7 +69,7 @@ def test_rows_say_the_same_words_and_one_of_them_is_true(
 
 
 def test_the_hard_image_of_a_caption_is_the_mirrored_pair(photos: Path, tmp_path: Path) -> None:
-    assert photo_pairs.write_train(photos, tmp_path, 3, 2, seed=0) == 3 * 6 + 2
+    assert photo_pairs.write_train(photos, tmp_path, 3, 2, seed=0) == 3 * 4 + 2
     source = open_source(str(tmp_path / "train.tsv"))
     assert len(source) == 3 * 2 + 2
     for sample in source:

@@ -34,7 +34,7 @@ def test_a_model_that_looks_is_at_chance_on_other_pictures() -> None:
     assert dict(subset.grade(bank))["s"].metrics["accuracy"] == 100.0
     found = measured(subset, Oracle(1.0))
     assert found["shuffled"] <= 55.0
-    assert found["no_picture"] == pytest.approx(50.0, abs=10)
+    assert found["no_image"] == pytest.approx(50.0, abs=10)
 
 
 def test_a_model_that_only_reads_is_as_good_on_other_pictures() -> None:
@@ -47,7 +47,7 @@ def test_a_model_that_only_reads_is_as_good_on_other_pictures() -> None:
 
     subset = Grid("s", CHOICE, [[pic(i)] for i in range(20)], [[f"good {i}", f"bad {i}"] for i in range(20)])
     found = measured(subset, Reader())
-    assert found["shuffled"] == found["no_picture"] == 100.0
+    assert found["shuffled"] == found["no_image"] == 100.0
 
 
 def test_no_row_keeps_its_own_picture() -> None:
@@ -93,7 +93,7 @@ def test_official_rows_have_the_known_length_bias(shared: Path) -> None:
 
 def test_results_hold_controls_and_their_mean(tmp_path: Path) -> None:
     entry = evaluate(JUDGE, "sugarcrepe", crepe(tmp_path))["tasks"]["sugarcrepe"]
-    names = {"shorter", "language_model", "no_picture", "shuffled"}
+    names = {"shorter", "language_model", "no_image", "shuffled"}
     assert set(entry["subsets"]["swap_obj"]["controls"]) == names
     assert entry["controls"]["shorter"] == 0.0  # "good 0" is one letter longer than "bad 0"
     assert entry["controls"]["shuffled"] == pytest.approx(100.0)
@@ -132,7 +132,7 @@ def test_pairs_by_hand() -> None:
     # shown the other: row 0 scores red 0, blue one 1: wrong; row 1 scores blue 0.6, red 1: wrong
     assert got["shuffled"] == 0.0
     # shown (1, 1)/sqrt 2: row 0 ties: half; row 1 scores blue 1.4, red 1: right
-    assert got["no_picture"] == pytest.approx(75.0)
+    assert got["no_image"] == pytest.approx(75.0)
     assert got["shorter"] == pytest.approx(50.0)
 
 
@@ -146,7 +146,7 @@ def test_two_true_captions_must_both_win_by_hand() -> None:
         # shown the other: row 0 (0, 1): aa 0 below cccc; row 1 (1, 0): aa 1, dddddd 0 below cccc 0.45
         assert got["shuffled"] == 0.0
         # shown (1, 1)/sqrt 2: cccc 0.95 is above aa 0.71 in both rows
-        assert got["no_picture"] == 0.0
+        assert got["no_image"] == 0.0
 
 
 def test_ties_of_two_true_captions_count_as_a_random_pick_would() -> None:

@@ -5,7 +5,7 @@ captions stands beside four controls, in percent, ties counting half. All ask th
 
 - `shorter`: choose the caption with fewer characters;
 - `language_model`: choose the one that a trigram model of the other images' true captions finds likelier;
-- `no_picture`: the model itself, with the mean of all images in place of each;
+- `no_image`: the model itself, with the mean of all images in place of each;
 - `shuffled`: the model itself, with another row's image.
 
 Where two captions are true (SugarCrepe++, hard positives), both must be chosen before the false one. Where a caption
@@ -110,6 +110,6 @@ def controls(grid: Grid, bank: Encoded, identity: str, seed: int = 0) -> dict[st
     mean = normalise(bank.image([row[0] for row in grid.images]).mean(axis=0, keepdims=True))[0]
     return {
         **text_only(grid, identity),
-        "no_picture": _percent(grid, grid.scores(bank, image=mean)),
+        "no_image": _percent(grid, grid.scores(bank, image=mean)),
         "shuffled": _percent(shown, shown.scores(bank)),
     }

@@ -119,7 +119,7 @@ NEEDS = {
 CONTROLS = {
     "shorter": "always the shorter caption",
     "language_model": "a language model that sees no image",
-    "no_picture": "{base}, shown an average image",
+    "no_image": "{base}, shown an average image",
     "shuffled": "{base}, shown another image",
     "no_caption": "{base}, given an average caption",
     "other_caption": "{base}, given another caption",
