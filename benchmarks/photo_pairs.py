@@ -10,7 +10,8 @@ part of speech, is exchanged between the two captions (the kind `swap-across`).
 In training every pair stands both ways round, and each is the other's hard image, with two captions: of both photos,
 and of the left one. None is of the right one alone: where the towers take "left" and "right" for the same, such a
 caption and the left one's ask for opposite features of an image, and neither is learned (docs/results.md). Single
-photos with their own captions follow, so that they are not forgotten. Then, with models as folders or names:
+photos with their own captions follow, so that they are not forgotten. Then, with models as folders or names (the
+settings of the runs that were measured: docs/results.md):
 
     compoclip train clip --model MODEL --data runs/pairs/train.tsv --set hard_images=1 --output-dir runs/tuned
     python benchmarks/photo_pairs.py --out runs/pairs --measure MODEL runs/tuned
