@@ -27,7 +27,14 @@ from compoclip.negatives.build import build
 from compoclip.training import train
 
 TASKS = "sugarcrepe,retrieval,zeroshot"
-METHODS = ("fsc-clip", "mix", "clip", "negclip", "degla")  # those that need patches first: the rest reuse theirs
+METHODS = (
+    "fsc-clip",
+    "mix",
+    "clip",
+    "negclip",
+    "degla",
+    "compoclip",
+)  # the first two need patches: the rest reuse theirs
 KINDS = ("swap-nouns", "swap-adjectives", "replace-nouns", "replace-adjectives", "replace-relations", "shuffle")
 # name -> settings on top of the common ones; `locked` is what every method is compared under
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -50,6 +57,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=1e-4)
+    parser.add_argument("--negatives", type=int, default=3, help="of each caption, for the methods that read them")
     parser.add_argument("--precision", default="bf16", choices=["fp32", "bf16"])
     parser.add_argument("--device", default="auto")
     args = parser.parse_args()
@@ -84,8 +92,8 @@ def assemble(args: argparse.Namespace) -> Path:
 def fine_tuned(
     args: argparse.Namespace, base: Path, negatives: Path, variant: str, method: str, seed: int
 ) -> tuple[Path, Path]:
-    name = f"{variant.replace(' ', '-')}-{method}-s{seed}-n{args.steps}-b{args.batch_size}-lr{args.lr:g}"
-    run = args.out / name
+    sizes = f"n{args.steps}-b{args.batch_size}-lr{args.lr:g}-k{args.negatives}"
+    run = args.out / f"{variant.replace(' ', '-')}-{method}-s{seed}-{sizes}"
     settings = {
         "model": str(base),
         "pretrained": None,
@@ -97,7 +105,7 @@ def fine_tuned(
         "feature_cache": str(args.out / "features"),
         "negatives": str(negatives),
         "negative_kinds": [],
-        "negatives_per_caption": 0 if method == "clip" else 3,
+        "negatives_per_caption": 0 if method == "clip" else args.negatives,
         "batch_size": args.batch_size,
         "epochs": 1000,
         "steps": args.steps,
@@ -112,6 +120,9 @@ def fine_tuned(
         **VARIANTS[variant],
     }
     config = resolve(method, settings)
+    if config.hard_images:  # equal images a step, no false captions
+        fewer = {"batch_size": args.batch_size // (1 + config.hard_images), "negatives_per_caption": 0}
+        config = resolve(method, settings | fewer)
     if not (run / "export").is_dir():
         train(config, resume=(run / "config.yaml").exists())
     return run / "export", run

@@ -201,7 +201,6 @@ def test_swapped_nouns_that_reading_found(caption, never, monkeypatch):
         ("A surfer paddles over a wave in the water.", "A surfer paddles over water in the wave."),
         ("Men at a table eating lunch at a restaurant.", "Men at a restaurant eating lunch at a table."),
         ("A man on a bench at a tennis court.", "A man on a tennis court at a bench."),
-        ("A man sits across from a pizza.", "A pizza sits across from a man."),
         ("A building along side of a river", "A river along side of a building"),
         ("A small structure like train on a track.", "A small train like structure on a track."),
         # what cannot be seen as a thing, and what holds another thing
@@ -221,14 +220,9 @@ def test_swapped_nouns_that_reading_found(caption, never, monkeypatch):
         ("a tub beside a toilet and blue trashcan", "trashcan beside a toilet and blue tub"),
         ("A blue fire hydrant next to a yellow cone.", "A blue cone hydrant next to a yellow fire."),
         ("a white fire hydrant in front of a red car", "a white car hydrant in front of a red fire"),
-        ("A bear next to a garbage can on a road.", "A bear next to a road can on a garbage."),
         ("a man carries syrup and wears a tie", "a man carries a tie and wears a syrup"),
         ("a hand opening up half a sandwich", "a hand sandwich up half an opening"),
         # on captions of another set
-        (
-            "A skier has left a trail behind him as he makes his way through the snow.",
-            "A skier has left the snow behind him as he makes his way through the trail.",
-        ),
         ("A girl in pink gloves, skirt and heels.", "A girl in pink heels, skirt and gloves."),
         (
             "A baby in a red shirt is crying while an adult holding the baby mocks it.",
@@ -239,14 +233,9 @@ def test_swapped_nouns_that_reading_found(caption, never, monkeypatch):
             "A brown and white and white cattle dog jumps away from a black cow .",
         ),
         (
-            "A child dressed in snowpants and blue hat tentatively steps on snow-covered ice .",
-            "A child dressed in snowpants and blue hat tentatively ice on snow-covered steps .",
-        ),
-        (
             "An officer and dog are walking in front of a queue of people .",
             "An officer and people are walking in front of a queue of dog .",
         ),
-        ("Dog with all paws off ground and object in mouth .", "Dog with all mouth off ground and object in paws ."),
         (
             "A man is bungee jumping from a platform whilst being watched by someone above him .",
             "A man is platform jumping from a bungee whilst being watched by someone above him .",
@@ -314,7 +303,6 @@ def no_limit(monkeypatch):
         ("swap-adjectives", "A pink colored bedroom with a green bed."),
         ("swap-noun-phrases", "a hammock made of heavy canvas"),
         ("swap-noun-phrases", "a large puddle of water"),
-        ("swap-verb-phrases", "Two men riding mopeds, with a woman riding along."),
         ("swap-verb-phrases", "A cat sitting next to a couple of monitors sitting on a table."),
         ("swap-verb-phrases", "A man holding a kite next to a girl holding another kite"),
         ("swap-verb-phrases", "A group of men in suits sitting at a table using laptops."),
@@ -358,7 +346,6 @@ def test_phrases_whose_swap_is_true_or_broken(kind, caption, monkeypatch):
     [
         ("A white plate holding a pizza on a table.", "A table holding a pizza on a white plate."),
         ("People walking down a path in tall grass", "People walking down tall grass in a path"),
-        ("A child on a skateboard is doing a trick on a slab.", "A child on a slab is doing a trick on a skateboard."),
         ("A kitten on a bed in a blanket.", "A kitten on a blanket in a bed."),
         ("A man in a pink shirt wearing a tie.", "A man in a tie wearing a pink shirt."),
         (
@@ -392,11 +379,6 @@ def test_phrases_whose_swap_is_true_or_broken(kind, caption, monkeypatch):
             "Small asian boy leans over bridge railing while being held",
             "Bridge leans over small asian boy railing while being held",
         ),
-        (
-            "A woman in mask sits next to a man wearing mask and also in a Santa suit .",
-            "A woman in mask sits next to a man wearing a Santa suit and also in mask .",
-        ),
-        ("A girl swinging from a tree on a rope .", "A girl swinging from a rope on a tree ."),
         (
             "A wiener dog bites at bubbles made by a bubble blowing machine .",
             "A wiener dog bites at bubbles made by machine blowing a bubble .",

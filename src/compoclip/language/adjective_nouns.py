@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from compoclip.language.classes import ADJECTIVE_CLASSES, BOTH_WAYS, MASS
 from compoclip.language.materials import MATERIALS, could_be
-from compoclip.language.nouns import NOUN_CLASSES
 from compoclip.language.words import word_set, words
 
 CHILDREN = words("things", "adjective_nouns.children")
@@ -40,9 +39,6 @@ _SIZES = frozenset(ADJECTIVE_CLASSES["size"].split())
 _FRUIT = words("things", "adjective_nouns.fruit")
 _HAIRY = words("things", "adjective_nouns.hairy")
 _NO_PLACE = words("things", "adjective_nouns.no_place")
-_EDIBLE = frozenset(" ".join(NOUN_CLASSES[name] for name in ("fruit", "vegetable", "meal")).split()) | word_set(
-    "food fruit vegetable meat fish bread produce berry chicken"
-)
 _CROWDED = words("things", "adjective_nouns.crowded")
 _PEOPLED = words("things", "adjective_nouns.peopled")
 _TALL = words("things", "adjective_nouns.tall")
@@ -70,9 +66,7 @@ def describes(new: str, old: str, noun: str, animate: bool) -> bool:
         if old == "empty" or (old, new) == ("crowded", "quiet"):  # a crowd can be silent
             return False
         return noun not in _NO_PLACE
-    if new in ("fresh", "frozen", "rotten"):
-        return noun in _EDIBLE
-    if (new == "thick" and animate) or (new == "bald" and not animate):
+    if new == "bald" and not animate:
         return False
     if new in ("curly", "straight"):
         return noun in _HAIRY
@@ -91,10 +85,6 @@ def _told_alike(new: str, old: str, noun: str, animate: bool) -> bool:
         return True
     if noun in MASS - BOTH_WAYS and (new in _SIZES or old in _SIZES):
         return True  # "really small hair"
-    if noun == "elephant" and old in ("gray", "grey", "brown") and new in ("gray", "grey", "brown", "black"):
-        return True  # dust and mud
-    if noun in ("shot", "view") and new in ("big", "small", "little", "tiny", "large", "huge", "giant"):
-        return True
     if (noun in _PERSONS and old in ("black", "white")) or (noun == "light" and new == "black"):
         return True  # what a black light shows is blue
     if (old == "orange" and noun in _FRUIT) or (noun == "water" and {old, new} & {"clean", "dirty", "messy"}):

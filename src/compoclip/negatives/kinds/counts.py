@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from compoclip.language.inflect import PAIRS, inflect
+from compoclip.language.inflect import inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.places import GROUND, ROOMS, WATER
 from compoclip.language.words import words
@@ -75,15 +75,9 @@ def _has_singular(view: CaptionView, noun: Noun) -> bool:
 def _one_of_its_kind(view: CaptionView, noun: Noun) -> bool:
     """Is it "a" thing of which there could be several, with no verb or place that speaks of one?"""
     parsed, lower = view.parsed, view.lower
-    if (
-        noun.mass
-        or noun.plural
-        or noun.lemma in VERBS
-        or noun.lemma in PAIRS
-        or noun.lemma in UNCOUNTED | GROUND | ROOMS | WATER
-    ):
+    if noun.mass or noun.plural or noun.lemma in VERBS or noun.lemma in UNCOUNTED | GROUND | ROOMS | WATER:
         return False
-    if noun.article != noun.phrase or noun.article < 0 or lower[noun.article] not in ("a", "an"):
+    if noun.article != noun.phrase or lower[noun.article] not in ("a", "an"):
         return False
     if not LONE.isdisjoint(lower[noun.article : noun.head]):
         return False
@@ -98,19 +92,17 @@ def _one_of_its_kind(view: CaptionView, noun: Noun) -> bool:
         return False  # "a couch, table"
     if not SINGLE.isdisjoint(lower[after:]):
         return False  # "a cart with some people in it"
-    if visible_field(noun.lemma) not in _VISIBLE or view.glued(noun.head):
+    if visible_field(noun.lemma) not in _VISIBLE:
         return False
     head, dep = parsed.heads[noun.head], parsed.deps[noun.head]
     if dep == "dobj":
         return lemma(lower[head], "v") in HANDLING
     if dep == "pobj":
-        return lower[head] in BESIDE and not (
-            lower[head] == "of" and lower[head - 1] in ("top", "front", "side", "out")
-        )
+        return lower[head] in BESIDE
     # the caption's own subject, of which nothing finite is said: "a dog sitting on grass"
     if dep != "ROOT" or noun.phrase or _agrees(view, noun) or _verb_taken_for_noun(view, after):
         return False
-    return TIED.isdisjoint(lower) and SINGLE.isdisjoint(lower) and POSES.isdisjoint(lower)
+    return TIED.isdisjoint(lower) and POSES.isdisjoint(lower)
 
 
 def _some_of_them(after: list[str]) -> bool:
@@ -128,8 +120,6 @@ def _verb_taken_for_noun(view: CaptionView, after: int) -> bool:
     for i in range(after, len(lower) - 1):
         if parsed.tags[i] == "VBZ":
             return True
-        if lower[i][-1] == "s" and lower[i - 1] == "-" and parsed.tags[i + 1] in ("DT", "PRP$"):
-            return True  # "high-fives a mannequin"
         if parsed.tags[i] not in ("NNS", "NN") or lower[i][-1] != "s" or parsed.tags[i + 1] not in _AFTER_VERBS:
             continue
         one = any(lower[c] in ("a", "an") and lower[c + 1] not in SOME for c in view.children[i] if c < i)
@@ -153,16 +143,13 @@ def _agrees(view: CaptionView, noun: Noun) -> bool:
 
 def _numeral(view: CaptionView, noun: Noun) -> int | None:
     for child in view.children[noun.head]:
-        after = view.parsed.tags[noun.head + 1 : noun.head + 2]
-        if child < noun.head and view.parsed.deps[child] == "nummod" and not (after and after[0].startswith("NN")):
+        if child < noun.head and view.parsed.deps[child] == "nummod":
             if noun.article >= 0 and view.lower[noun.article] in ("a", "an"):
                 return None  # "a two layer cake"
             if not noun.plural and view.lower[child] not in ("one", "1"):
                 return None  # "three mass transit trains", cut by the parser
             if noun.plural and view.lower[child] in ("one", "1"):
                 return None  # "as one paddles to the wave"
-            if "o" in view.lower[child + 1 : child + 2] or "o'clock" in view.lower:
-                return None
             return child if view.lower[child] in (*NUMBERS, *DIGITS) else None
     return None
 

@@ -15,7 +15,7 @@ from compoclip.negatives.kinds.exchange import best_first, of_spans, unlike
 from compoclip.negatives.kinds.swappable import sound_nouns
 from compoclip.negatives.paraphrase import same_meaning_phrases
 from compoclip.negatives.types import Edit
-from compoclip.negatives.view import COLOUR_NAMES, MEASURES, CaptionView, Noun
+from compoclip.negatives.view import MEASURES, CaptionView, Noun
 from compoclip.negatives.vocabulary import Vocabulary
 
 WHOLE = 2.0  # nats; whole phrases carry their own best contexts along, so that the model sees less of what is wrong
@@ -114,12 +114,10 @@ def _lives(view: CaptionView, doer: int) -> bool:
 def _complete(view: CaptionView, start: int, end: int) -> bool:
     """Does nothing of the verb's stay behind ("walking around", "trying to get"), and no pronoun come along?"""
     tags, lower = view.parsed.tags, view.lower
-    if any(tags[i] in ("PRP", "PRP$") for i in range(start, end)) or lower[end - 1] == "along":
+    if any(tags[i] in ("PRP", "PRP$") for i in range(start, end)):
         return False
     if not _OF_ONE.isdisjoint(lower[start:end]):
         return False  # "holding one dog while another dog"
-    if tags[end - 1] == "NNS" and lower[end - 2] in COLOUR_NAMES and not visible_field(lemma(lower[end - 1], "n")):
-        return False  # "a man wearing black dances with"
     after = lower[end] if end < len(lower) else "."
     return after in _MAY_FOLLOW or (after == "in" and lower[end + 1 : end + 2] == ["front"])
 
@@ -144,7 +142,7 @@ def doer_of(view: CaptionView, verb: int) -> int | None:
         subjects = [c for c in view.children[verb] if parsed.deps[c] in ("nsubj", "nsubjpass") and c < verb]
         if subjects:
             return subjects[0]
-        if parsed.deps[verb] not in ("conj", "advcl", "xcomp") or parsed.heads[verb] == verb:
+        if parsed.deps[verb] not in ("conj", "advcl", "xcomp"):
             return None
         verb = parsed.heads[verb]
     return None

@@ -42,20 +42,16 @@ _CROSSING = words("kinds", "places.crossing")
 _RAISED = words("kinds", "places.raised")
 _SOMEBODY = words("kinds", "places.somebody")
 _OPEN_AIR = word_set("outside outdoors")
-_WHEELS = words("kinds", "places.wheels")
 _PLACED = words("kinds", "places.placed")
 _OUTDOORS = words("kinds", "places.outdoors")
 _SUPPORTS = frozenset({"on", "on top of", "atop", "in", "inside"})
 _UNDER = words("kinds", "places.under")
 _AIR = word_set("air midair")
 _CLAUSES = words("kinds", "places.clauses")
-_FRAMES = word_set("window mirror")
-_OPERATED = words("kinds", "places.operated")
 _TABLES = words("kinds", "places.tables")
 _BESIDE = frozenset({"next to", "beside", "in front of", "behind"})
 _HOLDING = frozenset({"in", "inside"})
 _OUTSIDE = frozenset({"outside"})
-_SCENES = ROOMS | GROUND | WATER
 _BODY = 8  # WordNet's lexicographer file of parts of the body
 _CLOTHES = words("kinds", "places.clothes")
 
@@ -121,7 +117,7 @@ def _match(view: CaptionView, at: int, single: bool) -> tuple[int, int, tuple[st
     if parsed.tags[at] not in ("IN", "RP", "RB", "TO") or parsed.deps[at] not in ("prep", "advmod", "ROOT", "pcomp"):
         return None
     thing = _object(view, at)
-    if at and (lower[at - 1] in _NOT_BEFORE or lower[at : at + 2] == ["over", "night"]):
+    if at and lower[at - 1] in _NOT_BEFORE:
         return None
     if thing is None or (
         at + 1 < len(lower) and lower[at + 1] in ("top", "front", "each", "one", "to", "of", "just", "only")
@@ -133,18 +129,14 @@ def _match(view: CaptionView, at: int, single: bool) -> tuple[int, int, tuple[st
         return None
     if word in ANYWHERE:
         return at, at + 1, ANYWHERE[word]
-    if word in MOVING and _governor(view, at) == "look" and _in_water(view, thing):
-        return None
     if word in MOVING:
         return (at, at + 1, MOVING[word]) if _governor(view, at) in _GOING else None
     if word in ("up", "down"):
         if _governor(view, at) in ("fall", "tumble", "parachute"):
             return None
         opposites = opposite_ways(word, _stem(view, thing))
-    elif (
-        _governor(view, at) in _OWNED
-        or (word == "by" and at and parsed.tags[at - 1] in ("VBN", "VBD"))
-        or (word == "over" and _governor(view, at) == "look" and _stem(view, thing) not in _SEEN_OVER)
+    elif _governor(view, at) in _OWNED or (
+        word == "over" and _governor(view, at) == "look" and _stem(view, thing) not in _SEEN_OVER
     ):
         return None
     else:
@@ -164,24 +156,11 @@ def _excluded(view: CaptionView, relation: str, thing: int | None, at: int) -> t
             also = excluded(relation, stem, is_animate(stem), _tells_of_somebody(view))
             others = tuple(other for other in others if other in also)
     governor = _governor(view, at)
-    if relation in _BESIDE and at and view.lower[at - 1] in _SCENES and view.parsed.deps[at - 1] in ("ROOT", "nsubj"):
-        return ()  # "a hallway next to a door" stays where it is
     flies = _in_water(view, thing) and any(lemma(word, "v") in _FLYING for word in view.lower[:at])
-    if _FRAMES.intersection(view.lower[at + 1 : thing]):
-        return ()  # "next to a window and towel rack"
-    used = at > 0 and view.parsed.deps[at - 1] == "dobj" and lemma(view.lower[view.parsed.heads[at - 1]], "v") == "use"
-    if used and relation == "on" and view.lower[at - 1] not in _OPERATED:
-        return ()  # who uses a brush on a statue is beside it
     if relation in ("over", "above", "under") and (flies or _AIR.intersection(view.lower)):
         return ()  # "flying under the ocean"
-    if relation in ("over", "above") and "high" in view.lower[:at]:
-        return ()  # "high above"
     if relation == "over" and _jumped(view, thing, at):
         return ()  # nobody jumps beneath a rock
-    if governor in _WHEELS and any(tag == "PRP$" for tag in view.parsed.tags[at:thing]):
-        return ()  # "driving in front of their motorbike"
-    if _stem(view, thing) == "swing" and any(lemma(word, "v") == "push" for word in view.lower[:at]):
-        return ()  # who pushes another on a swing is beside it
     less: frozenset[str] = frozenset()
     place = _place(view, at)
     if place and place not in ROOMS:
@@ -191,11 +170,7 @@ def _excluded(view: CaptionView, relation: str, thing: int | None, at: int) -> t
         less |= _UNDER  # "standing under a hydrant"
     if not _OPEN_AIR.isdisjoint(view.lower[:at]):
         less |= _HOLDING | _OUTSIDE
-    if (
-        governor in ("swing", "hang", "dangle")
-        or _UNDER.intersection(view.lower)
-        or "PRP$" in view.parsed.tags[at:thing]
-    ):
+    if _UNDER.intersection(view.lower) or "PRP$" in view.parsed.tags[at:thing]:
         less |= _UNDER
     if _stem(view, thing) in _TABLES and _has_gone_before(view, at):
         less |= _BESIDE  # who eats a pizza on a table is beside it
@@ -250,7 +225,7 @@ def _excluded_for(view: CaptionView, relation: str, thing: int | None) -> tuple[
     if thing is None or view.parsed.tags[thing] not in ("NN", "NNS"):
         return ()
     noun = next((noun for noun in view.nouns if noun.head == thing), None)
-    if noun is None or (thing + 1 < len(view.lower) and view.parsed.tags[thing + 1].startswith("NN")):
+    if noun is None:
         return ()
     stem = "person" if noun.lemma == "people" else noun.lemma
     files = [shared_lexicon().lexfile(sense.synset) for sense in shared_lexicon().senses(stem, "n")[:2]]
@@ -258,8 +233,6 @@ def _excluded_for(view: CaptionView, relation: str, thing: int | None) -> tuple[
         return ()
     if noun.article < 0 and not noun.counted and not noun.plural and relation in ("in", "on", "at"):
         return ()  # "in bed", "on foot"
-    if stem == "glass" and noun.article < 0 and not noun.counted and not noun.plural:
-        return ()  # "behind glass"
     others = excluded(relation, stem, is_animate(stem), _tells_of_somebody(view))
     if noun.plural:  # "in tall buildings", "inside cars"
         others = tuple(other for other in others if other not in _HOLDING)

@@ -13,7 +13,7 @@ from compoclip.language.inflect import PAIRS, inflect
 from compoclip.language.lexicon import lemma, shared_lexicon
 from compoclip.language.materials import MATERIALS, fitting, material
 from compoclip.language.tag_repair import COLOURS
-from compoclip.language.words import word_set, words
+from compoclip.language.words import words
 from compoclip.negatives.candidates import (
     NAMED,
     WeightedWords,
@@ -44,14 +44,11 @@ FLOWERING = words("kinds", "replace.flowering")
 DULL = words("kinds", "replace.dull")
 VAST = words("kinds", "replace.vast")
 SUNLIT = words("kinds", "replace.sunlit")
-OVERCAST = words("kinds", "replace.overcast")
 IN_WATER = words("kinds", "replace.in_water")
 SPLASHING = words("kinds", "replace.splashing")
 MANY = words("kinds", "replace.many")
 UNPEOPLED = words("kinds", "replace.unpeopled")
-ANIMALS = 5  # WordNet's lexicographer file
 TINGED = words("kinds", "replace.tinged")
-HUGE = word_set("huge giant")
 HALVES = words("kinds", "replace.halves")
 VERY = words("kinds", "replace.very")
 OPEN = 1.5  # nats that a word of no class may lose in its place, beyond being a rarer word
@@ -158,8 +155,6 @@ def replaced(
     siblings = {view.lower[c] for c in view.children[thing]} | set(view.lower[max(0, i - 4) : i])
     siblings |= set(view.lower[i + 1 : max(i + 4, thing)])  # "a red, white and blue kite"
     noun = lemma(view.lower[_real(view, i, thing)], "n")
-    if stem in COLOURS and _breed(stem, noun):
-        return
     table = _said_against(stem, noun, vocabulary)
     if table.words and one_of_two(view, thing, noun, _of_its_class(stem, vocabulary)):
         return
@@ -172,7 +167,7 @@ def replaced(
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
         if form in siblings or form in view.others or (lush and form not in FLOWERING):
             continue
-        if (word == "little" and amount) or (word in HUGE and i and view.lower[i - 1] in VERY):
+        if word == "little" and amount:
             continue
         if form in DULL and i and view.lower[i - 1] == "bright":
             continue  # "a bright black shirt"
@@ -209,13 +204,6 @@ def _how_much(view: CaptionView, i: int, thing: int, noun: str) -> bool:
     if thing > i + 1 and view.lower[i + 1] not in COLOURS and view.parsed.tags[i + 1] in ("JJ", "VBN", "VBG", "RB"):
         return True
     return i > 0 and view.lower[i - 1] in VERY
-
-
-@lru_cache(maxsize=20_000)
-def _breed(colour: str, noun: str) -> bool:
-    """Is it the name of a sort of animal ("golden retriever"), not an everyday animal of that colour?"""
-    senses = shared_lexicon().senses(f"{colour} {noun}", "n") if noun not in members("n") else ()
-    return any(shared_lexicon().lexfile(sense.synset) == ANIMALS for sense in senses)
 
 
 @lru_cache(maxsize=50_000)
@@ -260,22 +248,17 @@ def _bound(view: CaptionView, i: int, stem: str) -> bool:
         return True  # "a bright and sunny day"
     if after in ("colored", "coloured"):
         return True  # "bright solid colored shirts"
-    if after == "with" and (stem in NEAT or stem in ("full", "empty")):
-        return True  # "busy with people"
     if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 6]}:
         return True  # "clean and tidy"
     if stem in COLOURS and (before in TINGED or before.endswith("ish") or after in COLOURS):
         return True  # "off white", "reddish orange", "a black brown cat"
-    if after in HALVES or (stem == "empty" and before in ("sits", "sit", "sitting")):
+    if after in HALVES:
         return True
     if stem in ("old", "new") and (after in FASHIONED or {before, after} & RUINED):
         return True
     if stem in PATTERNS and is_animate(lemma(after, "n")):
         return True
-    if before in ("already", "brand", "half", "mostly", "-", "nearly", "almost", "partly", "partially") or after in (
-        "-",
-        "/",
-    ):
+    if before in ("already", "brand", "half", "mostly", "-", "nearly", "almost", "partly", "partially"):
         return True
     if stem in COLOURS and ((after == "and" and view.lower[i + 2 : i + 3] == ["white"]) or before == "and"):
         picture = set(view.lower[i + 1 : i + 6]) & PICTURES
@@ -283,11 +266,9 @@ def _bound(view: CaptionView, i: int, stem: str) -> bool:
             return True  # "a black and white photograph"
     if after in ("water", "birds") and stem in ("white", "angry"):
         return True  # "white water rafting"
-    if stem in ("cloudy", "clear") and OVERCAST & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
-        return True
     if "dark" in view.lower[max(0, i - 2) : i]:
         return True
-    return f"{view.lower[i]}_{lemma(after, 'n')}" in COLLOCATIONS or (stem in SHADES and after in COLOURS | MATTER)
+    return stem in SHADES and after in COLOURS | MATTER
 
 
 def drawn(table: WeightedWords, draw: Draw) -> Iterator[str]:

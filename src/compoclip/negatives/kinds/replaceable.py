@@ -17,7 +17,6 @@ WET = words("kinds", "replaceable.wet")
 DRINKING = words("kinds", "replaceable.drinking")
 BINDING = words("kinds", "replaceable.binding")
 UNCOUNTED = words("kinds", "replaceable.uncounted")
-SEEN = words("kinds", "replaceable.seen")
 FOR = words("kinds", "replaceable.for")
 HALVES = words("kinds", "replaceable.halves")
 LIMBS = words("kinds", "replaceable.limbs")
@@ -26,10 +25,7 @@ GROWN = words("kinds", "replaceable.grown")
 HOLDERS = words("kinds", "replaceable.holders")
 SORTED = words("kinds", "replaceable.sorted")
 SHOWING = words("kinds", "replaceable.showing")
-SIGNING = words("kinds", "replaceable.signing")
 SHINING = words("kinds", "replaceable.shining")
-GESTURING = words("kinds", "replaceable.gesturing")
-TELLING = words("kinds", "replaceable.telling")
 CUT = words("kinds", "replaceable.cut")
 RUNNY = word_set("salad pasta")  # no slice of it, nor a stack
 HE = words("kinds", "replaceable.he")
@@ -62,16 +58,14 @@ def gives_way(view: CaptionView, noun: Noun, draw: Draw) -> bool:
     after, before = noun.head + 1, noun.start - 1
     if after < len(tags) and (tags[after][:2] == "NN" or tags[after] == "POS" or lower[after] in members("n")):
         return False
-    if before >= 0 and (tags[before][:2] == "NN" or lower[before] in "-/"):
+    if before >= 0 and tags[before][:2] == "NN":
         return False
     if before >= 0 and lower[before] in HALVES:
         return False
     if any(outer < noun.start for part in range(noun.start, noun.head) for outer in view.children[part]):
         return False  # "a four wheel drive car": what is said of the wheel would stay
-    if _looked_through(view, noun):
-        return False
-    if noun.lemma == "pen" and preposition(view, noun) not in ("in", "inside", "into"):
-        return False  # it writes, and is no place
+    if noun.lemma == "camera" and preposition(view, noun) in FOR:
+        return False  # it takes the picture
     if tags[noun.head] == "NNS" and lower[noun.head] == noun.lemma and noun.article >= 0 and not noun.counted:
         return False  # "the sheep": one or several
     if noun.lemma in UNCOUNTED and noun.article < 0 and not noun.counted and tags[noun.head] == "NN":
@@ -84,23 +78,12 @@ def gives_way(view: CaptionView, noun: Noun, draw: Draw) -> bool:
         return False
     if noun.lemma in ("sun", "moon") and not SHINING.isdisjoint(lower):
         return False
-    if noun.lemma == "sign" and lemma(lower[view.parsed.heads[noun.head]], "v") in GESTURING:
-        return False
-    told = {"sign": SIGNING, "clock": TELLING}.get(noun.lemma, NOTHING)
-    if not told.isdisjoint(lower[after : after + 1]):
-        return False
     if _half_of_two(view, noun) or _named_again(view, noun):
         return False
     if noun.phrase == noun.start:
         return True
     described = lower[noun.phrase : noun.start]
     return BINDING.isdisjoint(described) and (noun.lemma not in GROUND or GROWN.isdisjoint(described))
-
-
-def _looked_through(view: CaptionView, noun: Noun) -> bool:
-    """Is it a pane, or the camera that takes the picture: "behind the glass", "posing for the camera"?"""
-    place = preposition(view, noun)
-    return (noun.lemma == "glass" and place in SEEN) or (noun.lemma == "camera" and place in FOR)
 
 
 def _just_where(view: CaptionView, noun: Noun) -> bool:

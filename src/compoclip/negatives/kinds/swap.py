@@ -97,13 +97,11 @@ def _fitted(view: CaptionView, noun: Noun, place: Noun) -> str | None:
     amount = bool(whole) and whole not in NO_AMOUNTS
     if noun.plural and view.parsed.tags[noun.head] == "NN" and view.parsed.deps[noun.head] == "conj":
         return None  # "an officer and dog": one dog
-    if not noun.plural and view.lower[place.start - 1] in ("all", "both") and noun.mass:
-        return None  # "with all mouth off ground"
     after = view.parsed.tags[place.head + 1 : place.head + 4]
     if noun.mass:
         if view.lower[place.phrase - 1] in _AMONG:
             return None
-        if (place.plural and (place.counted or amount)) or "VBP" in after or "were" in view.lower[place.head + 1 :][:3]:
+        if (place.plural and (place.counted or amount)) or "VBP" in after:
             return None  # "vegetables that include onions"
         return words
     if noun.lemma in PAIRS:
