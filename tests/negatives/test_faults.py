@@ -237,16 +237,11 @@ def test_swapped_nouns_that_reading_found(caption, never, monkeypatch):
             "An officer and people are walking in front of a queue of dog .",
         ),
         (
-            "A man is bungee jumping from a platform whilst being watched by someone above him .",
-            "A man is platform jumping from a bungee whilst being watched by someone above him .",
-        ),
-        (
             "People standing at carnival game of balloons and stuffed animals on wall .",
             "People standing at carnival game of walls and stuffed animals on balloon .",
         ),
         ("Three people playing jump rope in a field .", "Three people playing field in a jump rope ."),
         ("Two boys play with a hula hoop in the yard .", "Two boys play with a hula yard in the hoop ."),
-        ("A man makes gestures among a crowd at night .", "A crowd makes gestures among a man at night ."),
         ("A couple hold each other, standing on a ferry.", "A ferry hold each other, standing on a couple."),
         (
             "A girl sits on an ad and checks her phone ; another girl waits .",

@@ -72,8 +72,8 @@ def same_meaning_phrases(view: CaptionView, a: Noun, b: Noun) -> bool:
         return True  # one list, whatever the parser made of it, or one beside the other
     if any(word in BESIDE for word in rest) and all(word in BOTH_WAYS or word in PLACES for word in rest):
         return True  # "a muffin on a plate with a fork"
-    if rest == ["of"] or rest == ["made", "of"] or (rest == ["from"] and view.lower[a.phrase - 1] in PLACES):
-        return True  # "the door of a kitchen", "a hammock made of canvas"
+    if rest == ["of"]:
+        return True  # "the door of a kitchen"
     if _places_alike(view, a, b, rest):
         return True
     if "along" in rest and "side" in view.lower[a.head + 1 : b.phrase]:

@@ -21,7 +21,6 @@ COLOUR_NAMES = words("captions", "view.colour_names")
 THINGS_IN_ING = words("captions", "view.things_in_ing")
 SECOND_HALVES = words("captions", "view.second_halves")
 PLURALS = words("captions", "view.plurals")
-LOOSE_MEASURES = words("captions", "view.loose_measures")
 IDIOMS = words("captions", "view.idioms")
 NOMINAL = (["NN"], ["NNS"], ["JJ"])
 DETERMINERS = words("captions", "view.determiners")
@@ -108,8 +107,6 @@ class CaptionView:
             return False
         following = head + 1 < len(lower)
         if following and lower[head + 1] == "of" and (word in MEASURES or lemma(word, "n") in MEASURES):
-            return False
-        if word in LOOSE_MEASURES and following and parsed.tags[head + 1] == "JJ":
             return False
         if following and parsed.tags[head + 1] in ("NN", "NNS"):
             return False  # "a window sill" that the parser took apart, "a couple vases"

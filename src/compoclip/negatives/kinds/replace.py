@@ -37,15 +37,10 @@ NEAT = words("kinds", "replace.neat")
 JUDGED = words("kinds", "replace.judged")
 SHADES = words("kinds", "replace.shades")
 MATTER = words("kinds", "replace.matter")
-FASHIONED = words("kinds", "replace.fashioned")
-RUINED = words("kinds", "replace.ruined")
 PATTERNS = frozenset(ADJECTIVE_CLASSES["pattern"].split())
 FLOWERING = words("kinds", "replace.flowering")
 DULL = words("kinds", "replace.dull")
 VAST = words("kinds", "replace.vast")
-SUNLIT = words("kinds", "replace.sunlit")
-IN_WATER = words("kinds", "replace.in_water")
-SPLASHING = words("kinds", "replace.splashing")
 MANY = words("kinds", "replace.many")
 UNPEOPLED = words("kinds", "replace.unpeopled")
 TINGED = words("kinds", "replace.tinged")
@@ -161,7 +156,6 @@ def replaced(
     lush = view.lower[i - 1 : i] == ["lush"]
     amount = _how_much(view, i, thing, noun)
     stuff = fitting(material(stem), [*view.lower[i + 1 : thing], noun]) if stem in MATERIALS else None
-    wet = not (IN_WATER if is_animate(noun) or noun in ("hair", "fur") else SPLASHING).isdisjoint(view.lower)
     peopled = not MANY.isdisjoint(view.lower)
     for word in drawn(table, draw):
         form = inflect(word, tag) if tag in ("JJR", "JJS") else word
@@ -173,7 +167,7 @@ def replaced(
             continue  # "a bright black shirt"
         if stuff is not None and word not in stuff:
             continue  # "a metal link wire bridge"
-        if (word == "dry" and wet) or (word in UNPEOPLED and peopled):
+        if word in UNPEOPLED and peopled:
             continue
         yield view.rewrite([(i, i + 1, form)]), (view.edit(i, i + 1, form),)
 
@@ -244,8 +238,6 @@ def _bound(view: CaptionView, i: int, stem: str) -> bool:
         return True  # "a small little bathroom"
     if stem in JUDGED or before in ("another", "otherwise", "itself", "themselves", "himself", "herself"):
         return True  # "of another young man", "an otherwise crowded stadium", "shakes itself dry"
-    if stem in SUNLIT and SUNLIT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 3]}:
-        return True  # "a bright and sunny day"
     if after in ("colored", "coloured"):
         return True  # "bright solid colored shirts"
     if stem in NEAT and NEAT & {*view.lower[max(0, i - 2) : i], *view.lower[i + 1 : i + 6]}:
@@ -253,8 +245,6 @@ def _bound(view: CaptionView, i: int, stem: str) -> bool:
     if stem in COLOURS and (before in TINGED or before.endswith("ish") or after in COLOURS):
         return True  # "off white", "reddish orange", "a black brown cat"
     if after in HALVES:
-        return True
-    if stem in ("old", "new") and (after in FASHIONED or {before, after} & RUINED):
         return True
     if stem in PATTERNS and is_animate(lemma(after, "n")):
         return True

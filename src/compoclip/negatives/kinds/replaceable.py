@@ -25,7 +25,6 @@ GROWN = words("kinds", "replaceable.grown")
 HOLDERS = words("kinds", "replaceable.holders")
 SORTED = words("kinds", "replaceable.sorted")
 SHOWING = words("kinds", "replaceable.showing")
-SHINING = words("kinds", "replaceable.shining")
 CUT = words("kinds", "replaceable.cut")
 RUNNY = word_set("salad pasta")  # no slice of it, nor a stack
 HE = words("kinds", "replaceable.he")
@@ -75,8 +74,6 @@ def gives_way(view: CaptionView, noun: Noun, draw: Draw) -> bool:
     if noun.lemma in WET and not DRINKING.isdisjoint(lower):
         return False
     if noun.lemma in LIMBS and not _just_where(view, noun):
-        return False
-    if noun.lemma in ("sun", "moon") and not SHINING.isdisjoint(lower):
         return False
     if _half_of_two(view, noun) or _named_again(view, noun):
         return False

@@ -24,7 +24,6 @@ from compoclip.negatives.vocabulary import Vocabulary
 NOT_ATTRIBUTES = words("kinds", "swap.not_attributes")
 
 STAYING = words("kinds", "swap.staying")
-_AMONG = words("kinds", "swap.among")
 SHADES = words("kinds", "swap.shades")
 HALVES = words("kinds", "swap.halves")
 UNCOUNTED = words("kinds", "swap.uncounted")
@@ -99,8 +98,6 @@ def _fitted(view: CaptionView, noun: Noun, place: Noun) -> str | None:
         return None  # "an officer and dog": one dog
     after = view.parsed.tags[place.head + 1 : place.head + 4]
     if noun.mass:
-        if view.lower[place.phrase - 1] in _AMONG:
-            return None
         if (place.plural and (place.counted or amount)) or "VBP" in after:
             return None  # "vegetables that include onions"
         return words
@@ -111,8 +108,6 @@ def _fitted(view: CaptionView, noun: Noun, place: Noun) -> str | None:
         or article == "some"
         or (place.mass and (amount or (noun.plural and article not in ("a", "an") and whole not in NO_AMOUNTS)))
     )
-    if not plural and view.lower[place.phrase - 1] in _AMONG:
-        return None  # "among a man"
     if plural and place.mass and "VBZ" in after:
         return None  # "grass is"
     if noun.plural == plural:

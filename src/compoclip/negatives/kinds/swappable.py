@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from functools import cache
 
-from compoclip.language.classes import members
 from compoclip.language.lexicon import lemma, shared_lexicon
-from compoclip.language.words import word_set, words
+from compoclip.language.words import words
 from compoclip.negatives.candidates import is_animate, mostly_noun, visible_field
 from compoclip.negatives.view import RELATIONAL, THINGS_IN_ING, CaptionView, Noun
 
 UNSEEN = words("kinds", "swappable.unseen")
 PARTS = words("kinds", "swappable.parts")
-# Second halves that the parser may take for adverbs: "a fire hydrant next to".
-HALVES = frozenset(members("n")) | word_set("hydrant entree tub sill shelf jelly")
 _MAKING = words("kinds", "swappable.making")
 _BEFORE = words("kinds", "swappable.before")
 _NO_PHRASE = words("kinds", "swappable.no_phrase")
@@ -22,7 +19,6 @@ _PAST = frozenset({"VBN", "VBD"})
 _NAMES = frozenset({"NN", "NNS"})
 _SORTS = words("kinds", "swappable.sorts")
 _PLAYING = words("kinds", "swappable.playing")
-_BEING = words("kinds", "swappable.being")
 _OF_TWO = frozenset({"another", "other"})
 _JOINING = words("kinds", "swappable.joining")
 _AGAIN = words("kinds", "swappable.again")
@@ -48,8 +44,6 @@ def sound_nouns(view: CaptionView) -> list[Noun]:
 def _unseen(view: CaptionView, noun: Noun) -> bool:
     if noun.lemma == "game" and view.lower[noun.head - 1] in ("video", "computer", "board"):
         return False
-    if noun.lemma == "fire" and view.lower[noun.phrase - 1] == "on":
-        return True
     return noun.lemma in UNSEEN or noun.lemma in RELATIONAL or not visible(noun.lemma)
 
 
@@ -131,8 +125,6 @@ def _ends(view: CaptionView, noun: Noun) -> bool:
     lower, tags, after = view.lower, view.parsed.tags, noun.head + 1
     if after >= len(lower):
         return True
-    if noun.phrase == noun.start and tags[after] == "VBG" and lower[noun.start - 1] in _BEING:
-        return False  # "a man is bungee jumping"
     if lower[after] in THINGS_IN_ING and tags[after] == "VBG":
         return False  # "leans over bridge railing"
     if tags[after] == "VBP" and not noun.plural:
@@ -141,7 +133,7 @@ def _ends(view: CaptionView, noun: Noun) -> bool:
         return noun.lemma in PARTS  # "a vase of flowers" is no vase without them
     if lower[after] == "on" and (after + 1 == len(lower) or tags[after + 1] in _NO_PHRASE):
         return False  # "with a necklace on plays in"
-    if lower[after] == "hydrant" or (tags[after] in ("RB", "VB", "VBP") and lower[after] in HALVES and not noun.plural):
-        return False  # "a fire hydrant next to", "a bathroom sink"
+    if lower[after] == "hydrant":
+        return False  # "a fire hydrant next to"
     frosted = tags[after] in _PAST and after + 1 < len(tags) and tags[after + 1] in _NAMES
     return noun.plural or not frosted or is_animate(noun.lemma)  # "a chocolate frosted donut"
